@@ -1,0 +1,8 @@
+"""Figures in one style: colour-blind-safe, white background, readable in print and on screen.
+
+Importing this package changes nothing; :func:`use_style` does, once, where a notebook asks for it.
+"""
+
+from colu.plot.style import COLOURS, LINESTYLES, MARKERS, PALETTE, band, show_interactive, use_style
+
+__all__ = ["COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "show_interactive", "use_style"]
