@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -136,4 +137,5 @@ def show_interactive(fig: Figure, *, alt: str, height: int = 480) -> None:
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         paper_bgcolor="white",
     )
-    display({"application/vnd.plotly.v1+json": fig.to_plotly_json() | {"config": {"displaylogo": False}}}, raw=True)
+    bundle = json.loads(fig.to_json()) | {"config": {"displaylogo": False}}
+    display({"application/vnd.plotly.v1+json": bundle}, raw=True)

@@ -74,7 +74,7 @@ def _interval(values: np.ndarray, level: float) -> tuple[float, float, float]:
     mean = float(values.mean())
     standard_error = float(values.std(ddof=1)) / np.sqrt(n)
     half = float(stats.t.ppf((1 + level) / 2, df=n - 1)) * standard_error
-    return mean, mean - half, mean + half
+    return mean, float(mean - half), float(mean + half)
 
 
 def _checked(values: Sequence[float], name: str) -> np.ndarray:

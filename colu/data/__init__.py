@@ -1,0 +1,21 @@
+"""Real image sets by name, as whole uint8 tensors.
+
+``digits`` and the photographs come with scikit-learn and need neither network nor download.
+The others are read from the folder named by the environment variable ``COLU_DATA``,
+or, where that is unset, downloaded with torchvision into the cache folder.
+"""
+
+from colu.data.files import DataCorruptedError, DataUnavailableError, cache_root, data_root
+from colu.data.images import ImageSet, load, names
+from colu.data.photographs import sample_image
+
+__all__ = [
+    "DataCorruptedError",
+    "DataUnavailableError",
+    "ImageSet",
+    "cache_root",
+    "data_root",
+    "load",
+    "names",
+    "sample_image",
+]

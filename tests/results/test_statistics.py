@@ -1,0 +1,55 @@
+"""Intervals: against SciPy's own, coverage, and the refusal to call a tie a win."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from colu.results import paired_difference, summarise
+
+
+def test_the_interval_is_scipys():
+    values = [3.1, 2.7, 3.3, 2.9, 3.6]
+    low, high = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    summary = summarise(values)
+    assert (summary.low, summary.high) == pytest.approx((low, high))
+
+
+def test_the_interval_covers_the_mean_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    hits = sum(s.low <= 1 <= s.high for s in (summarise(rng.normal(1, 2, 5)) for _ in range(2000)))
+    assert hits / 2000 == pytest.approx(0.95, abs=0.02)
+
+
+def test_pairing_takes_out_what_both_arms_share():
+    rng = np.random.default_rng(1)
+    shared = rng.normal(0, 5, 8)
+    a, b = shared + 1 + rng.normal(0, 0.1, 8), shared + rng.normal(0, 0.1, 8)
+    assert paired_difference(a, b).decided
+    assert paired_difference(a, b).half_width < 0.1 * summarise(a).half_width
+
+
+def test_a_tie_is_called_a_tie():
+    difference = paired_difference([1.0, 2.0, 3.0], [1.1, 1.9, 3.0])
+    assert not difference.decided
+    assert difference.verdict("ReLU", "CoLU") == "no difference between ReLU and CoLU is shown"
+
+
+def test_the_verdict_knows_which_direction_is_better():
+    lower = paired_difference([1.0, 1.1, 1.05], [2.0, 2.1, 2.06])
+    assert lower.verdict("A", "B", higher_is_better=False) == "A is ahead of B"
+    assert lower.verdict("A", "B") == "B is ahead of A"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"), [([1.0], "at least 2"), ([], "at least 2"), ([1.0, float("nan")], "not finite")]
+)
+def test_values_that_give_no_interval_are_refused(values, words):
+    with pytest.raises(ValueError, match=words):
+        summarise(values)
+
+
+def test_unequal_arms_are_refused():
+    with pytest.raises(ValueError, match="3 values and second 2"):
+        paired_difference([1, 2, 3], [1, 2])
+    with pytest.raises(ValueError, match="level is 95"):
+        summarise([1, 2], level=95)
