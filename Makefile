@@ -1,0 +1,67 @@
+# Two commands do everything: `make book` and `make test`. `make help` lists the rest.
+PRESET ?= smoke
+PORT   ?= 8000
+JOBS   ?= auto
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+# The first interpreter that is new enough; name another with `make book PYTHON=...`.
+PYTHON ?= $(shell for p in python3.11 python3 python; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
+
+# Stamps carry checksums: a new lock makes a new environment, an untouched one is reused,
+# and an installation that was cut off leaves no stamp.
+LOCK_STAMP    := $(VENV)/.lock-$(shell cksum < requirements.txt | cut -d' ' -f1)
+PACKAGE_STAMP := $(VENV)/.package-$(shell cksum < pyproject.toml | cut -d' ' -f1)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# A venv of the caller's must not leak into ours.
+unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help book test check serve lint lock setup clean
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@echo "Presets: make book PRESET=smoke (CPU, minutes) | laptop (more minutes) | full (GPU)"
+
+book: setup  ## execute, validate and render the book (PRESET=smoke|laptop|full); prints where the page is
+	@$(BIN)/colu book build --preset $(PRESET) --jobs $(JOBS)
+
+test: setup  ## style, unit tests and docstring examples
+	@$(BIN)/ruff check .
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -q
+
+check: setup  ## examine the site that `make book` built, in headless Chromium too
+	@$(BIN)/python -m pytest checks -q
+
+serve: setup  ## show the built site on http://127.0.0.1:$(PORT)
+	@test -f _build/html/index.html || { echo "No site yet: run 'make book' first."; exit 1; }
+	@echo "http://127.0.0.1:$(PORT)/  (Ctrl-C stops)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+lint: setup  ## style of the code, and the rules for notebooks and claims
+	@$(BIN)/ruff check .
+	@$(BIN)/colu book lint
+
+setup: $(LOCK_STAMP) $(PACKAGE_STAMP)
+
+$(LOCK_STAMP):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found: install it, or run make with PYTHON=/path/to/python"; exit 1; }
+	@echo "Installing requirements.txt into $(VENV) with $(PYTHON) (once: a few minutes, about 6 GB, most of it PyTorch)"
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@# Kernels otherwise print a line about TCP encryption for every notebook.
+	@mkdir -p $(VENV)/etc/ipython && echo "c.IPKernelApp.log_level = 40" > $(VENV)/etc/ipython/ipython_kernel_config.py
+	@touch $@
+
+$(PACKAGE_STAMP): $(LOCK_STAMP)
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@rm -f $(VENV)/.package-* && touch $@
+
+lock:  ## resolve pyproject.toml afresh into requirements.txt
+	@sh .ci/lock "$(PYTHON)"
+
+clean:  ## remove the site and the executed copies; recorded results/ stay
+	rm -rf _build executed build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
