@@ -1,0 +1,5 @@
+"""Small reference models; each takes ``activation=`` and nothing else differs between arms."""
+
+from colu.models.mlp import MLP
+
+__all__ = ["MLP"]
