@@ -1,0 +1,6 @@
+"""Activations as modules, found by name, class or callable."""
+
+from .conic import MPU, CoLU, RCoLU
+
+# Every public class and function above; the submodules themselves are not listed.
+__all__ = sorted(name for name, value in globals().items() if not name.startswith("_") and callable(value))

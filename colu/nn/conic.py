@@ -1,0 +1,236 @@
+"""Conic activations as modules: CoLU, RCoLU and MPU."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from colu.functional import colu, rcolu, soc_projection
+from colu.functional._blocks import LAYOUTS, check_choice, check_int
+from colu.functional.conic import check_angle, check_options
+from colu.functional.projection import AXES, check_leak
+
+
+def _check_sizes(dim, num_groups, share_axis=False) -> None:
+    if num_groups is not None:
+        check_int("num_groups", num_groups, 0)
+    if dim is not None:
+        check_int("dim", dim, 2 if share_axis else 1)
+
+
+class _Conic(nn.Module):
+    """Angle handling and printing common to the family."""
+
+    _defaults: dict = {}
+
+    def _set_angle(self, angle, learnable: bool) -> None:
+        check_angle(angle)
+        if isinstance(angle, Tensor):
+            raise ValueError("angle wants a number; use learnable_angle=True for a parameter")
+        self._angle = angle
+        if learnable:
+            share = (math.pi / 4 if angle is None else angle) / (math.pi / 2)
+            # Unconstrained: a logistic curve keeps the angle inside (0, pi/2) whatever the optimiser does.
+            self.angle_logit = nn.Parameter(torch.tensor(math.log(share / (1 - share))))
+        else:
+            self.register_parameter("angle_logit", None)
+
+    @property
+    def angle(self) -> float | Tensor | None:
+        """Half-apex angle in radians; None is pi/4."""
+        return self._angle if self.angle_logit is None else math.pi / 2 * self.angle_logit.sigmoid()
+
+    def extra_repr(self) -> str:
+        parts = [f"{k}={getattr(self, k)!r}" for k in self._options if getattr(self, k) != self._defaults[k]]
+        if self.angle_logit is not None:
+            parts.append(f"learnable_angle=True, angle={self.angle.item():.4g}")
+        elif self._angle is not None:
+            parts.append(f"angle={self._angle:.4g}")
+        size = f"dim={self.dim}" if self.num_groups is None else f"num_groups={self.num_groups}"
+        return ", ".join([size, *parts])
+
+
+class CoLU(_Conic):
+    r"""Conic Linear Unit: slide each block of channels towards its axis until it is in the cone.
+
+    .. math:: y_a = a, \qquad y_s = \min(\max(a \tan\alpha / \lVert s\rVert, 0), 1)\, s
+
+    for the default ``hard`` scaling; see :func:`colu.functional.colu` for the others.
+
+    Parameters
+    ----------
+    dim : int
+        Channels of a cone, one axis and ``dim - 1`` section channels.
+    channel_dim : int
+        Position of the channels.
+    num_groups : int, optional
+        Number of cones, instead of ``dim``; 0 is the identity.
+    scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps
+        As for :func:`colu.functional.colu`; ``angle`` in radians, None is pi/4.
+    learnable_angle : bool
+        Make the angle one scalar parameter, kept inside (0, pi/2).
+
+    Raises
+    ------
+    ValueError
+        An option out of range or without a joint meaning; in ``forward``, channels that do not fit.
+
+    References
+    ----------
+    Fu and Cohen, "Conic Activation Functions", UniReps 2024, PMLR 285, equations 1 to 3.
+
+    Examples
+    --------
+    >>> import torch
+    >>> CoLU(dim=3)(torch.tensor([[1.0, 3.0, 4.0]]))
+    tensor([[1.0000, 0.6000, 0.8000]])
+    >>> CoLU(dim=8, scaling="soft")
+    CoLU(dim=8, scaling='soft')
+    """
+
+    _options = ("channel_dim", "scaling", "axis_mode", "share_axis", "layout", "p", "double", "s2", "eps")
+    _defaults = dict(channel_dim=1, scaling="hard", axis_mode="pass", share_axis=False, layout="blocks", p=2,
+                     double=False, s2="cone", eps=0.0)  # fmt: skip
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        channel_dim: int = 1,
+        *,
+        num_groups: int | None = None,
+        scaling: str = "hard",
+        axis_mode: str = "pass",
+        share_axis: bool = False,
+        layout: str = "blocks",
+        p: float = 2,
+        angle: float | None = None,
+        learnable_angle: bool = False,
+        double: bool = False,
+        s2: str = "cone",
+        eps: float = 0.0,
+    ):
+        super().__init__()
+        check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
+        _check_sizes(dim, num_groups, share_axis)
+        self.dim = 4 if dim is None and num_groups is None else dim
+        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = num_groups, channel_dim, scaling, axis_mode
+        self.share_axis, self.layout, self.p, self.double, self.s2, self.eps = share_axis, layout, p, double, s2, eps
+        self._set_angle(angle, learnable_angle)
+
+    def forward(self, x: Tensor) -> Tensor:
+        options = {name: getattr(self, name) for name in self._options}
+        return colu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
+
+
+class RCoLU(_Conic):
+    r"""Rotated Conic Linear Unit: the axis is the homogeneous direction of each block.
+
+    Parameters
+    ----------
+    dim, channel_dim, num_groups, scaling, axis_mode, share_axis, layout, p, angle, learnable_angle, double, eps
+        As for :class:`CoLU`.
+
+    References
+    ----------
+    Fu and Cohen, "Conic Activation Functions", UniReps 2024, PMLR 285, equation 5 (as intended).
+
+    Examples
+    --------
+    >>> import torch
+    >>> RCoLU(dim=2)(torch.tensor([[2.0, -1.0]]))
+    tensor([[1., 0.]])
+    """
+
+    _options = ("channel_dim", "scaling", "axis_mode", "share_axis", "layout", "p", "double", "eps")
+    _defaults = CoLU._defaults
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        channel_dim: int = 1,
+        *,
+        num_groups: int | None = None,
+        scaling: str = "hard",
+        axis_mode: str = "pass",
+        share_axis: bool = False,
+        layout: str = "blocks",
+        p: float = 2,
+        angle: float | None = None,
+        learnable_angle: bool = False,
+        double: bool = False,
+        eps: float = 0.0,
+    ):
+        super().__init__()
+        check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
+        _check_sizes(dim, num_groups, share_axis)
+        self.dim = 4 if dim is None and num_groups is None else dim
+        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = num_groups, channel_dim, scaling, axis_mode
+        self.share_axis, self.layout, self.p, self.double, self.eps = share_axis, layout, p, double, eps
+        self._set_angle(angle, learnable_angle)
+
+    def forward(self, x: Tensor) -> Tensor:
+        options = {name: getattr(self, name) for name in self._options}
+        return rcolu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
+
+
+class MPU(_Conic):
+    r"""Euclidean projection of each block onto a second-order cone.
+
+    Parameters
+    ----------
+    dim : int
+        Channels of a cone.
+    channel_dim : int
+        Position of the channels.
+    num_groups : int, optional
+        Number of cones, instead of ``dim``; 0 is the identity.
+    axis : {"homogeneous", "coordinate"}
+        Direction ``1/sqrt(dim)`` of each block, or its first channel.
+    angle : float, optional
+        Half-apex angle in radians; None is pi/4.
+    learnable_angle : bool
+        Make the angle one scalar parameter, kept inside (0, pi/2); the source learns one a layer.
+    leak : float
+        Returns ``(1 - leak) P(x) + leak x``.
+    layout : {"blocks", "axes_first"}
+        Where the channels of a cone are.
+
+    References
+    ----------
+    Li et al., "From ReLU to GeMU", Neural Networks 190 (2025) 107654; arXiv 2309.17194.
+
+    Examples
+    --------
+    >>> import torch
+    >>> MPU(dim=3, axis="coordinate")(torch.tensor([[0.0, 3.0, 4.0]]))
+    tensor([[2.5000, 1.5000, 2.0000]])
+    """
+
+    _options = ("channel_dim", "axis", "leak", "layout")
+    _defaults = dict(channel_dim=1, axis="homogeneous", leak=0.0, layout="blocks")
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        channel_dim: int = 1,
+        *,
+        num_groups: int | None = None,
+        axis: str = "homogeneous",
+        angle: float | None = None,
+        learnable_angle: bool = False,
+        leak: float = 0.0,
+        layout: str = "blocks",
+    ):
+        super().__init__()
+        check_choice("axis", axis, AXES)
+        check_choice("layout", layout, LAYOUTS)
+        check_leak(leak)
+        _check_sizes(dim, num_groups)
+        self.dim = 2 if dim is None and num_groups is None else dim
+        self.num_groups, self.channel_dim, self.axis, self.leak, self.layout = (
+            num_groups, channel_dim, axis, leak, layout)  # fmt: skip
+        self._set_angle(angle, learnable_angle)
+
+    def forward(self, x: Tensor) -> Tensor:
+        options = {name: getattr(self, name) for name in self._options}
+        return soc_projection(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
