@@ -1,6 +1,7 @@
 """Activations as modules, found by name, class or callable."""
 
 from .conic import MPU, CoLU, RCoLU
+from .registry import ActivationEntry, create, get_entry, list_activations, register
 
 # Every public class and function above; the submodules themselves are not listed.
 __all__ = sorted(name for name, value in globals().items() if not name.startswith("_") and callable(value))

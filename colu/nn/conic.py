@@ -1,5 +1,6 @@
 """Conic activations as modules: CoLU, RCoLU and MPU."""
 
+import functools
 import math
 
 import torch
@@ -9,6 +10,8 @@ from colu.functional import colu, rcolu, soc_projection
 from colu.functional._blocks import LAYOUTS, check_choice, check_int
 from colu.functional.conic import check_angle, check_options
 from colu.functional.projection import AXES, check_leak
+
+from .registry import register
 
 
 def _check_sizes(dim, num_groups, share_axis=False) -> None:
@@ -234,3 +237,27 @@ class MPU(_Conic):
     def forward(self, x: Tensor) -> Tensor:
         options = {name: getattr(self, name) for name in self._options}
         return soc_projection(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
+
+
+_WREATH = r"O(S-1) \wr \mathrm{Perm}(G)"
+_HARD = r"y_a = a,\ y_s = \min(\max(a / \lVert s\rVert, 0), 1)\, s"
+_SOFT = r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s"
+_ROTATED = r"H\,\mathrm{CoLU}(Hx),\ H e_1 = \mathbf 1/\sqrt S"
+_COLU = dict(citation="fu2024conic", equivariance=_WREATH, homogeneity="positive", family="conic")
+_MPU = dict(citation="li2025gemu", equivariance=_WREATH, homogeneity="positive", family="conic")
+
+register("colu", CoLU, _HARD, lipschitz=math.sqrt(2), **_COLU)
+register("colu-soft", functools.partial(CoLU, scaling="soft"), _SOFT, **_COLU)
+register("colu-firm", functools.partial(CoLU, scaling="firm"), _SOFT.replace(r" - \tfrac12", " - 2").replace("(a", "(4a"), **_COLU)
+register("colu-sqrt", functools.partial(CoLU, scaling="sqrt"), r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s",
+         notes="In the author's code only; amplifies the section inside the cone.", **_COLU)  # fmt: skip
+register("colu-log", functools.partial(CoLU, scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s",
+         notes="In the author's code only; amplifies the section deep inside the cone.", **_COLU)  # fmt: skip
+register("colu-rectified", functools.partial(CoLU, axis_mode="rectify"), _HARD.replace("a,", "a_+,"),
+         lipschitz=math.sqrt(2), notes="The map of jax-colu, not of the papers.", **_COLU)  # fmt: skip
+register("rcolu", RCoLU, _ROTATED, lipschitz=math.sqrt(2), **_COLU)
+register("rcolu-soft", functools.partial(RCoLU, scaling="soft"), _ROTATED, **_COLU)
+register("mpu", MPU, r"\arg\min_{y \in K^G} \lVert x - y\rVert_2", lipschitz=1.0, aliases=("gemu", "soc"), **_MPU)
+register("mpu-leaky", functools.partial(MPU, leak=0.01), r"0.99\, P_K(x) + 0.01\, x", lipschitz=1.0, **_MPU)
+register("mpu-learnable", functools.partial(MPU, learnable_angle=True), r"P_{K(\alpha)}(x)", lipschitz=1.0,
+         parameters=lambda channels: 1, parameter_formula="1", **_MPU)  # fmt: skip
