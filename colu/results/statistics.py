@@ -36,7 +36,7 @@ class Summary:
 
     def __format__(self, spec: str) -> str:
         spec = spec or ".3g"
-        return f"{self.mean:{spec}} ± {self.half_width:{spec}} (n = {self.n})"
+        return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}} (n = {self.n})"
 
     def __str__(self) -> str:
         return format(self, "")

@@ -53,3 +53,7 @@ def test_unequal_arms_are_refused():
         paired_difference([1, 2, 3], [1, 2])
     with pytest.raises(ValueError, match="level is 95"):
         summarise([1, 2], level=95)
+
+
+def test_a_signed_format_signs_the_mean_only():
+    assert f"{summarise([1.0, 2.0, 3.0]):+.1f}" == "+2.0 ± 2.5 (n = 3)"
