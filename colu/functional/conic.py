@@ -23,7 +23,13 @@ AXIS_MODES = ("pass", "rectify")
 # Bounds of the ratio r outside of which the weight is constant to the last bit
 # (soft, firm: the sigmoid is saturated) or is held constant so that the gradient
 # at a vanishing section stays finite (sqrt, log: they grow without bound).
-_BOUNDS = {"hard": (0.0, 1.0), "soft": (-1e3, 1e3), "firm": (-1e3, 1e3), "sqrt": (0.0, 1e8), "log": (0.0, 1e8)}
+_BOUNDS = {
+    "hard": (0.0, 1.0),
+    "soft": (-1e3, 1e3),
+    "firm": (-1e3, 1e3),
+    "sqrt": (0.0, 1e8),
+    "log": (0.0, 1e8),
+}
 
 
 def colu(
@@ -46,7 +52,8 @@ def colu(
 
     For a cone with axis coordinate :math:`a` and section :math:`s \in \mathbb R^{S-1}`,
 
-    .. math:: y_a = a, \qquad y_s = \varphi(r)\, s, \qquad r = \frac{a \tan\alpha}{\lVert s\rVert_p + \varepsilon},
+    .. math:: y_a = a, \qquad y_s = \varphi(r)\, s, \qquad
+        r = \frac{a \tan\alpha}{\lVert s\rVert_p + \varepsilon},
 
     with :math:`\varphi(r) = \min(\max(r, 0), 1)` (``hard``), :math:`\sigma(r - \tfrac12)` (``soft``),
     :math:`\sigma(4r - 2)` (``firm``), :math:`\sqrt{r_+}` (``sqrt``), :math:`\log(1 + r_+)` (``log``).
@@ -62,7 +69,8 @@ def colu(
     channel_dim : int
         Position of the channels; negative counts from the end.
     scaling : {"hard", "soft", "firm", "sqrt", "log"}
-        The weight above. ``sqrt`` and ``log`` stand in the author's code only; their outputs may leave the cone.
+        The weight above.
+        ``sqrt`` and ``log`` stand in the author's code only; their outputs may leave the cone.
     axis_mode : {"pass", "rectify"}
         ``pass`` (the papers) leaves the axis alone, also where it is negative.
         ``rectify`` (jax-colu) replaces :math:`a` by ReLU(a), or by SiLU(a) for ``soft`` and ``firm``,
@@ -78,10 +86,11 @@ def colu(
         Half-apex angle :math:`\alpha` in radians, in (0, pi/2); None is pi/4.
         A tensor (scalar, or ``(G,)`` for one a cone) may be learnt; its range is the caller's.
     double : bool
-        Use the odd weight :math:`\varphi(r) - \varphi(-r)`: past cone as well as future cone. Not convex; ours.
+        Use the odd weight :math:`\varphi(r) - \varphi(-r)`: past cone as well as future cone.
+        Its fixed set is not convex; the papers name a double cone without a formula, this one is ours.
     s2 : {"cone", "pointwise"}
-        What ``S = 2`` means: the formula, or by the papers' convention ReLU (``hard``) or SiLU (``soft``) on all
-        channels. No effect for other ``S``.
+        What ``S = 2`` means: the formula, or by the papers' convention ReLU (``hard``) or SiLU (``soft``)
+        on all channels. No effect for other ``S``.
     eps : float
         Added to the norm. The papers use 1e-7; 0 keeps homogeneity and idempotence exact.
 
@@ -93,7 +102,8 @@ def colu(
     Raises
     ------
     ValueError
-        Channels that do not fit (with the nearest sizes that do), options out of range or without a joint meaning.
+        Channels that do not fit (with the nearest sizes that do), options out of range or without a joint
+        meaning.
 
     Notes
     -----
@@ -101,9 +111,8 @@ def colu(
     Norms are scaled by the largest entry, so nothing over- or underflows; half types are computed in float32.
     Where ``s = 0`` the section of the output is 0 and the gradient finite; for ``sqrt`` and ``log``,
     whose slope there is infinite, the ratio is held at 1e8.
-    ``hard`` is idempotent, positively homogeneous and Lipschitz with constant :math:`\sqrt 2` (p=2, 45 degrees):
-    it is no nearest-point projection.
-    See :func:`soc_projection` for that.
+    ``hard`` is idempotent, positively homogeneous and Lipschitz with constant :math:`\sqrt 2`
+    (p=2, 45 degrees), so it is no nearest-point projection; :func:`soc_projection` is.
 
     References
     ----------
@@ -125,11 +134,10 @@ def colu(
         return x
     if size == 2 and s2 == "pointwise":
         return _pointwise(x, scaling, angle, double)
+    options = (scaling, axis_mode, share_axis, layout, p, angle, double, eps)
     if channels_are_innermost(x, c):
-        moved = _colu_blocks(x.movedim(c, -1), x.dim() - 1, groups, size, scaling, axis_mode, share_axis, layout,
-                             p, angle, double, eps)  # fmt: skip
-        return moved.movedim(-1, c)
-    return _colu_blocks(x, c, groups, size, scaling, axis_mode, share_axis, layout, p, angle, double, eps)
+        return _colu_blocks(x.movedim(c, -1), x.dim() - 1, groups, size, *options).movedim(-1, c)
+    return _colu_blocks(x, c, groups, size, *options)
 
 
 def _colu_blocks(x, c, groups, size, scaling, axis_mode, share_axis, layout, p, angle, double, eps):
@@ -138,7 +146,9 @@ def _colu_blocks(x, c, groups, size, scaling, axis_mode, share_axis, layout, p, 
     if axis_mode == "rectify":
         axis = F.silu(axis) if scaling in ("soft", "firm") else F.relu(axis)
     if size > 1:
-        section = section * cone_weight(axis, section, c + 1, scaling, p, _tangent(angle, axis, c), double, eps)
+        section = section * cone_weight(
+            axis, section, c + 1, scaling, p, _tangent(angle, axis, c), double, eps
+        )
     return join(axis, section, c, share_axis, layout).to(x.dtype)
 
 
@@ -155,8 +165,8 @@ def check_options(scaling, axis_mode, layout, p, angle, double, s2, eps) -> None
         raise ValueError(f"eps={eps!r} is out of range; use a number >= 0")
     if double and axis_mode == "rectify":
         raise ValueError(
-            "double=True with axis_mode='rectify' has no meaning: the rectified axis never points into the past "
-            "cone; use axis_mode='pass'"
+            "double=True with axis_mode='rectify' has no meaning: "
+            "the rectified axis never points into the past cone; use axis_mode='pass'"
         )
 
 
@@ -165,7 +175,9 @@ def check_angle(angle) -> None:
     if angle is None or isinstance(angle, Tensor):
         return
     if isinstance(angle, bool) or not isinstance(angle, (int, float)) or not 0 < angle < math.pi / 2:
-        raise ValueError(f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2")
+        raise ValueError(
+            f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2"
+        )
 
 
 def _pointwise(x, scaling, angle, double):
@@ -207,8 +219,9 @@ def cone_weight(axis, section, d, scaling="hard", p=2, tangent=None, double=Fals
 
 
 def _clipped_ratio(axis, section, d, p, low, high, eps):
-    # Divide by the largest entry first: no square over- or underflows. The scale needs no gradient because the
-    # ratio does not depend on it. Clamped to normal numbers, so 0 and inf need no case of their own.
+    # Divide by the largest entry first: no square over- or underflows.
+    # The scale needs no gradient because the ratio does not depend on it.
+    # It is clamped to normal numbers, so 0 and inf need no case of their own.
     info = torch.finfo(section.dtype)
     scale = section.detach().abs().amax(d, keepdim=True).clamp(info.tiny, info.max)
     norm = torch.linalg.vector_norm(section / scale, p, d, keepdim=True)
@@ -282,7 +295,8 @@ def rcolu(
 
     Notes
     -----
-    Printed equation 5 has its clip inside out and the norm of the axis part: taken literally it is the identity.
+    Printed equation 5 clips the wrong way and takes the norm of the axis part;
+    taken literally it is the identity.
     For ``S = 2`` this is not ReLU: it keeps the sum of the block, (2, -1) goes to (1, 0).
 
     References
@@ -301,15 +315,15 @@ def rcolu(
     groups, size = count_groups(x.shape[c], dim, num_groups, share_axis)
     if groups == 0 or (size == 1 and axis_mode == "pass"):
         return x
-    options = dict(num_groups=groups, channel_dim=-1, scaling=scaling, axis_mode=axis_mode, share_axis=share_axis,
-                   layout=layout, p=p, angle=angle, double=double, eps=eps)  # fmt: skip
     if not share_axis and layout == "blocks" and p == 2 and axis_mode == "pass":
         if channels_are_innermost(x, c):
             y = _rcolu_blocks(x.movedim(c, -1), x.dim() - 1, groups, size, scaling, angle, double, eps)
             return y.movedim(-1, c)
         return _rcolu_blocks(x, c, groups, size, scaling, angle, double, eps)
     reflected = _reflect(working(x).movedim(c, -1), groups, size, share_axis, layout)
-    y = _reflect(colu(reflected, **options), groups, size, share_axis, layout)
+    options = (scaling, axis_mode, share_axis, layout, p, angle, double, eps)
+    y = _colu_blocks(reflected, x.dim() - 1, groups, size, *options)
+    y = _reflect(y, groups, size, share_axis, layout)
     y = y.movedim(-1, c).to(x.dtype)
     return y if channels_are_innermost(x, c) or c == x.dim() - 1 else y.contiguous()
 
@@ -325,7 +339,7 @@ def _rcolu_blocks(x, c, groups, size, scaling, angle, double, eps):
 
 
 def _reflect(x, groups, size, share_axis, layout):
-    """The Householder reflection e1 <-> e of every cone (of all channels if the axis is shared), last dimension."""
+    """The Householder reflection e1 <-> e of every cone, or of all channels if the axis is shared."""
     if share_axis:
         groups, size = 1, x.shape[-1]
     axis, section = split(x, x.dim() - 1, groups, size, False, layout)
@@ -337,4 +351,3 @@ def _reflect(x, groups, size, share_axis, layout):
     new_axis = k * (axis + total)
     new_section = section + (k * axis - total * k / (math.sqrt(size) - 1))
     return join(new_axis, new_section, x.dim() - 1, False, layout)
-

@@ -5,8 +5,16 @@ import math
 import torch
 from torch import Tensor
 
-from ._blocks import LAYOUTS, channels_are_innermost, check_channel_dim, check_choice, check_floating, count_groups
-from ._blocks import join, split
+from ._blocks import (
+    LAYOUTS,
+    channels_are_innermost,
+    check_channel_dim,
+    check_choice,
+    check_floating,
+    count_groups,
+    join,
+    split,
+)
 from .conic import check_angle, per_cone, working
 
 AXES = ("homogeneous", "coordinate")
@@ -25,11 +33,11 @@ def soc_projection(
 ) -> Tensor:
     r"""Nearest point of the second-order cone, for every block of channels.
 
-    With axis :math:`e`, :math:`t = x \cdot e`, :math:`v = x - t e`, :math:`n = \lVert v\rVert_2` and half-apex
-    angle :math:`\alpha`,
+    With axis :math:`e`, half-apex angle :math:`\alpha`, :math:`t = x \cdot e`, :math:`v = x - t e` and
+    :math:`n = \lVert v\rVert_2`,
 
     .. math:: P(x) = \begin{cases} x & n \cos\alpha \le t \sin\alpha \\ 0 & t \cos\alpha \le -n \sin\alpha \\
-        d\,(\cos\alpha\; e + \sin\alpha\; v/n), \quad d = t\cos\alpha + n\sin\alpha & \text{otherwise.} \end{cases}
+        (t\cos\alpha + n\sin\alpha)\,(\cos\alpha\; e + \sin\alpha\; v/n) & \text{otherwise.} \end{cases}
 
     Parameters
     ----------
@@ -69,7 +77,8 @@ def soc_projection(
 
     References
     ----------
-    Li, Cheng, Lu, Xia, Mo and Huang, "From ReLU to GeMU", Neural Networks 190 (2025) 107654; arXiv 2309.17194.
+    Li, Cheng, Lu, Xia, Mo and Huang, "From ReLU to GeMU", Neural Networks 190 (2025) 107654;
+    arXiv 2309.17194.
 
     Examples
     --------
@@ -102,7 +111,7 @@ def _project(x, c, groups, size, axis, angle, leak, layout):
     d = c + 1
     block = torch.cat([first, rest], d)
     info = torch.finfo(block.dtype)
-    # The projection is positively homogeneous: divide by the largest entry, so that no square over- or underflows.
+    # The projection is positively homogeneous: divide by the largest entry, so that no square overflows.
     scale = block.detach().abs().amax(d, keepdim=True).clamp(info.tiny, info.max)
     block = block / scale
     if axis == "homogeneous":
@@ -121,7 +130,9 @@ def _project(x, c, groups, size, axis, angle, leak, layout):
     if axis == "homogeneous":
         on_cone = depth * (cos / math.sqrt(size) + sin * direction)
     else:
-        on_cone = torch.cat([depth * cos * torch.ones_like(level), (depth * sin * direction).narrow(d, 1, size - 1)], d)
+        on_cone = torch.cat(
+            [depth * cos * torch.ones_like(level), (depth * sin * direction).narrow(d, 1, size - 1)], d
+        )
     y = torch.where(inside, block, torch.where(polar, 0.0, on_cone))
     if leak:
         y = (1 - leak) * y + leak * block

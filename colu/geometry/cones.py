@@ -36,7 +36,9 @@ class _Cone:
 
 
 class LorentzCone(_Cone):
-    r"""The second-order cone :math:`\{x : \lVert x_{2:}\rVert_2 \le x_1 \tan\alpha\}` about the first coordinate.
+    r"""The second-order cone about the first coordinate.
+
+    .. math:: K = \{x : \lVert (x_2, \dots, x_n)\rVert_2 \le x_1 \tan\alpha\}
 
     Parameters
     ----------
@@ -65,7 +67,9 @@ class LorentzCone(_Cone):
     def __init__(self, dim: int, angle: float = math.pi / 4):
         super().__init__(dim)
         if not 0 < angle < math.pi / 2:
-            raise ValueError(f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2")
+            raise ValueError(
+                f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2"
+            )
         self.angle = float(angle)
 
     def __repr__(self) -> str:

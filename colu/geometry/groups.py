@@ -44,15 +44,24 @@ class ConicElement:
     def __post_init__(self):
         permutation = torch.as_tensor(self.permutation, dtype=torch.long)
         rotations = torch.as_tensor(self.rotations, dtype=torch.float64)
-        if permutation.dim() != 1 or not torch.equal(permutation.sort().values, torch.arange(len(permutation))):
+        if permutation.dim() != 1 or not torch.equal(
+            permutation.sort().values, torch.arange(len(permutation))
+        ):
             raise ValueError(f"{permutation.tolist()} is no permutation; use each of 0..G-1 once, shape (G,)")
-        if rotations.dim() != 3 or len(rotations) != len(permutation) or rotations.shape[1] != rotations.shape[2]:
+        if (
+            rotations.dim() != 3
+            or len(rotations) != len(permutation)
+            or rotations.shape[1] != rotations.shape[2]
+        ):
             raise ValueError(
-                f"rotations of shape {tuple(rotations.shape)}; use ({len(permutation)}, S-1, S-1), one matrix a cone"
+                f"rotations of shape {tuple(rotations.shape)}; "
+                f"use ({len(permutation)}, S-1, S-1), one matrix a cone"
             )
         error = (rotations @ rotations.mT - torch.eye(rotations.shape[-1], dtype=torch.float64)).abs()
         if error.numel() and error.max() > 1e-6:
-            raise ValueError(f"rotations are off orthogonal by {error.max():.2g}; orthogonalise them, for example by QR")
+            raise ValueError(
+                f"rotations are off orthogonal by {error.max():.2g}; orthogonalise them, for example by QR"
+            )
         object.__setattr__(self, "permutation", permutation)
         object.__setattr__(self, "rotations", rotations)
 
@@ -101,7 +110,9 @@ class ConicElement:
         last = x.movedim(c, -1).double()
         axis, section = split(last, x.dim() - 1, groups, size, share_axis, layout)
         perm = self.permutation.to(x.device)
-        section = torch.einsum("gij,...gj->...gi", self.rotations.to(x.device), section.index_select(-2, perm))
+        section = torch.einsum(
+            "gij,...gj->...gi", self.rotations.to(x.device), section.index_select(-2, perm)
+        )
         axis = axis if share_axis else axis.index_select(-2, perm)
         return join(axis, section, x.dim() - 1, share_axis, layout).to(x.dtype).movedim(-1, c)
 
@@ -109,10 +120,12 @@ class ConicElement:
         """The element that acts as ``other`` first, then as ``self``."""
         if (self.num_groups, self.dim) != (other.num_groups, other.dim):
             raise ValueError(
-                f"elements of {self.num_groups} cones of dim {self.dim} and {other.num_groups} of dim {other.dim} "
-                "do not compose; use the same sizes"
+                f"elements of {self.num_groups} cones of dim {self.dim} and "
+                f"{other.num_groups} of dim {other.dim} do not compose; use the same sizes"
             )
-        return ConicElement(other.permutation[self.permutation], self.rotations @ other.rotations[self.permutation])
+        return ConicElement(
+            other.permutation[self.permutation], self.rotations @ other.rotations[self.permutation]
+        )
 
     __matmul__ = compose
 
@@ -185,6 +198,10 @@ def householder(vector: Tensor) -> Tensor:
             [1., 0.]])
     """
     if vector.dim() != 1 or not vector.any():
-        raise ValueError(f"vector of shape {tuple(vector.shape)} and norm {vector.norm():.3g}; use one non-zero vector")
+        raise ValueError(
+            f"vector of shape {tuple(vector.shape)} and norm {vector.norm():.3g}; use one non-zero vector"
+        )
     unit = vector / vector.abs().max()
-    return torch.eye(len(vector), dtype=vector.dtype, device=vector.device) - 2 * torch.outer(unit, unit) / (unit @ unit)
+    return torch.eye(len(vector), dtype=vector.dtype, device=vector.device) - 2 * torch.outer(unit, unit) / (
+        unit @ unit
+    )

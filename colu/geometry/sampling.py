@@ -36,7 +36,8 @@ def sample_orthogonal(
 
     References
     ----------
-    Mezzadri, "How to generate random matrices from the classical compact groups", Notices of the AMS 54 (2007).
+    Mezzadri, "How to generate random matrices from the classical compact groups",
+    Notices of the AMS 54 (2007).
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """Activations as modules, found by name, class or callable."""
 
+# ruff: noqa: F401 -- the names are the public interface; __all__ is made at the end.
+
 from .conic import MPU, CoLU, RCoLU
 from .registry import ActivationEntry, create, get_entry, list_activations, register
 

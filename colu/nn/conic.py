@@ -116,8 +116,20 @@ class CoLU(_Conic):
         check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
         _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
-        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = num_groups, channel_dim, scaling, axis_mode
-        self.share_axis, self.layout, self.p, self.double, self.s2, self.eps = share_axis, layout, p, double, s2, eps
+        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = (
+            num_groups,
+            channel_dim,
+            scaling,
+            axis_mode,
+        )
+        self.share_axis, self.layout, self.p, self.double, self.s2, self.eps = (
+            share_axis,
+            layout,
+            p,
+            double,
+            s2,
+            eps,
+        )
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -130,8 +142,10 @@ class RCoLU(_Conic):
 
     Parameters
     ----------
-    dim, channel_dim, num_groups, scaling, axis_mode, share_axis, layout, p, angle, learnable_angle, double, eps
+    dim, channel_dim, num_groups, scaling, axis_mode, share_axis, layout, p, angle, double, eps
         As for :class:`CoLU`.
+    learnable_angle : bool
+        Make the angle one scalar parameter, kept inside (0, pi/2).
 
     References
     ----------
@@ -167,7 +181,12 @@ class RCoLU(_Conic):
         check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
         _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
-        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = num_groups, channel_dim, scaling, axis_mode
+        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = (
+            num_groups,
+            channel_dim,
+            scaling,
+            axis_mode,
+        )
         self.share_axis, self.layout, self.p, self.double, self.eps = share_axis, layout, p, double, eps
         self._set_angle(angle, learnable_angle)
 
@@ -241,23 +260,55 @@ class MPU(_Conic):
 
 _WREATH = r"O(S-1) \wr \mathrm{Perm}(G)"
 _HARD = r"y_a = a,\ y_s = \min(\max(a / \lVert s\rVert, 0), 1)\, s"
-_SOFT = r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s"
 _ROTATED = r"H\,\mathrm{CoLU}(Hx),\ H e_1 = \mathbf 1/\sqrt S"
-_COLU = dict(citation="fu2024conic", equivariance=_WREATH, homogeneity="positive", family="conic")
-_MPU = dict(citation="li2025gemu", equivariance=_WREATH, homogeneity="positive", family="conic")
+_CODE_ONLY = "In the author's code only; outputs may leave the cone."
 
-register("colu", CoLU, _HARD, lipschitz=math.sqrt(2), **_COLU)
-register("colu-soft", functools.partial(CoLU, scaling="soft"), _SOFT, **_COLU)
-register("colu-firm", functools.partial(CoLU, scaling="firm"), _SOFT.replace(r" - \tfrac12", " - 2").replace("(a", "(4a"), **_COLU)
-register("colu-sqrt", functools.partial(CoLU, scaling="sqrt"), r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s",
-         notes="In the author's code only; amplifies the section inside the cone.", **_COLU)  # fmt: skip
-register("colu-log", functools.partial(CoLU, scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s",
-         notes="In the author's code only; amplifies the section deep inside the cone.", **_COLU)  # fmt: skip
-register("colu-rectified", functools.partial(CoLU, axis_mode="rectify"), _HARD.replace("a,", "a_+,"),
-         lipschitz=math.sqrt(2), notes="The map of jax-colu, not of the papers.", **_COLU)  # fmt: skip
-register("rcolu", RCoLU, _ROTATED, lipschitz=math.sqrt(2), **_COLU)
-register("rcolu-soft", functools.partial(RCoLU, scaling="soft"), _ROTATED, **_COLU)
-register("mpu", MPU, r"\arg\min_{y \in K^G} \lVert x - y\rVert_2", lipschitz=1.0, aliases=("gemu", "soc"), **_MPU)
-register("mpu-leaky", functools.partial(MPU, leak=0.01), r"0.99\, P_K(x) + 0.01\, x", lipschitz=1.0, **_MPU)
-register("mpu-learnable", functools.partial(MPU, learnable_angle=True), r"P_{K(\alpha)}(x)", lipschitz=1.0,
-         parameters=lambda channels: 1, parameter_formula="1", **_MPU)  # fmt: skip
+
+def _entry(name, factory, formula, *, citation="fu2024conic", **facts):
+    facts = dict(equivariance=_WREATH, homogeneity="positive", family="conic") | facts
+    register(name, factory, formula, citation=citation, **facts)
+
+
+def _with(**options):
+    return functools.partial(CoLU, **options)
+
+
+_entry("colu", CoLU, _HARD, lipschitz=math.sqrt(2))
+_entry("colu-soft", _with(scaling="soft"), r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s")
+_entry("colu-firm", _with(scaling="firm"), r"y_a = a,\ y_s = \sigma(4a / \lVert s\rVert - 2)\, s")
+_entry(
+    "colu-sqrt", _with(scaling="sqrt"), r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s", notes=_CODE_ONLY
+)
+_entry(
+    "colu-log", _with(scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s", notes=_CODE_ONLY
+)
+_entry(
+    "colu-rectified",
+    _with(axis_mode="rectify"),
+    _HARD.replace("y_a = a,", "y_a = a_+,"),
+    lipschitz=math.sqrt(2),
+    notes="The map of jax-colu, not of the papers.",
+)
+_entry("rcolu", RCoLU, _ROTATED, lipschitz=math.sqrt(2))
+_entry(
+    "rcolu-soft",
+    functools.partial(RCoLU, scaling="soft"),
+    _ROTATED + r"\text{ with the soft weight}",
+)
+_MPU = dict(citation="li2025gemu", lipschitz=1.0)
+_entry(
+    "mpu",
+    MPU,
+    r"P_K(x) = \arg\min_{y \in K} \lVert x - y\rVert_2",
+    aliases=("gemu", "soc-projection"),
+    **_MPU,
+)
+_entry("mpu-leaky", functools.partial(MPU, leak=0.01), r"0.99\, P_K(x) + 0.01\, x", **_MPU)
+_entry(
+    "mpu-learnable",
+    functools.partial(MPU, learnable_angle=True),
+    r"P_{K(\alpha)}(x)",
+    parameters=lambda channels: 1,
+    parameter_formula="1",
+    **_MPU,
+)

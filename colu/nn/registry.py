@@ -90,8 +90,12 @@ def register(name: str, factory: Callable[..., nn.Module], formula: str, **facts
         if key != key.lower() or not key.replace("-", "").isalnum():
             raise ValueError(f"activation name {key!r}; use lower-case letters, digits and hyphens")
         holder = _ENTRIES.get(_ALIASES.get(key, key))
-        if holder is not None and (holder.name != entry.name or _identity(holder.factory) != _identity(factory)):
-            raise ValueError(f"activation name {key!r} is taken by {_identity(holder.factory)}; choose another")
+        if holder is not None and (
+            holder.name != entry.name or _identity(holder.factory) != _identity(factory)
+        ):
+            raise ValueError(
+                f"activation name {key!r} is taken by {_identity(holder.factory)}; choose another"
+            )
     _ENTRIES[entry.name] = entry
     _ALIASES.update({_normalise(alias): entry.name for alias in entry.aliases})
     return entry
@@ -186,7 +190,7 @@ def list_activations(filter: str | Callable[[ActivationEntry], bool] | None = No
     --------
     >>> from colu.nn import list_activations
     >>> [entry.name for entry in list_activations("conic")][:3]
-    ['colu', 'colu-firm', 'colu-rectified']
+    ['colu', 'colu-firm', 'colu-log']
     """
     _load_families()
     entries = sorted(_ENTRIES.values(), key=lambda entry: entry.name)

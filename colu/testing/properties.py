@@ -55,10 +55,14 @@ def _action(g) -> Callable[[Tensor], Tensor]:
     if hasattr(g, "apply") and not isinstance(g, nn.Module):
         return g.apply
     if isinstance(g, Tensor):
-        return lambda x: torch.movedim(torch.movedim(x.double(), 1, -1) @ g.double().T.to(x.device), -1, 1).to(x.dtype)
+        return lambda x: torch.movedim(
+            torch.movedim(x.double(), 1, -1) @ g.double().T.to(x.device), -1, 1
+        ).to(x.dtype)
     if callable(g):
         return g
-    raise ValueError(f"{g!r} does not act; use an element with .apply, a (C, C) matrix, a callable, or a pair of them")
+    raise ValueError(
+        f"{g!r} does not act; use an element with .apply, a (C, C) matrix, a callable, or a pair of them"
+    )
 
 
 def equivariance_violation(f: Callable, action, x: Tensor) -> float:
@@ -91,7 +95,7 @@ def assert_equivariant(f: Callable, action, x: Tensor, *, tol: float | None = No
 
 
 def assert_not_equivariant(f: Callable, action, x: Tensor, *, at_least: float = 1e-2) -> None:
-    """Assert that ``f(g x)`` and ``g f(x)`` differ by more than ``at_least`` (relative) for every action given.
+    """Assert that ``f(g x)`` and ``g f(x)`` differ by more than ``at_least`` (relative) for every action.
 
     Examples
     --------
@@ -126,7 +130,12 @@ def assert_idempotent(f: Callable, x: Tensor, *, tol: float | None = None) -> No
 
 
 def assert_homogeneous(
-    f: Callable, x: Tensor, *, degree: float = 1.0, scales: Iterable[float] = (1e-3, 0.5, 3.0, 1e3), tol: float | None = None
+    f: Callable,
+    x: Tensor,
+    *,
+    degree: float = 1.0,
+    scales: Iterable[float] = (1e-3, 0.5, 3.0, 1e3),
+    tol: float | None = None,
 ) -> None:
     """Assert ``f(k x) = k**degree f(x)`` for positive ``k``, relative to the size of ``f(k x)``.
 
@@ -138,7 +147,9 @@ def assert_homogeneous(
     y = f(x)
     for k in scales:
         found = violation(f(k * x) / k**degree, y)
-        assert found <= tol, f"not homogeneous of degree {degree}: violation {found:.3g} > {tol:.3g} at scale {k}"
+        assert found <= tol, (
+            f"not homogeneous of degree {degree}: violation {found:.3g} > {tol:.3g} at scale {k}"
+        )
 
 
 def assert_gradients_finite(f: Callable, inputs: Tensor | Iterable[Tensor]) -> None:
@@ -183,7 +194,7 @@ def assert_different_function(f: Callable, g: Callable, x: Tensor, *, at_least: 
 
 
 def lipschitz_lower_bound(f: Callable, x: Tensor) -> float:
-    """The largest spectral norm of the Jacobian over the rows of ``x``: a lower bound of the Lipschitz constant.
+    """Largest spectral norm of the Jacobian over the rows of ``x``: a lower bound of the Lipschitz constant.
 
     Parameters
     ----------
@@ -201,8 +212,12 @@ def lipschitz_lower_bound(f: Callable, x: Tensor) -> float:
     return torch.linalg.matrix_norm(jacobian, 2).max().item()
 
 
-def assert_lipschitz(f: Callable, x: Tensor, bound: float, *, reached: bool = False, tol: float | None = None) -> None:
-    """Assert that no Jacobian at the rows of ``x`` exceeds ``bound``, and with ``reached`` that one gets within 1 %.
+def assert_lipschitz(
+    f: Callable, x: Tensor, bound: float, *, reached: bool = False, tol: float | None = None
+) -> None:
+    """Assert that no Jacobian at the rows of ``x`` exceeds ``bound``.
+
+    With ``reached``, also that one comes within 1 % of it.
 
     Examples
     --------

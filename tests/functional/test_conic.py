@@ -54,7 +54,9 @@ def formula(x, dim, **options):
 @pytest.mark.parametrize("dim", [2, 3, 4, 6, 12])
 @pytest.mark.parametrize("scaling", PHI)
 def test_value_is_the_formula(x, dim, scaling):
-    assert_same_function(lambda v: colu(v, dim=dim, scaling=scaling), lambda v: formula(v, dim, scaling=scaling), x)
+    assert_same_function(
+        lambda v: colu(v, dim=dim, scaling=scaling), lambda v: formula(v, dim, scaling=scaling), x
+    )
 
 
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, math.inf])
@@ -130,7 +132,9 @@ def test_rcolu_is_colu_between_reflections(x, dim, scaling, axis_mode):
     h = householder(torch.eye(dim, dtype=torch.float64)[0] - e)
     reflect = torch.block_diag(*[h] * (12 // dim))
     options = dict(dim=dim, scaling=scaling, axis_mode=axis_mode)
-    assert_same_function(lambda v: rcolu(v, **options), lambda v: colu(v @ reflect, **options) @ reflect, x, tol=1e-12)
+    assert_same_function(
+        lambda v: rcolu(v, **options), lambda v: colu(v @ reflect, **options) @ reflect, x, tol=1e-12
+    )
 
 
 def test_shared_rcolu_reflects_all_channels(x):
@@ -215,14 +219,25 @@ def test_refused_with_value_and_fix(options, channels, message):
         colu(torch.zeros(2, channels), **options)
 
 
-@pytest.mark.parametrize("bad", [torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 4, dtype=torch.cfloat), [1.0]])
+@pytest.mark.parametrize(
+    "bad", [torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 4, dtype=torch.cfloat), [1.0]]
+)
 def test_only_real_floating_tensors(bad):
     with pytest.raises(ValueError, match="floating|torch.Tensor"):
         colu(bad)
 
 
 PATTERNS = torch.tensor(
-    [[1.0, 1, 1, 1], [1, 0, 0, 0], [0, 1, 0, 0], [-1, 1, 1, 1], [1, 1, 0, 0], [1, 1e-3, 0, 0], [-1, 0, 0, 0], [0, 0, 0, 0]]
+    [
+        [1.0, 1, 1, 1],
+        [1, 0, 0, 0],
+        [0, 1, 0, 0],
+        [-1, 1, 1, 1],
+        [1, 1, 0, 0],
+        [1, 1e-3, 0, 0],
+        [-1, 0, 0, 0],
+        [0, 0, 0, 0],
+    ]
 )
 
 
@@ -234,7 +249,9 @@ def test_gradients_finite_at_zero_tiny_huge_and_on_the_boundary(f, scaling, axis
     assert_gradients_finite(lambda v: f(v, scaling=scaling, axis_mode=axis_mode), inputs)
 
 
-@pytest.mark.parametrize("options", [dict(p=1), dict(p=3), dict(p=math.inf), dict(double=True), dict(eps=1e-7)])
+@pytest.mark.parametrize(
+    "options", [dict(p=1), dict(p=3), dict(p=math.inf), dict(double=True), dict(eps=1e-7)]
+)
 @pytest.mark.parametrize("scaling", PHI)
 def test_gradients_finite_with_options(options, scaling):
     inputs = [PATTERNS * size for size in (0.0, 1.0, 1e-20, 1e20)]
