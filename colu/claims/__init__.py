@@ -1,0 +1,6 @@
+"""The ledger of claims: statements in the book, what they are held against, and what was measured."""
+
+from colu.claims.checking import ClaimFailed, check, glue
+from colu.claims.ledger import Expectation, LedgerError, load_expectations
+
+__all__ = ["ClaimFailed", "Expectation", "LedgerError", "check", "glue", "load_expectations"]

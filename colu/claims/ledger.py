@@ -1,0 +1,143 @@
+"""The committed expectations, read and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+__all__ = ["Expectation", "LedgerError", "PRESETS", "load_expectations"]
+
+PRESETS = ("smoke", "laptop", "full")
+_BOUNDS = ("expected", "at_most", "at_least", "between")
+_KEYS = {"notebook", "statement", "tolerance", "source", *_BOUNDS}
+LEDGER = Path(__file__).parent / "expectations.yml"
+
+
+class LedgerError(ValueError):
+    """An entry of the ledger does not say what it must."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One claim and what it is held against.
+
+    Attributes
+    ----------
+    id, notebook, statement, source : str
+    kind : {"expected", "at_most", "at_least", "between"}
+    value : number, bool, pair of numbers, or mapping preset -> such
+    tolerance : float or mapping preset -> float
+        Absolute; 0 unless ``kind`` is "expected".
+    """
+
+    id: str
+    notebook: str
+    statement: str
+    source: str
+    kind: str
+    value: Any
+    tolerance: Any = 0.0
+
+    def at(self, preset: str) -> tuple[Any, float]:
+        """Value and tolerance that hold for ``preset``."""
+        return _pick(self.value, preset, self.id), _pick(self.tolerance, preset, self.id)
+
+    def holds(self, measured: float, preset: str = "smoke") -> bool:
+        """Whether ``measured`` is what is expected; never for NaN."""
+        value, tolerance = self.at(preset)
+        if self.kind == "expected":
+            return abs(float(measured) - float(value)) <= tolerance
+        if self.kind == "at_most":
+            return measured <= value
+        if self.kind == "at_least":
+            return measured >= value
+        return value[0] <= measured <= value[1]
+
+    def words(self, preset: str = "smoke") -> str:
+        """The expectation as the printed line and the book give it."""
+        value, tolerance = self.at(preset)
+        if self.kind == "between":
+            return f"between {value[0]:g} and {value[1]:g}"
+        if self.kind != "expected":
+            return f"{self.kind.replace('_', ' ')} {value:g}"
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        return f"{value:.9g}" + (f" ± {tolerance:g}" if tolerance else " exactly")
+
+
+def _pick(value: Any, preset: str, claim_id: str) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if preset not in value:
+        raise LedgerError(f"claim {claim_id!r} has no value for preset {preset!r}, only for {sorted(value)}; add it")
+    return value[preset]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _checked(claim_id: str, entry: Any, path: Path) -> Expectation:
+    where = f"{path.name}: claim {claim_id!r}"
+    if not isinstance(entry, dict):
+        raise LedgerError(f"{where} is {entry!r}, wanted a mapping with notebook, statement, source and a bound")
+    if unknown := sorted(set(entry) - _KEYS):
+        raise LedgerError(f"{where} has unknown keys {unknown}; known are {sorted(_KEYS)}")
+    for key in ("notebook", "statement", "source"):
+        if not isinstance(entry.get(key), str) or not entry[key].strip():
+            raise LedgerError(f"{where} lacks {key!r}")
+    kinds = [kind for kind in _BOUNDS if kind in entry]
+    if len(kinds) != 1:
+        raise LedgerError(f"{where} has {kinds or 'no bound'}, wanted exactly one of {list(_BOUNDS)}")
+    (kind,) = kinds
+    value, tolerance = entry[kind], entry.get("tolerance", 0.0)
+    for each in value.values() if isinstance(value, dict) else [value]:
+        pair = isinstance(each, list) and len(each) == 2 and all(map(_number, each)) and each[0] <= each[1]
+        if not (pair if kind == "between" else _number(each)):
+            raise LedgerError(f"{where}: {kind} is {each!r}, wanted {'[low, high]' if kind == 'between' else 'a number'}")
+    for each in tolerance.values() if isinstance(tolerance, dict) else [tolerance]:
+        if not _number(each) or not each >= 0:
+            raise LedgerError(f"{where}: tolerance is {each!r}, wanted a number of at least 0")
+    if "tolerance" in entry and kind != "expected":
+        raise LedgerError(f"{where}: a tolerance goes with 'expected', not with {kind!r}")
+    return Expectation(claim_id, entry["notebook"], entry["statement"], entry["source"], kind, value, tolerance)
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """YAML in which a key that stands twice is an error, not a silent overwrite."""
+
+
+def _mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict:
+    keys = [loader.construct_object(key) for key, _ in node.value]
+    if doubled := sorted({key for key in keys if keys.count(key) > 1}):
+        raise LedgerError(f"line {node.start_mark.line + 1}: {doubled} stands twice")
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load_expectations(path: Path | None = None) -> dict[str, Expectation]:
+    """All expectations by claim id, in the order of the file.
+
+    Parameters
+    ----------
+    path : Path, optional
+        Another ledger than the package's ``expectations.yml``.
+
+    Raises
+    ------
+    LedgerError
+        If an entry is not complete; names entry and key.
+    """
+    path = path or LEDGER
+    try:
+        entries = yaml.load(path.read_text(encoding="utf8"), Loader=_UniqueLoader) or {}
+    except yaml.YAMLError as error:
+        raise LedgerError(f"{path} is not YAML: {error}") from error
+    if not isinstance(entries, dict):
+        raise LedgerError(f"{path} holds {type(entries).__name__}, wanted a mapping from claim id to entry")
+    return {str(claim_id): _checked(str(claim_id), entry, path) for claim_id, entry in entries.items()}
