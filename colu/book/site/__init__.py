@@ -1,0 +1,13 @@
+"""Sphinx extensions that make the notebooks' executed copies into the book's site.
+
+``executed``
+    renders the executed copy of each notebook under the committed notebook's own address;
+``claims``
+    the claim box, the role that links to one, and the table of all claims;
+``offline``
+    MathJax and plotly from the site itself, so that no page asks another host for anything;
+``figures``
+    refuses a figure that has no description.
+
+``_config.yml`` registers each by its name under ``sphinx: extra_extensions``.
+"""
