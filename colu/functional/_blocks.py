@@ -33,11 +33,7 @@ def check_int(name: str, value, minimum: int) -> None:
 
 def check_channel_dim(x: Tensor, channel_dim: int) -> int:
     """Return ``channel_dim`` counted from the front."""
-    if (
-        isinstance(channel_dim, bool)
-        or not isinstance(channel_dim, int)
-        or not -x.dim() <= channel_dim < x.dim()
-    ):
+    if isinstance(channel_dim, bool) or not isinstance(channel_dim, int) or not -x.dim() <= channel_dim < x.dim():
         raise ValueError(
             f"channel_dim={channel_dim!r} does not exist in a tensor of shape {tuple(x.shape)}; "
             f"use an integer from {-x.dim()} to {x.dim() - 1}"
@@ -113,9 +109,7 @@ def channels_are_innermost(x: Tensor, c: int) -> bool:
     return c != x.dim() - 1 and x.stride(c) == 1 and not x.is_contiguous()
 
 
-def blocks_to_axes_first(
-    x: Tensor, *, dim: int | None = None, num_groups: int | None = None, channel_dim: int = 1
-):
+def blocks_to_axes_first(x: Tensor, *, dim: int | None = None, num_groups: int | None = None, channel_dim: int = 1):
     r"""Reorder channels from contiguous cones to all axes first, then all sections.
 
     .. math:: (a_1, s_1, a_2, s_2, \dots) \mapsto (a_1, a_2, \dots, s_1, s_2, \dots)
@@ -148,9 +142,7 @@ def blocks_to_axes_first(
     return _relayout(x, dim, num_groups, channel_dim, "blocks", "axes_first")
 
 
-def axes_first_to_blocks(
-    x: Tensor, *, dim: int | None = None, num_groups: int | None = None, channel_dim: int = 1
-):
+def axes_first_to_blocks(x: Tensor, *, dim: int | None = None, num_groups: int | None = None, channel_dim: int = 1):
     """Reorder channels from all axes first to contiguous cones.
 
     The inverse of :func:`blocks_to_axes_first`, with the same parameters.

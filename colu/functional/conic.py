@@ -144,12 +144,15 @@ def _colu_blocks(x, c, groups, size, scaling, axis_mode, share_axis, layout, p, 
     wide = working(x)
     axis, section = split(wide, c, groups, size, share_axis, layout)
     if axis_mode == "rectify":
-        axis = F.silu(axis) if scaling in ("soft", "firm") else F.relu(axis)
+        axis = rectified(axis, scaling)
     if size > 1:
-        section = section * cone_weight(
-            axis, section, c + 1, scaling, p, _tangent(angle, axis, c), double, eps
-        )
+        section = section * cone_weight(axis, section, c + 1, scaling, p, _tangent(angle, axis, c), double, eps)
     return join(axis, section, c, share_axis, layout).to(x.dtype)
+
+
+def rectified(axis: Tensor, scaling: str) -> Tensor:
+    """The axis in ``axis_mode="rectify"``: SiLU for the sigmoid weights, ReLU for the others."""
+    return F.silu(axis) if scaling in ("soft", "firm") else F.relu(axis)
 
 
 def check_options(scaling, axis_mode, layout, p, angle, double, s2, eps) -> None:
@@ -175,9 +178,7 @@ def check_angle(angle) -> None:
     if angle is None or isinstance(angle, Tensor):
         return
     if isinstance(angle, bool) or not isinstance(angle, (int, float)) or not 0 < angle < math.pi / 2:
-        raise ValueError(
-            f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2"
-        )
+        raise ValueError(f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2")
 
 
 def _pointwise(x, scaling, angle, double):

@@ -130,9 +130,7 @@ def _project(x, c, groups, size, axis, angle, leak, layout):
     if axis == "homogeneous":
         on_cone = depth * (cos / math.sqrt(size) + sin * direction)
     else:
-        on_cone = torch.cat(
-            [depth * cos * torch.ones_like(level), (depth * sin * direction).narrow(d, 1, size - 1)], d
-        )
+        on_cone = torch.cat([depth * cos * torch.ones_like(level), (depth * sin * direction).narrow(d, 1, size - 1)], d)
     y = torch.where(inside, block, torch.where(polar, 0.0, on_cone))
     if leak:
         y = (1 - leak) * y + leak * block

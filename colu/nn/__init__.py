@@ -3,6 +3,7 @@
 # ruff: noqa: F401 -- the names are the public interface; __all__ is made at the end.
 
 from .conic import MPU, CoLU, RCoLU
+from .gain import gain, kaiming_like_, second_moment_ratio
 from .registry import ActivationEntry, create, get_entry, list_activations, register
 
 # Every public class and function above; the submodules themselves are not listed.

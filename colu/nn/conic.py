@@ -1,16 +1,19 @@
 """Conic activations as modules: CoLU, RCoLU and MPU."""
 
+import copy
 import functools
 import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from colu.functional import colu, rcolu, soc_projection
-from colu.functional._blocks import LAYOUTS, check_choice, check_int
-from colu.functional.conic import check_angle, check_options
+from colu.functional._blocks import LAYOUTS, check_choice, check_int, count_groups
+from colu.functional.conic import check_angle, check_options, cone_weight, rectified
 from colu.functional.projection import AXES, check_leak
 
+from .gain import gain, gauss_legendre, measured_ratio
 from .registry import register
 
 
@@ -43,6 +46,21 @@ class _Conic(nn.Module):
         """Half-apex angle in radians; None is pi/4."""
         return self._angle if self.angle_logit is None else math.pi / 2 * self.angle_logit.sigmoid()
 
+    def _sizes(self, num_channels: int | None, default_dim: int) -> tuple[int, int]:
+        """``(G, S)``; any G where the ratio does not depend on it."""
+        shared = getattr(self, "share_axis", False)
+        if num_channels is not None:
+            return count_groups(num_channels, self.dim, self.num_groups, shared, default_dim)
+        if self.num_groups == 0:
+            return 0, 1
+        if self.num_groups is not None or shared:
+            raise ValueError(f"the gain of {self} depends on the number of channels; give num_channels=...")
+        return 1, self.dim
+
+    def gain(self, num_channels: int | None = None) -> float:
+        """Gain for initialisation, :func:`colu.nn.gain`; ``num_channels`` only where it depends on them."""
+        return gain(self, num_channels)
+
     def extra_repr(self) -> str:
         parts = [f"{k}={getattr(self, k)!r}" for k in self._options if getattr(self, k) != self._defaults[k]]
         if self.angle_logit is not None:
@@ -53,7 +71,66 @@ class _Conic(nn.Module):
         return ", ".join([size, *parts])
 
 
-class CoLU(_Conic):
+class _Skew(_Conic):
+    """Second moments common to CoLU and RCoLU: the reflection between them is an isometry."""
+
+    s2 = "cone"
+
+    @torch.no_grad()
+    def second_moment_ratio(self, num_channels: int | None = None) -> float:
+        r"""The ratio of second moments on N(0, I), :func:`colu.nn.second_moment_ratio`.
+
+        For p=2 an integral over the angle to the axis, whose density is proportional to
+        :math:`\sin^{S-2}\theta`, and over the radius where the map is not homogeneous.
+        """
+        groups, size = self._sizes(num_channels, 4)
+        if self.s2 == "pointwise" and size == 2:
+            return _normal_moment(functional.silu if self.scaling == "soft" else functional.relu)
+        if self.p != 2 and size > 2:
+            # No closed form for the norm of the section: Sobol points through the map itself.
+            plain = copy.copy(self)
+            plain.channel_dim = 1
+            return measured_ratio(plain, num_channels or size)
+        if groups == 0:
+            return 1.0
+        axis, section = self._second_moments(size)
+        if self.share_axis:
+            return (axis + groups * section) / (1 + groups * (size - 1))
+        return (axis + section) / size
+
+    def _second_moments(self, size: int) -> tuple[float, float]:
+        """Second moments of the axis and of the whole section of one cone."""
+        mode = "soft" if self.scaling in ("soft", "firm") else "hard"
+        if size == 1:
+            return _normal_moment(lambda a: rectified(a, self.scaling) if self.axis_mode == "rectify" else a), 0.0
+        alpha = math.pi / 4 if self.angle is None else float(self.angle)
+        knots = sorted({0.0, alpha / 2, alpha, math.pi / 2, math.pi - alpha, math.pi})
+        theta, weight = gauss_legendre(knots, 100)
+        weight = weight * theta.sin() ** (size - 2)
+        weight = (weight / weight.sum())[:, None]
+        homogeneous = not self.eps and (self.axis_mode == "pass" or mode == "hard")
+        radius, mass = _chi(size) if not homogeneous else (torch.ones(1).double(), torch.ones(1).double() * size)
+        axis, section = theta.cos()[:, None, None] * radius[:, None], theta.sin()[:, None, None] * radius[:, None]
+        if self.axis_mode == "rectify":
+            axis = rectified(axis, self.scaling)
+        section = section * cone_weight(axis, section, 2, self.scaling, 2, math.tan(alpha), self.double, self.eps)
+        return tuple((weight * mass * v[..., 0].square()).sum().item() for v in (axis, section))
+
+
+def _chi(size: int) -> tuple[Tensor, Tensor]:
+    """Nodes and probabilities of the norm of a standard normal vector of ``size`` entries."""
+    end = math.sqrt(size) + 9
+    radius, weight = gauss_legendre([end * k / 24 for k in range(25)], 8)
+    log_density = (size - 1) * radius.log() - radius.square() / 2 - (size / 2 - 1) * math.log(2) - math.lgamma(size / 2)
+    return radius, weight * log_density.exp()
+
+
+def _normal_moment(f) -> float:
+    x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
+    return (weight * f(x).square() * torch.exp(-x.square() / 2)).sum().item() / math.sqrt(2 * math.pi)
+
+
+class CoLU(_Skew):
     r"""Conic Linear Unit: slide each block of channels towards its axis until it is in the cone.
 
     .. math:: y_a = a, \qquad y_s = \min(\max(a \tan\alpha / \lVert s\rVert, 0), 1)\, s
@@ -137,7 +214,7 @@ class CoLU(_Conic):
         return colu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
 
 
-class RCoLU(_Conic):
+class RCoLU(_Skew):
     r"""Rotated Conic Linear Unit: the axis is the homogeneous direction of each block.
 
     Parameters
@@ -257,6 +334,25 @@ class MPU(_Conic):
         options = {name: getattr(self, name) for name in self._options}
         return soc_projection(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
 
+    @torch.no_grad()
+    def second_moment_ratio(self, num_channels: int | None = None) -> float:
+        r"""The ratio of second moments on N(0, I), an integral over the angle to the axis.
+
+        For ``leak=0`` and 45 degrees it is 1/2 for every ``dim``: the cone is its own dual.
+        """
+        groups, size = self._sizes(num_channels, 2)
+        if groups == 0:
+            return 1.0
+        if size == 1:
+            # A cone in one dimension is the half-line.
+            return (1 + self.leak**2) / 2
+        alpha = math.pi / 4 if self.angle is None else float(self.angle)
+        theta, weight = gauss_legendre([0.0, alpha, alpha + math.pi / 2, math.pi], 100)
+        weight = weight * theta.sin() ** (size - 2)
+        plane = torch.stack([theta.cos(), theta.sin()], 1)
+        y = soc_projection(plane, dim=2, axis="coordinate", angle=alpha, leak=self.leak)
+        return ((weight * y.square().sum(1)).sum() / weight.sum()).item()
+
 
 _WREATH = r"O(S-1) \wr \mathrm{Perm}(G)"
 _HARD = r"y_a = a,\ y_s = \min(\max(a / \lVert s\rVert, 0), 1)\, s"
@@ -276,12 +372,8 @@ def _with(**options):
 _entry("colu", CoLU, _HARD, lipschitz=math.sqrt(2))
 _entry("colu-soft", _with(scaling="soft"), r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s")
 _entry("colu-firm", _with(scaling="firm"), r"y_a = a,\ y_s = \sigma(4a / \lVert s\rVert - 2)\, s")
-_entry(
-    "colu-sqrt", _with(scaling="sqrt"), r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s", notes=_CODE_ONLY
-)
-_entry(
-    "colu-log", _with(scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s", notes=_CODE_ONLY
-)
+_entry("colu-sqrt", _with(scaling="sqrt"), r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s", notes=_CODE_ONLY)
+_entry("colu-log", _with(scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s", notes=_CODE_ONLY)
 _entry(
     "colu-rectified",
     _with(axis_mode="rectify"),

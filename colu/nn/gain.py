@@ -1,0 +1,171 @@
+r"""Gains for initialisation: how much of the second moment an activation keeps.
+
+With :math:`\rho = E\lVert f(x)\rVert^2 / E\lVert x\rVert^2` for :math:`x \sim \mathcal N(0, I)`,
+weights of standard deviation :math:`1 / \sqrt{\rho\, n_\text{in}}` keep the second moment from layer to layer.
+ReLU has :math:`\rho = 1/2`, He's gain; the conic units differ.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+
+import numpy
+import torch
+from torch import Tensor, nn
+
+_SOBOL_POINTS = 8192
+
+
+def gain(activation: str | nn.Module | Callable[[Tensor], Tensor], num_channels: int | None = None) -> float:
+    r"""Gain :math:`1/\sqrt\rho` of an activation.
+
+    Parameters
+    ----------
+    activation : str, Module or callable
+        A module with its own ``gain`` method is asked; a name is created first.
+    num_channels : int, optional
+        Channels C of the input, on dimension 1; None evaluates a pointwise function.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        An activation that is zero on every sample, or that refuses the channels.
+
+    Notes
+    -----
+    Deterministic: composite Gauss-Legendre for pointwise functions, otherwise 8192 Sobol points
+    (relative error about 1e-3). The conic family integrates over the angle to the axis instead, to 1e-10.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, "Delving Deep into Rectifiers", ICCV 2015, section 2.2, for ReLU.
+
+    Examples
+    --------
+    >>> round(gain(torch.relu), 6)
+    1.414214
+    >>> from colu.nn import CoLU
+    >>> round(gain(CoLU(dim=4)), 2)
+    1.71
+    """
+    return 1 / math.sqrt(second_moment_ratio(activation, num_channels))
+
+
+def second_moment_ratio(
+    activation: str | nn.Module | Callable[[Tensor], Tensor], num_channels: int | None = None
+) -> float:
+    r"""The ratio :math:`\rho = E\lVert f(x)\rVert^2 / E\lVert x\rVert^2` for standard normal ``x``.
+
+    Parameters and method as for :func:`gain`.
+
+    Examples
+    --------
+    >>> round(second_moment_ratio("mpu"), 6)
+    0.5
+    """
+    if isinstance(activation, str):
+        from .registry import create
+
+        activation = create(activation, num_channels)
+    own = getattr(activation, "second_moment_ratio", None)
+    rho = own(num_channels) if own is not None else measured_ratio(activation, num_channels)
+    if not rho > 0:
+        raise ValueError(f"the second moment after {activation!r} is {rho}; no gain can restore it")
+    return rho
+
+
+@torch.no_grad()
+def measured_ratio(activation, num_channels: int | None) -> float:
+    """The ratio through the map itself: quadrature for one channel, Sobol points for more."""
+    if num_channels is None:
+        x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
+        density = weight * torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
+        return (density * activation(x[:, None])[:, 0].square()).sum().item()
+    points = torch.quasirandom.SobolEngine(num_channels, scramble=True, seed=0).draw(_SOBOL_POINTS, dtype=torch.float64)
+    x = torch.special.ndtri(points.clamp(1e-12, 1 - 1e-12))
+    if isinstance(activation, nn.Module) and any(p.dtype == torch.float32 for p in activation.parameters()):
+        x = x.float()
+    return (activation(x).double().square().sum() / x.double().square().sum()).item()
+
+
+def gauss_legendre(knots: list[float], order: int) -> tuple[Tensor, Tensor]:
+    """Nodes and weights of composite Gauss-Legendre between ascending ``knots``, float64, shape ``(n,)`` each.
+
+    Examples
+    --------
+    >>> x, w = gauss_legendre([0.0, 1.0, 2.0], 4)
+    >>> round((w * x**3).sum().item(), 12)
+    4.0
+    """
+    node, weight = (torch.from_numpy(v) for v in _legendre(order))
+    left, width = torch.tensor(knots[:-1], dtype=torch.float64), torch.tensor(knots, dtype=torch.float64).diff()
+    x = left[:, None] + width[:, None] * (node + 1) / 2
+    return x.flatten(), (width[:, None] * weight / 2).flatten()
+
+
+@functools.cache
+def _legendre(order: int):
+    return numpy.polynomial.legendre.leggauss(order)
+
+
+def kaiming_like_(
+    tensor: Tensor,
+    activation: str | nn.Module | Callable[[Tensor], Tensor],
+    *,
+    mode: str = "fan_in",
+    distribution: str = "normal",
+    num_channels: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    r"""Fill a weight in place so that the layer after ``activation`` keeps the second moment.
+
+    .. math:: \mathrm{Var}(w) = \frac{1}{\rho\, n}, \qquad n = n_\text{in} \text{ or } n_\text{out}
+
+    Parameters
+    ----------
+    tensor : Tensor
+        Weight of a linear layer or convolution, ``(out, in, ...)``.
+    activation : str, Module or callable
+        What stands before the layer.
+    mode : {"fan_in", "fan_out"}
+        Keep the second moment forwards, or the layer's backwards.
+    distribution : {"normal", "uniform"}
+        Of the weights.
+    num_channels : int, optional
+        Channels of the activation; only needed where rho depends on them.
+    generator : torch.Generator, optional
+        Source of randomness.
+
+    Returns
+    -------
+    Tensor
+        ``tensor``.
+
+    Raises
+    ------
+    ValueError
+        A weight of fewer than two dimensions, or an unknown mode or distribution.
+
+    Examples
+    --------
+    >>> layer = nn.Linear(1024, 1024)
+    >>> w = kaiming_like_(layer.weight, "colu", generator=torch.Generator().manual_seed(0))
+    >>> round(w.std().item() * 32, 2)
+    1.71
+    """
+    if tensor.dim() < 2:
+        raise ValueError(f"shape {tuple(tensor.shape)} is no weight of a layer; use (out, in, ...)")
+    fans = {"fan_in": tensor[0].numel(), "fan_out": tensor.shape[0] * tensor[0, 0].numel()}
+    if mode not in fans:
+        raise ValueError(f"mode={mode!r} is unknown; use one of 'fan_in', 'fan_out'")
+    std = gain(activation, num_channels) / math.sqrt(fans[mode])
+    with torch.no_grad():
+        if distribution == "normal":
+            return tensor.normal_(0, std, generator=generator)
+        if distribution == "uniform":
+            return tensor.uniform_(-math.sqrt(3) * std, math.sqrt(3) * std, generator=generator)
+    raise ValueError(f"distribution={distribution!r} is unknown; use one of 'normal', 'uniform'")
