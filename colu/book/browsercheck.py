@@ -29,12 +29,15 @@ ARGUMENTS = [
     # No name resolves: a page that needs another host fails here as it would without a network.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+#: Milliseconds.
 TIMEOUT = 30_000
+SEARCH_TIMEOUT = 10_000
 
 COUNT_MATHS = "() => document.querySelectorAll('mjx-container').length"
 BROKEN_MATHS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent)"
 RAW_MATHS = r"""() => [...document.querySelectorAll('.math')]
-  .filter(e => !e.querySelector('mjx-container') && /\\[(\[]/.test(e.textContent)).map(e => e.textContent.slice(0, 60))"""
+  .filter(e => !e.querySelector('mjx-container') && /\\[(\[]/.test(e.textContent))
+  .map(e => e.textContent.slice(0, 60))"""
 DRAWN = """() => [...document.querySelectorAll('.plotly-figure')].map(e => {
   const drawing = e.querySelector('.gl-container canvas, svg.main-svg');
   const box = drawing ? drawing.getBoundingClientRect() : {width: 0, height: 0};
@@ -148,7 +151,8 @@ def _check_page(tab, address: str, page) -> list[str]:
 
     with _watched(tab) as problems:
         try:
-            tab.goto(address, wait_until="load", timeout=TIMEOUT)
+            # Idle, not merely loaded: a request that a script sends later must fail on its own page.
+            tab.goto(address, wait_until="networkidle", timeout=TIMEOUT)
             if page.has_maths:
                 tab.wait_for_function(
                     "() => window.MathJax && MathJax.startup && MathJax.startup.promise", timeout=TIMEOUT
@@ -171,12 +175,12 @@ def _check_page(tab, address: str, page) -> list[str]:
 
 
 def _check_search(tab, address: str, site: Path) -> list[str]:
-    """Search for a word of the start page's title and expect a result."""
+    """Search for a word that the book's first page uses, and expect a result."""
     word = "cone"
     with _watched(tab) as problems:
         tab.goto(f"{address}/search.html?q={word}", wait_until="load", timeout=TIMEOUT)
         try:
-            tab.wait_for_selector("#search-results li a", timeout=TIMEOUT)
+            tab.wait_for_selector("#search-results li a", timeout=SEARCH_TIMEOUT)
         except Exception:
             problems.append(f'the search for "{word}" found no page')
     return [f"search.html: {problem}" for problem in dict.fromkeys(problems)]

@@ -16,73 +16,25 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-import colu
 from colu.book.site.executed import PREFIX, executed_path, read_executed
-from colu.claims import load_expectations
+from colu.claims import Expectation, load_expectations
+from colu.claims.ledger import LEDGER
 
 logger = logging.getLogger(__name__)
 
-EXPECTATIONS = Path(colu.__file__).parent / "claims" / "expectations.yml"
 VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "unknown": "not measured"}
 _CHECKED = re.compile(r"""\bcheck\(\s*["']([^"']+)["']""")
 
 
-def numbered(expectations: dict[str, dict]) -> dict[str, str]:
-    """Number the claims: the chapter's number, a dot, the place in the chapter.
-
-    Examples
-    --------
-    >>> numbered({"a": {"notebook": "10-cones"}, "b": {"notebook": "10-cones"}, "c": {"notebook": "30-mlp"}})
-    {'a': '10.1', 'b': '10.2', 'c': '30.1'}
-    """
+def numbered(expectations: dict[str, Expectation]) -> dict[str, str]:
+    """Number the claims: the chapter's number, a dot, the place in the chapter."""
     places: dict[str, int] = {}
     numbers = {}
-    for claim, entry in expectations.items():
-        notebook = entry["notebook"]
+    for claim, expectation in expectations.items():
+        notebook = expectation.notebook
         places[notebook] = places.get(notebook, 0) + 1
         numbers[claim] = f"{notebook.split('-')[0]}.{places[notebook]}"
     return numbers
-
-
-def number_text(value: object) -> str:
-    """Write a measured or expected value for a reader.
-
-    Examples
-    --------
-    >>> number_text(True), number_text(12), number_text(1.41421356), number_text(2.3e-16)
-    ('true', '12', '1.41421', '2.3e-16')
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (int, float)):
-        return format(value, ".6g")
-    return str(value)
-
-
-def expected_text(entry: dict, preset: str) -> str:
-    """Write what a claim's measured value must be.
-
-    Examples
-    --------
-    >>> expected_text({"expected": {"smoke": 0.5, "full": 0.7}, "tolerance": 0.01}, "smoke")
-    '0.5 ± 0.01'
-    >>> expected_text({"at_most": 1e-6}, "smoke"), expected_text({"between": [0.9, 1]}, "smoke")
-    ('at most 1e-06', 'between 0.9 and 1')
-    """
-
-    def at(key: str) -> object:
-        value = entry[key]
-        return value.get(preset, "no value for this preset") if isinstance(value, dict) else value
-
-    if "at_most" in entry:
-        return f"at most {number_text(at('at_most'))}"
-    if "at_least" in entry:
-        return f"at least {number_text(at('at_least'))}"
-    if "between" in entry:
-        low, high = at("between")
-        return f"between {number_text(low)} and {number_text(high)}"
-    text = number_text(at("expected"))
-    return f"{text} ± {number_text(at('tolerance'))}" if entry.get("tolerance") else text
 
 
 def measured_claims(notebook: dict | None) -> dict[str, dict]:
@@ -96,39 +48,50 @@ def measured_claims(notebook: dict | None) -> dict[str, dict]:
     return found
 
 
-def verdict_of(record: dict | None) -> str:
-    """Return ``holds``, ``fails`` or ``unknown``."""
-    if record is None:
-        return "unknown"
-    verdict = record.get("verdict")
-    return "holds" if verdict in (True, "holds", "pass", "passed", "ok", "true") else "fails"
-
-
 class Reading:
     """What one page needs to know of the claims: expectations, numbers, measured values."""
 
     def __init__(self, app: Sphinx) -> None:
         self.app = app
-        self.expectations = load_expectations()
+        self.ledger = Path(app.srcdir, app.config.colu_expectations)
+        self.expectations = load_expectations(self.ledger)
         self.numbers = numbered(self.expectations)
         self._measured: dict[str, dict[str, dict]] = {}
-        app.env.note_dependency(str(EXPECTATIONS))
+        app.env.note_dependency(str(self.ledger))
 
     def record(self, claim: str) -> dict | None:
         """Return what the claim's cell recorded; None where it did not run."""
-        notebook = self.expectations[claim]["notebook"]
+        notebook = self.expectations[claim].notebook
         if notebook not in self._measured:
             path = executed_path(self.app, PREFIX + notebook)
             self.app.env.note_dependency(str(path))
             self._measured[notebook] = measured_claims(read_executed(path))
         return self._measured[notebook].get(claim)
 
-    def facts(self, claim: str) -> tuple[str, str, str]:
-        """Return the expected and the measured value, as text, and the verdict."""
-        record = self.record(claim)
+    def facts(self, claim: str, location) -> tuple[str, str, str]:
+        """Return the expected and the measured value, as text, and the verdict; warn unless it holds.
+
+        The verdict is made here, from the committed expectation: an old run cannot vouch for a new ledger.
+        """
+        expectation, record = self.expectations[claim], self.record(claim)
         preset = (record or {}).get("preset") or os.environ.get("COLU_PRESET") or "smoke"
-        measured = number_text(record["measured"]) if record else "–"
-        return expected_text(self.expectations[claim], preset), measured, verdict_of(record)
+        if record is None:
+            _warn(
+                f'claim "{claim}" was not measured: no output of {PREFIX}{expectation.notebook} records it',
+                location,
+            )
+            return expectation.words(preset), "–", "unknown"
+        if expectation.holds(record["measured"], preset):
+            return expectation.words(preset), str(record["shown"]), "holds"
+        _warn(
+            f'claim "{claim}" fails: measured {record["measured"]}, expected {expectation.words(preset)}',
+            location,
+        )
+        return expectation.words(preset), str(record["shown"]), "fails"
+
+
+def _warn(message: str, location) -> None:
+    logger.warning(message, location=location, type="colu", subtype="claim")
 
 
 class claim_link(nodes.Inline, nodes.TextElement):
@@ -156,17 +119,8 @@ class ClaimDirective(SphinxDirective):
         claim = self.arguments[0]
         reading = Reading(self.env.app)
         if claim not in reading.expectations:
-            message = f'claim "{claim}" is not in colu/claims/expectations.yml'
-            return [self.state.document.reporter.warning(message, line=self.lineno)]
-        if reading.record(claim) is None:
-            logger.warning(
-                'claim "%s" was not measured: no output of notebooks/%s records it',
-                claim,
-                reading.expectations[claim]["notebook"],
-                location=self.get_location(),
-                type="colu",
-                subtype="claim",
-            )
+            _warn(f'claim "{claim}" is not in {reading.ledger.name}', self.get_location())
+            return []
         boxes = self.env.__dict__.setdefault("colu_claim_boxes", {})
         boxes[claim] = self.env.docname
         box = nodes.admonition(classes=["claim"], ids=[f"claim-{claim}"])
@@ -174,7 +128,7 @@ class ClaimDirective(SphinxDirective):
         statement = nodes.container(classes=["claim-statement"])
         self.state.nested_parse(self.content, self.content_offset, statement)
         box += statement
-        expected, measured, verdict = reading.facts(claim)
+        expected, measured, verdict = reading.facts(claim, self.get_location())
         facts = nodes.paragraph(classes=["claim-facts"])
         facts += [
             nodes.inline("", f"Expected {expected}", classes=["claim-expected"]),
@@ -195,10 +149,11 @@ class ClaimRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.Node]]:
         """Build the link; its target is found when all pages are read."""
-        numbers = Reading(self.env.app).numbers
+        reading = Reading(self.env.app)
+        numbers = reading.numbers
         if self.text not in numbers:
-            message = f'claim "{self.text}" is not in colu/claims/expectations.yml'
-            return [nodes.literal("", self.text)], [self.inliner.reporter.warning(message, line=self.lineno)]
+            _warn(f'claim "{self.text}" is not in {reading.ledger.name}', self.get_location())
+            return [nodes.literal("", self.text)], []
         return [link_to(self.text, f"Claim {numbers[self.text]}")], []
 
 
@@ -223,17 +178,17 @@ class ClaimsTableDirective(SphinxDirective):
         head, body = nodes.thead(), nodes.tbody()
         group += [head, body]
         head += nodes.row("", *[nodes.entry("", nodes.paragraph("", name)) for name, _ in self.columns])
-        for claim, entry in reading.expectations.items():
-            body += self.row(reading, claim, entry)
+        for claim in reading.expectations:
+            body += self.row(reading, claim)
         return [table]
 
-    def row(self, reading: Reading, claim: str, entry: dict) -> nodes.row:
+    def row(self, reading: Reading, claim: str) -> nodes.row:
         """Build the row of one claim."""
-        expected, measured, verdict = reading.facts(claim)
+        expected, measured, verdict = reading.facts(claim, self.get_location())
         statement = nodes.entry()
-        self.parse(entry["statement"], statement)
+        self.parse(reading.expectations[claim].statement, statement)
         source = nodes.container(classes=["claim-source"])
-        self.parse(f"Source: {entry['source']}" if entry.get("source") else "", source)
+        self.parse(f"Source: {reading.expectations[claim].source}", source)
         statement += source
         links = [
             nodes.paragraph("", "", link_to(claim, reading.numbers[claim])),
@@ -250,7 +205,7 @@ class ClaimsTableDirective(SphinxDirective):
 
     def parse(self, text: str, into: nodes.Element) -> None:
         """Parse MyST text into a node."""
-        self.state.nested_parse(StringList([*text.strip().splitlines(), ""], str(EXPECTATIONS)), 0, into)
+        self.state.nested_parse(StringList([*text.strip().splitlines(), ""], "expectations.yml"), 0, into)
 
 
 def mark_cells(app: Sphinx, doctree: nodes.document) -> None:
@@ -266,12 +221,8 @@ def resolve_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for link in list(doctree.findall(claim_link)):
         claim, part = link["claim"], link["part"]
         if claim not in boxes:
-            logger.warning(
-                'claim "%s" stands on no page: write it in a {claim} block before its cell',
-                claim,
-                location=docname,
-                type="colu",
-                subtype="claim",
+            _warn(
+                f'claim "{claim}" stands on no page: write it in a {{claim}} block before its cell', docname
             )
             link.replace_self(nodes.inline("", link.astext()))
             continue
@@ -293,6 +244,7 @@ def merge_pages(app: Sphinx, env, docnames, other) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
+    app.add_config_value("colu_expectations", str(LEDGER), "env", str)
     app.add_directive("claim", ClaimDirective)
     app.add_directive("claims-table", ClaimsTableDirective)
     app.add_role("claim", ClaimRole())
