@@ -97,7 +97,8 @@ def _checked(claim_id: str, entry: Any, path: Path) -> Expectation:
     for each in value.values() if isinstance(value, dict) else [value]:
         pair = isinstance(each, list) and len(each) == 2 and all(map(_number, each)) and each[0] <= each[1]
         if not (pair if kind == "between" else _number(each)):
-            raise LedgerError(f"{where}: {kind} is {each!r}, wanted {'[low, high]' if kind == 'between' else 'a number'}")
+            wanted = "[low, high]" if kind == "between" else "a number"
+            raise LedgerError(f"{where}: {kind} is {each!r}, wanted {wanted}")
     for each in tolerance.values() if isinstance(tolerance, dict) else [tolerance]:
         if not _number(each) or not each >= 0:
             raise LedgerError(f"{where}: tolerance is {each!r}, wanted a number of at least 0")

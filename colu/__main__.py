@@ -1,0 +1,5 @@
+"""``python -m colu``."""
+
+from colu.cli import app
+
+app()

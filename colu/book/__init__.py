@@ -1,0 +1,4 @@
+"""From notebooks to the published book: execute, validate, render.
+
+Each step skips what is done already and leaves nothing half-written.
+"""

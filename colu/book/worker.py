@@ -1,0 +1,112 @@
+"""Execute one notebook with papermill, in a process of its own.
+
+Called by :mod:`colu.book.execute` as ``python -m colu.book.worker REQUEST``;
+REQUEST is a JSON file, and the answer is written beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+from importlib import metadata
+from pathlib import Path
+
+VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "papermill", "jupyter-book")
+
+
+def _leave_with_parent() -> None:
+    """Stop, and with us the kernel, when the process that started us is gone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _failure(error: BaseException, output: Path) -> dict:
+    """Name cell and error; papermill's own exception knows both, other ones know only themselves."""
+    cell, cell_id = getattr(error, "cell_index", None), None
+    name, value = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
+    try:
+        cells = json.loads(output.read_text(encoding="utf8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        cells = []
+    if cell is None:  # a dead kernel or a time-out: the cell that was begun and never ended
+        begun = [n for n, c in enumerate(cells) if c["metadata"].get("papermill", {}).get("status") == "running"]
+        failed = [n for n, c in enumerate(cells) if c["metadata"].get("papermill", {}).get("exception")]
+        cell = (failed or begun or [None])[0]
+    elif cells and cells[0].get("metadata", {}).get("tags") == ["papermill-error-cell-tag"]:
+        pass  # papermill counts cells before it adds its banners
+    running = [c for c in cells if c["metadata"].get("papermill", {}).get("exception")]
+    if running:
+        cell_id = running[0].get("id")
+    elif isinstance(cell, int) and cell < len(cells):
+        cell_id = cells[cell].get("id")
+    return {"status": "failed", "cell": cell, "cell_id": cell_id, "error": name, "message": str(value)}
+
+
+def execute(request: dict) -> dict:
+    """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
+    import papermill
+
+    output = Path(request["output"])
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="colu-") as folder:
+        try:
+            papermill.execute_notebook(
+                request["notebook"],
+                str(output),
+                parameters={"PRESET": request["preset"]},
+                kernel_name="python3",
+                cwd=folder,
+                execution_timeout=request["cell_timeout"],
+                progress_bar=False,
+                log_output=False,
+            )
+        except KeyboardInterrupt:
+            return {"status": "stopped"}
+        except Exception as error:  # papermill raises what the cell raised, wrapped; anything else is named too
+            return _failure(error, output)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB on Linux, bytes on macOS
+    return {
+        "status": "ok",
+        "seconds": round(time.monotonic() - began, 2),
+        "peak_memory_mb": round(peak / (1 if sys.platform != "darwin" else 1024) / 1024, 1),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in VERSIONS if _installed(name)},
+    }
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Read the request, run, write the answer."""
+    signal.signal(signal.SIGTERM, _stop)
+    _leave_with_parent()
+    path = Path(sys.argv[1])
+    answer = execute(json.loads(path.read_text(encoding="utf8")))
+    path.with_suffix(".answer").write_text(json.dumps(answer), encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()
