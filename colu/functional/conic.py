@@ -146,7 +146,7 @@ def _colu_blocks(x, c, groups, size, scaling, axis_mode, share_axis, layout, p, 
     if axis_mode == "rectify":
         axis = rectified(axis, scaling)
     if size > 1:
-        section = section * cone_weight(axis, section, c + 1, scaling, p, _tangent(angle, axis, c), double, eps)
+        section = section * cone_weight(axis, section, c + 1, scaling, p, _tangent(angle, axis, c, groups), double, eps)
     return join(axis, section, c, share_axis, layout).to(x.dtype)
 
 
@@ -194,20 +194,22 @@ def working(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def _tangent(angle, axis, c):
+def _tangent(angle, like, c, groups):
     if angle is None:
         return None
     if not isinstance(angle, Tensor):
         return math.tan(angle)
-    return per_cone(angle, axis, c).tan()
+    return per_cone(angle, like, c, groups).tan()
 
 
-def per_cone(angle: Tensor, axis: Tensor, c: int) -> Tensor:
+def per_cone(angle: Tensor, like: Tensor, c: int, groups: int) -> Tensor:
     """Shape a scalar or ``(G,)`` tensor so that it broadcasts along the cones at ``c``."""
-    angle = angle.to(device=axis.device, dtype=axis.dtype)
-    if angle.dim() > 1:
-        raise ValueError(f"angle of shape {tuple(angle.shape)}; use a scalar, or shape (G,) for one a cone")
-    return angle.reshape(-1, *[1] * (axis.dim() - c - 1)) if angle.dim() else angle
+    if angle.dim() > 1 or (angle.dim() == 1 and angle.shape[0] != groups):
+        raise ValueError(
+            f"angle of shape {tuple(angle.shape)} does not fit {groups} cones; use a scalar, or one a cone"
+        )
+    angle = angle.to(device=like.device, dtype=like.dtype)
+    return angle.reshape(-1, *[1] * (like.dim() - c - 1)) if angle.dim() else angle
 
 
 def cone_weight(axis, section, d, scaling="hard", p=2, tangent=None, double=False, eps=0.0) -> Tensor:
@@ -335,7 +337,7 @@ def _rcolu_blocks(x, c, groups, size, scaling, angle, double, eps):
     # The explicit difference keeps its digits when the mean is large; sum of squares minus square does not.
     rest = blocks - mean
     axis = mean * math.sqrt(size)
-    weight = cone_weight(axis, rest, c + 1, scaling, 2, _tangent(angle, axis, c), double, eps)
+    weight = cone_weight(axis, rest, c + 1, scaling, 2, _tangent(angle, axis, c, groups), double, eps)
     return (mean + weight * rest).flatten(c, c + 1).to(x.dtype)
 
 

@@ -121,7 +121,7 @@ def _project(x, c, groups, size, axis, angle, leak, layout):
         level = block.narrow(d, 0, 1)
         radial = torch.cat([torch.zeros_like(level), block.narrow(d, 1, size - 1)], d)
     norm = torch.linalg.vector_norm(radial, 2, d, keepdim=True)
-    cos, sin = _cos_sin(angle, level, c)
+    cos, sin = _cos_sin(angle, level, c, groups)
     inside, polar = norm * cos <= level * sin, level * cos <= -norm * sin
     # NaN compares false and so takes the last case, where it goes through.
     between = ~(inside | polar)
@@ -138,10 +138,10 @@ def _project(x, c, groups, size, axis, angle, leak, layout):
     return join(y.narrow(d, 0, 1), y.narrow(d, 1, size - 1), c, False, layout).to(x.dtype)
 
 
-def _cos_sin(angle, level, c):
+def _cos_sin(angle, level, c, groups):
     if angle is None:
         return math.sqrt(0.5), math.sqrt(0.5)
     if isinstance(angle, Tensor):
-        angle = per_cone(angle, level, c)
+        angle = per_cone(angle, level, c, groups)
         return angle.cos(), angle.sin()
     return math.cos(angle), math.sin(angle)

@@ -54,9 +54,7 @@ def formula(x, dim, **options):
 @pytest.mark.parametrize("dim", [2, 3, 4, 6, 12])
 @pytest.mark.parametrize("scaling", PHI)
 def test_value_is_the_formula(x, dim, scaling):
-    assert_same_function(
-        lambda v: colu(v, dim=dim, scaling=scaling), lambda v: formula(v, dim, scaling=scaling), x
-    )
+    assert_same_function(lambda v: colu(v, dim=dim, scaling=scaling), lambda v: formula(v, dim, scaling=scaling), x)
 
 
 @pytest.mark.parametrize("p", [1, 1.5, 2, 3, math.inf])
@@ -132,9 +130,7 @@ def test_rcolu_is_colu_between_reflections(x, dim, scaling, axis_mode):
     h = householder(torch.eye(dim, dtype=torch.float64)[0] - e)
     reflect = torch.block_diag(*[h] * (12 // dim))
     options = dict(dim=dim, scaling=scaling, axis_mode=axis_mode)
-    assert_same_function(
-        lambda v: rcolu(v, **options), lambda v: colu(v @ reflect, **options) @ reflect, x, tol=1e-12
-    )
+    assert_same_function(lambda v: rcolu(v, **options), lambda v: colu(v @ reflect, **options) @ reflect, x, tol=1e-12)
 
 
 def test_shared_rcolu_reflects_all_channels(x):
@@ -187,6 +183,14 @@ def test_tensor_angle_per_cone_matches_each_cone(x):
     torch.testing.assert_close(y, torch.cat(want, 1))
 
 
+def test_tensor_angle_per_cone_with_a_shared_axis(x):
+    angles = torch.tensor([0.3, 0.8, 1.2], dtype=torch.float64)
+    y = colu(x[:, :10], share_axis=True, angle=angles)
+    for i in range(3):
+        part = torch.cat([x[:, :1], x[:, 1 + 3 * i : 4 + 3 * i]], 1)
+        torch.testing.assert_close(y[:, 1 + 3 * i : 4 + 3 * i], colu(part, angle=angles[i].item())[:, 1:])
+
+
 REFUSED = [
     (dict(dim=4), 10, "10 channels.*8 and 12"),
     (dict(num_groups=4), 10, "8 and 12"),
@@ -204,6 +208,8 @@ REFUSED = [
     (dict(p=math.nan), 8, "p=nan"),
     (dict(angle=0.0), 8, "angle=0.0"),
     (dict(angle=math.pi / 2), 8, "radians"),
+    (dict(angle=torch.ones(3)), 8, "2 cones"),
+    (dict(angle=torch.ones(2, 2)), 8, "scalar"),
     (dict(eps=-1.0), 8, "eps=-1.0"),
     (dict(double=True, axis_mode="rectify"), 8, "double"),
     (dict(dim=2, s2="pointwise", angle=0.5), 8, "s2='cone'"),
@@ -219,9 +225,7 @@ def test_refused_with_value_and_fix(options, channels, message):
         colu(torch.zeros(2, channels), **options)
 
 
-@pytest.mark.parametrize(
-    "bad", [torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 4, dtype=torch.cfloat), [1.0]]
-)
+@pytest.mark.parametrize("bad", [torch.zeros(2, 4, dtype=torch.long), torch.zeros(2, 4, dtype=torch.cfloat), [1.0]])
 def test_only_real_floating_tensors(bad):
     with pytest.raises(ValueError, match="floating|torch.Tensor"):
         colu(bad)
@@ -249,9 +253,7 @@ def test_gradients_finite_at_zero_tiny_huge_and_on_the_boundary(f, scaling, axis
     assert_gradients_finite(lambda v: f(v, scaling=scaling, axis_mode=axis_mode), inputs)
 
 
-@pytest.mark.parametrize(
-    "options", [dict(p=1), dict(p=3), dict(p=math.inf), dict(double=True), dict(eps=1e-7)]
-)
+@pytest.mark.parametrize("options", [dict(p=1), dict(p=3), dict(p=math.inf), dict(double=True), dict(eps=1e-7)])
 @pytest.mark.parametrize("scaling", PHI)
 def test_gradients_finite_with_options(options, scaling):
     inputs = [PATTERNS * size for size in (0.0, 1.0, 1e-20, 1e20)]
