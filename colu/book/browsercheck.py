@@ -32,6 +32,8 @@ ARGUMENTS = [
 #: Milliseconds.
 TIMEOUT = 30_000
 SEARCH_TIMEOUT = 10_000
+#: Pixels: the window's width, and the height of one picture.
+WIDTH, PART = 1366, 2400
 
 COUNT_MATHS = "() => document.querySelectorAll('mjx-container').length"
 BROKEN_MATHS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent)"
@@ -96,7 +98,7 @@ def check_in_browser(site: Path, pages: dict, screenshots: Path | None = None) -
     with served(site) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:
-            tab = chromium.new_page(viewport={"width": 1366, "height": 900})
+            tab = chromium.new_page(viewport={"width": WIDTH, "height": 900})
             for path, page in pages.items():
                 if page.redirect:
                     continue
@@ -194,5 +196,12 @@ def _photograph(tab, folder: Path, name: str) -> None:
             mode,
         )
         tab.wait_for_timeout(300)
-        picture = folder / f"{name.removesuffix('.html').replace('/', '-')}-{mode}.png"
-        tab.screenshot(path=str(picture), full_page=True)
+        name = name.removesuffix(".html").replace("/", "-")
+        height = tab.evaluate("() => document.documentElement.scrollHeight")
+        # One picture of a very tall page would be cut off by the browser and too small to read.
+        for part, top in enumerate(range(0, height, PART), 1):
+            tab.screenshot(
+                path=str(folder / f"{name}-{mode}-{part}.png"),
+                full_page=True,
+                clip={"x": 0, "y": top, "width": WIDTH, "height": min(PART, height - top)},
+            )

@@ -42,7 +42,7 @@ FAULTS = {
 def test_right_site_passes_and_is_photographed(good, tmp_path):
     assert sitecheck.main(good.out, browser=True, screenshots=tmp_path) == []
     names = {path.name for path in tmp_path.iterdir()}
-    assert {"notebooks-10-a-light.png", "notebooks-10-a-dark.png", "book-claims-dark.png"} <= names
+    assert {"notebooks-10-a-light-1.png", "notebooks-10-a-dark-1.png", "book-claims-dark-1.png"} <= names
 
 
 def test_each_planted_fault_is_seen(tmp_path):

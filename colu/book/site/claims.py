@@ -178,9 +178,12 @@ class ClaimsTableDirective(SphinxDirective):
         head, body = nodes.thead(), nodes.tbody()
         group += [head, body]
         head += nodes.row("", *[nodes.entry("", nodes.paragraph("", name)) for name, _ in self.columns])
+        presets = set()
         for claim in reading.expectations:
             body += self.row(reading, claim)
-        return [table]
+            presets.add((reading.record(claim) or {}).get("preset"))
+        said = " and ".join(sorted(filter(None, presets)))
+        return [nodes.paragraph("", f"Preset of this run: {said}.", classes=["claims-preset"]), table]
 
     def row(self, reading: Reading, claim: str) -> nodes.row:
         """Build the row of one claim."""
