@@ -4,7 +4,8 @@
 
 from .conic import MPU, CoLU, RCoLU
 from .gain import gain, kaiming_like_, second_moment_ratio
-from .registry import ActivationEntry, create, get_entry, list_activations, register
+from .registry import ActivationEntry, activation_layer, create, get_entry, list_activations, register
+from .replace import ReplacementReport, replace_activations
 
 # Every public class and function above; the submodules themselves are not listed.
 __all__ = sorted(name for name, value in globals().items() if not name.startswith("_") and callable(value))

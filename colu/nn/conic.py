@@ -5,7 +5,7 @@ import functools
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from colu.functional import colu, rcolu, soc_projection
@@ -15,6 +15,10 @@ from colu.functional.projection import AXES, check_leak
 
 from .gain import gain, gauss_legendre, measured_ratio
 from .registry import register
+
+# One node each in a torch.fx graph: their checks of shapes cannot be traced.
+for _name in ("colu", "rcolu", "soc_projection"):
+    fx.wrap(_name)
 
 
 def _check_sizes(dim, num_groups, share_axis=False) -> None:
@@ -28,6 +32,10 @@ class _Conic(nn.Module):
     """Angle handling and printing common to the family."""
 
     _defaults: dict = {}
+
+    def _values(self) -> dict:
+        # "double" is a method of every Module, so the attribute has a longer name.
+        return {name: self.double_cone if name == "double" else getattr(self, name) for name in self._options}
 
     def _set_angle(self, angle, learnable: bool) -> None:
         check_angle(angle)
@@ -62,7 +70,7 @@ class _Conic(nn.Module):
         return gain(self, num_channels)
 
     def extra_repr(self) -> str:
-        parts = [f"{k}={getattr(self, k)!r}" for k in self._options if getattr(self, k) != self._defaults[k]]
+        parts = [f"{k}={v!r}" for k, v in self._values().items() if v != self._defaults[k]]
         if self.angle_logit is not None:
             parts.append(f"learnable_angle=True, angle={self.angle.item():.4g}")
         elif self._angle is not None:
@@ -113,7 +121,7 @@ class _Skew(_Conic):
         axis, section = theta.cos()[:, None, None] * radius[:, None], theta.sin()[:, None, None] * radius[:, None]
         if self.axis_mode == "rectify":
             axis = rectified(axis, self.scaling)
-        section = section * cone_weight(axis, section, 2, self.scaling, 2, math.tan(alpha), self.double, self.eps)
+        section = section * cone_weight(axis, section, 2, self.scaling, 2, math.tan(alpha), self.double_cone, self.eps)
         return tuple((weight * mass * v[..., 0].square()).sum().item() for v in (axis, section))
 
 
@@ -149,6 +157,8 @@ class CoLU(_Skew):
         As for :func:`colu.functional.colu`; ``angle`` in radians, None is pi/4.
     learnable_angle : bool
         Make the angle one scalar parameter, kept inside (0, pi/2).
+    inplace : bool
+        Accepted because torchvision and timm pass it; never in place.
 
     Raises
     ------
@@ -188,6 +198,7 @@ class CoLU(_Skew):
         double: bool = False,
         s2: str = "cone",
         eps: float = 0.0,
+        inplace: bool = False,
     ):
         super().__init__()
         check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
@@ -199,7 +210,7 @@ class CoLU(_Skew):
             scaling,
             axis_mode,
         )
-        self.share_axis, self.layout, self.p, self.double, self.s2, self.eps = (
+        self.share_axis, self.layout, self.p, self.double_cone, self.s2, self.eps = (
             share_axis,
             layout,
             p,
@@ -210,8 +221,7 @@ class CoLU(_Skew):
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
-        options = {name: getattr(self, name) for name in self._options}
-        return colu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
+        return colu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **self._values())
 
 
 class RCoLU(_Skew):
@@ -223,6 +233,8 @@ class RCoLU(_Skew):
         As for :class:`CoLU`.
     learnable_angle : bool
         Make the angle one scalar parameter, kept inside (0, pi/2).
+    inplace : bool
+        Accepted because torchvision and timm pass it; never in place.
 
     References
     ----------
@@ -253,6 +265,7 @@ class RCoLU(_Skew):
         learnable_angle: bool = False,
         double: bool = False,
         eps: float = 0.0,
+        inplace: bool = False,
     ):
         super().__init__()
         check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
@@ -264,12 +277,11 @@ class RCoLU(_Skew):
             scaling,
             axis_mode,
         )
-        self.share_axis, self.layout, self.p, self.double, self.eps = share_axis, layout, p, double, eps
+        self.share_axis, self.layout, self.p, self.double_cone, self.eps = share_axis, layout, p, double, eps
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
-        options = {name: getattr(self, name) for name in self._options}
-        return rcolu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
+        return rcolu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **self._values())
 
 
 class MPU(_Conic):
@@ -293,6 +305,8 @@ class MPU(_Conic):
         Returns ``(1 - leak) P(x) + leak x``.
     layout : {"blocks", "axes_first"}
         Where the channels of a cone are.
+    inplace : bool
+        Accepted because torchvision and timm pass it; never in place.
 
     References
     ----------
@@ -319,6 +333,7 @@ class MPU(_Conic):
         learnable_angle: bool = False,
         leak: float = 0.0,
         layout: str = "blocks",
+        inplace: bool = False,
     ):
         super().__init__()
         check_choice("axis", axis, AXES)
@@ -331,8 +346,7 @@ class MPU(_Conic):
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
-        options = {name: getattr(self, name) for name in self._options}
-        return soc_projection(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **options)
+        return soc_projection(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **self._values())
 
     @torch.no_grad()
     def second_moment_ratio(self, num_channels: int | None = None) -> float:

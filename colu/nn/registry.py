@@ -90,12 +90,8 @@ def register(name: str, factory: Callable[..., nn.Module], formula: str, **facts
         if key != key.lower() or not key.replace("-", "").isalnum():
             raise ValueError(f"activation name {key!r}; use lower-case letters, digits and hyphens")
         holder = _ENTRIES.get(_ALIASES.get(key, key))
-        if holder is not None and (
-            holder.name != entry.name or _identity(holder.factory) != _identity(factory)
-        ):
-            raise ValueError(
-                f"activation name {key!r} is taken by {_identity(holder.factory)}; choose another"
-            )
+        if holder is not None and (holder.name != entry.name or _identity(holder.factory) != _identity(factory)):
+            raise ValueError(f"activation name {key!r} is taken by {_identity(holder.factory)}; choose another")
     _ENTRIES[entry.name] = entry
     _ALIASES.update({_normalise(alias): entry.name for alias in entry.aliases})
     return entry
@@ -176,6 +172,36 @@ def create(name: str, num_channels: int | None = None, **options) -> nn.Module:
         return entry.factory(num_channels, **options) if entry.needs_channels else entry.factory(**options)
     except TypeError as error:
         raise ValueError(f"activation {entry.name!r} does not take these options: {error}") from error
+
+
+def activation_layer(name: str, **options) -> Callable[..., nn.Module]:
+    """A factory for ``activation_layer=`` of torchvision and ``act_layer=`` of timm.
+
+    It drops ``inplace``, which those libraries pass to every activation.
+
+    Parameters
+    ----------
+    name : str
+        See :func:`list_activations`.
+    **options
+        Of the module's constructor; ``num_channels`` if it needs one.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> from colu.nn import activation_layer
+    >>> activation_layer("colu", dim=8)(inplace=True)
+    CoLU(dim=8)
+    """
+    get_entry(name)
+
+    def make(*, inplace: bool = False, **more) -> nn.Module:
+        return create(name, **(options | more))
+
+    return make
 
 
 def list_activations(filter: str | Callable[[ActivationEntry], bool] | None = None) -> list[ActivationEntry]:

@@ -155,3 +155,14 @@ def test_compiles_without_graph_breaks():
         torch.testing.assert_close(a, b)
     grad = torch.autograd.grad(sum(y.square().sum() for y in got), x)[0]
     torch.testing.assert_close(grad, torch.autograd.grad(sum(y.square().sum() for y in want), x)[0])
+
+
+def test_exports_with_a_dynamic_batch():
+    class Maps(torch.nn.Module):
+        def forward(self, x):
+            return colu(x) + rcolu(x, scaling="soft") + soc_projection(x, dim=3)
+
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(Maps(), (normal(4, 12).float(),), dynamic_shapes=({0: batch},))
+    x = normal(7, 12).float()
+    torch.testing.assert_close(program.module()(x), Maps()(x))

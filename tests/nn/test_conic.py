@@ -70,6 +70,13 @@ def test_safetensors_round_trip(tmp_path):
     assert_same_function(source, copy, normal(4, 6).float(), tol=0.0)
 
 
+@pytest.mark.parametrize("module", [CoLU(double=True), RCoLU(double=True), MPU(learnable_angle=True)])
+def test_options_hide_no_method_of_modules(module):
+    assert module.double() is module and module.float() is module
+    hidden = {name for name in vars(module) if callable(getattr(nn.Module, name, None))}
+    assert not hidden
+
+
 @pytest.mark.parametrize(
     "module, text",
     [
