@@ -20,6 +20,8 @@ VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "met
 IMAGE_NAME = re.compile(r"\.(png|jpe?g|svg|gif|webp)$", re.IGNORECASE)
 #: What an output shows when a cell raised; the words alone may stand in prose.
 ERRORS = re.compile(r"Traceback \(most recent call last\)|^\w*(Error|Exception): ", re.MULTILINE)
+#: A role that Markdown did not parse, shown as code.
+RAW_ROLE = re.compile(r"\{(glue|glue:\w+|claim|cite|cite:\w+|numref|eq|ref|doc|prf:ref)\}")
 NOT_PAGES = {"_static", "_sources", "_modules", "_images", "_downloads"}
 
 
@@ -38,6 +40,7 @@ class Page:
     has_maths: bool = False
     outputs: str = ""
     launches: list[tuple[str, str]] = field(default_factory=list)
+    raw_roles: list[str] = field(default_factory=list)
 
 
 class _Reader(HTMLParser):
@@ -95,6 +98,10 @@ class _Reader(HTMLParser):
         classes = " ".join(classes for _, classes, _ in self.open).split()
         if "output" in classes or "cell_output" in classes or "traceback" in classes:
             self.page.outputs += data
+        if RAW_ROLE.fullmatch(data.strip()) and not {"pre", "script", "title"} & {
+            tag for tag, _, _ in self.open
+        }:
+            self.page.raw_roles.append(data.strip())
         if self.open and self.open[-1][0] == "style" and re.search(r"@import|url\(['\"]?(https?:)?//", data):
             self.page.loads.append(re.search(r"(https?:)?//[^'\")\s]+", data).group())
 
@@ -141,6 +148,7 @@ def _page_problems(page: Page, notebook: bool) -> list[str]:
         if alt is None or not alt.strip() or alt == source or IMAGE_NAME.search(alt.strip()):
             problems.append(f"image without alternative text: {source[:80]}")
     problems += ["plotly figure without role and aria-label" for label in page.figures if not label.strip()]
+    problems += [f"a role was not understood and stands in the text: {role}" for role in page.raw_roles]
     error = ERRORS.search(page.outputs)
     if error:
         problems.append(f"a cell's output shows an error: {error.group().strip()}")

@@ -169,6 +169,12 @@ def fill(toy: Toy) -> None:
             "check",
             recorded("half", 0.498),
             recorded("small", 0.02),
+            {
+                "output_type": "execute_result",
+                "execution_count": 1,
+                "data": {"text/plain": "0.0200001"},
+                "metadata": {},
+            },
             tags=["claim"],
         ),
         code("plt.show()", "line", shown({"image/png": PNG}), mystnb={"image": {"alt": "a line"}}),

@@ -21,6 +21,10 @@ def test_page_shows_the_executed_copy_without_the_injected_cell(good):
     assert "PRESET" not in html
 
 
+def test_value_returned_by_a_check_is_not_shown_beside_its_line(good):
+    assert "0.0200001" not in good.html("notebooks/10-a.html")
+
+
 def test_download_button_gives_the_committed_notebook(good):
     downloaded = json.loads((good.out / "_sources/notebooks/10-a.ipynb").read_text())
     assert "_sources/notebooks/10-a.ipynb" in good.html("notebooks/10-a.html")

@@ -50,6 +50,10 @@ def test_built_book_passes(good):
         ('<img src="i.svg" alt="../_images/figure.png">', "image without alternative text"),
         ('<div class="plotly-figure"></div>', "plotly figure without role and aria-label"),
         ('<div class="plotly-figure" role="img" aria-label=""></div>', "plotly figure without role"),
+        (
+            "<p><code>{glue:text}</code>loss``</p>",
+            "a role was not understood and stands in the text: {glue:text}",
+        ),
         ("<h1>Another</h1>", "2 headings of the first level"),
         (
             '<div class="cell_output"><pre>Traceback (most recent call last)</pre></div>',
@@ -71,6 +75,7 @@ def test_fault_is_found(site, extra, complaint):
     [
         '<a href="https://example.org/">a link out is no load</a>',
         '<img src="data:image/png;base64,x" alt="a line">',
+        "<p><code>{glue:text}`loss`</code> in an explanation</p>",
         "<p>The words Traceback (most recent call last) in prose</p>",
         '<div id="jb-print-docs-body"><h1>for the printer</h1></div>',
     ],

@@ -5,6 +5,7 @@ The page keeps the committed notebook's address, and its download button gives t
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import posixpath
@@ -58,6 +59,39 @@ def glued_documents(docname: str, text: str) -> set[str]:
     return found
 
 
+def ends_in_ledger_call(source: str) -> bool:
+    """Return whether a cell's last statement is ``claims.check(...)`` or ``claims.glue(...)``.
+
+    Examples
+    --------
+    >>> ends_in_ledger_call("x = 1\\nclaims.check('a', x)"), ends_in_ledger_call("x"), ends_in_ledger_call("%pip")
+    (True, False, False)
+    """
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:
+        return False
+    call = getattr(statements[-1], "value", None) if statements else None
+    return isinstance(call, ast.Call) and ast.unparse(call.func) in ("claims.check", "claims.glue")
+
+
+def as_published(notebook: dict) -> list[dict]:
+    """Return the cells for the page.
+
+    Without papermill's cell of parameters: the preset is said elsewhere, and the page shows the author's cells.
+    Without the value that a ledger call returns: its line, or the prose, gives it rounded.
+    """
+    cells = []
+    for cell in notebook["cells"]:
+        if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
+            continue
+        if cell["cell_type"] == "code" and ends_in_ledger_call("".join(cell["source"])):
+            kept = [output for output in cell.get("outputs", []) if output["output_type"] != "execute_result"]
+            cell = cell | {"outputs": kept}
+        cells.append(cell)
+    return cells
+
+
 def substitute(app: Sphinx, docname: str, source: list[str]) -> None:
     """Replace a notebook's source by its executed copy and note which copies a page depends on."""
     path = executed_path(app, docname)
@@ -76,12 +110,7 @@ def substitute(app: Sphinx, docname: str, source: list[str]) -> None:
             )
             return
         app.env.note_dependency(str(path))
-        # papermill's parameters are the preset, said elsewhere; the page shows the author's cells.
-        notebook["cells"] = [
-            cell
-            for cell in notebook["cells"]
-            if "injected-parameters" not in cell.get("metadata", {}).get("tags", [])
-        ]
+        notebook["cells"] = as_published(notebook)
         text = "\n".join(
             "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"
         )
