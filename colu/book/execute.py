@@ -78,8 +78,9 @@ def single_build(project: Project):
         lock.release()
 
 
-def _environment(jobs: int) -> dict[str, str]:
-    threads = str(max(1, (os.cpu_count() or 1) // jobs))
+def _environment(preset: str, jobs: int) -> dict[str, str]:
+    """One thread a kernel at smoke, so that its numbers do not depend on the machine's cores; else a fair share."""
+    threads = "1" if preset == "smoke" else str(max(1, (os.cpu_count() or 1) // jobs))
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     return os.environ | limits | {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
@@ -105,7 +106,7 @@ class _Run:
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
-            env=_environment(jobs),
+            env=_environment(preset, jobs),
             start_new_session=True,
         )
 

@@ -95,7 +95,7 @@ def validate(
         report, config = Path(folder, "report.xml"), Path(folder, "pytest.ini")
         config.write_text("[pytest]\n", encoding="utf8")
         command = _command(waiting, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
-        done = subprocess.run(command, capture_output=True, text=True, env=_environment(jobs), cwd=folder)
+        done = subprocess.run(command, capture_output=True, text=True, env=_environment(preset, jobs), cwd=folder)
         if not report.is_file() or done.returncode not in (0, 1):
             said = (done.stdout + done.stderr)[-3000:]
             raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")
