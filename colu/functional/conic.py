@@ -222,20 +222,18 @@ def cone_weight(axis, section, d, scaling="hard", p=2, tangent=None, double=Fals
 
 
 def _clipped_ratio(axis, section, d, p, low, high, eps):
-    # Divide by the largest entry first: no square over- or underflows.
+    # Divide by the largest entry first: no square over- or underflows, and the norm is at least 1.
     # The scale needs no gradient because the ratio does not depend on it.
     # It is clamped to normal numbers, so 0 and inf need no case of their own.
     info = torch.finfo(section.dtype)
-    scale = section.detach().abs().amax(d, keepdim=True).clamp(info.tiny, info.max)
+    scale = section.detach().abs().amax(d, keepdim=True).clamp(max(info.tiny, eps), info.max)
     norm = torch.linalg.vector_norm(section / scale, p, d, keepdim=True)
     if eps:
         norm = norm + eps / scale
-    level = axis.detach() / scale
-    below, above = level <= low * norm, level >= high * norm
-    # NaN compares false and so stays in the middle, where it goes through.
-    middle = ~(below | above)
-    ratio = torch.where(middle, axis, 0.0) / scale / torch.where(middle, norm, 1.0)
-    return torch.where(below, low, torch.where(above, high, ratio))
+    # The inner bounds keep the quotient finite where the section vanishes: 0 times inf would make the gradient NaN.
+    # All of these clamps let NaN through and have gradient 0 where they act.
+    level = (axis / scale).clamp(-1e18, 1e18)
+    return (level / norm.clamp(min=1e-8)).clamp(low, high)
 
 
 def _phi(r, scaling):

@@ -1,5 +1,6 @@
 """Values, options and refusals of colu against formulas written out here."""
 
+import itertools
 import math
 
 import pytest
@@ -189,6 +190,45 @@ def test_tensor_angle_per_cone_with_a_shared_axis(x):
     for i in range(3):
         part = torch.cat([x[:, :1], x[:, 1 + 3 * i : 4 + 3 * i]], 1)
         torch.testing.assert_close(y[:, 1 + 3 * i : 4 + 3 * i], colu(part, angle=angles[i].item())[:, 1:])
+
+
+@pytest.mark.parametrize("scaling", PHI)
+@pytest.mark.parametrize("share_axis, layout", [(False, "blocks"), (False, "axes_first"), (True, "blocks")])
+def test_every_option_composes_with_every_other(x, scaling, share_axis, layout):
+    x = x[:8, :10] if share_axis else x[:8]
+    axes = [0, 0, 0] if share_axis else [0, 4, 8] if layout == "blocks" else [0, 1, 2]
+    start = {(False, "blocks"): [1, 5, 9], (False, "axes_first"): [3, 6, 9], (True, "blocks"): [1, 4, 7]}
+    reflect = householder(
+        torch.eye(10 if share_axis else 4, dtype=torch.float64)[0] - (10 if share_axis else 4) ** -0.5
+    )
+    order = [[a, *range(b, b + 3)] for a, b in zip(axes, start[share_axis, layout], strict=True)]
+
+    def turn(v):
+        if share_axis:
+            return v @ reflect
+        out = v.clone()
+        for cone in order:
+            out[:, cone] = v[:, cone] @ reflect
+        return out
+
+    for rectify, double in ((False, False), (True, False), (False, True)):
+        for p, angle, eps in itertools.product((1, 2, math.inf), (None, 0.6), (0.0, 0.1)):
+            options = dict(scaling=scaling, axis_mode="rectify" if rectify else "pass", share_axis=share_axis,
+                           layout=layout, p=p, angle=angle, double=double, eps=eps)  # fmt: skip
+            tangent = 1.0 if angle is None else math.tan(angle)
+
+            def want(v):
+                out = torch.empty_like(v)
+                for cone in order:
+                    rows = [
+                        one_cone(r[0], r[1:], scaling, p, tangent, rectify, double, eps)  # noqa: B023
+                        for r in v[:, cone].tolist()
+                    ]
+                    out[:, cone] = torch.tensor(rows, dtype=v.dtype)
+                return out
+
+            torch.testing.assert_close(colu(x, **options), want(x))
+            torch.testing.assert_close(rcolu(x, **options), turn(want(turn(x))))
 
 
 REFUSED = [
