@@ -67,9 +67,7 @@ class LorentzCone(_Cone):
     def __init__(self, dim: int, angle: float = math.pi / 4):
         super().__init__(dim)
         if not 0 < angle < math.pi / 2:
-            raise ValueError(
-                f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2"
-            )
+            raise ValueError(f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2")
         self.angle = float(angle)
 
     def __repr__(self) -> str:

@@ -44,18 +44,11 @@ class ConicElement:
     def __post_init__(self):
         permutation = torch.as_tensor(self.permutation, dtype=torch.long)
         rotations = torch.as_tensor(self.rotations, dtype=torch.float64)
-        if permutation.dim() != 1 or not torch.equal(
-            permutation.sort().values, torch.arange(len(permutation))
-        ):
+        if permutation.dim() != 1 or not torch.equal(permutation.sort().values, torch.arange(len(permutation))):
             raise ValueError(f"{permutation.tolist()} is no permutation; use each of 0..G-1 once, shape (G,)")
-        if (
-            rotations.dim() != 3
-            or len(rotations) != len(permutation)
-            or rotations.shape[1] != rotations.shape[2]
-        ):
+        if rotations.dim() != 3 or len(rotations) != len(permutation) or rotations.shape[1] != rotations.shape[2]:
             raise ValueError(
-                f"rotations of shape {tuple(rotations.shape)}; "
-                f"use ({len(permutation)}, S-1, S-1), one matrix a cone"
+                f"rotations of shape {tuple(rotations.shape)}; use ({len(permutation)}, S-1, S-1), one matrix a cone"
             )
         error = (rotations @ rotations.mT - torch.eye(rotations.shape[-1], dtype=torch.float64)).abs()
         if error.numel() and error.max() > 1e-6:
@@ -97,9 +90,7 @@ class ConicElement:
         """Rotate the sections without permuting; ``rotations`` of shape ``(G, S-1, S-1)``."""
         return cls(torch.arange(len(rotations)), rotations)
 
-    def apply(
-        self, x: Tensor, channel_dim: int = 1, *, share_axis: bool = False, layout: str = "blocks"
-    ) -> Tensor:
+    def apply(self, x: Tensor, channel_dim: int = 1, *, share_axis: bool = False, layout: str = "blocks") -> Tensor:
         """Act on the channels of ``x``; computed in float64 and returned in the dtype of ``x``.
 
         With a shared axis, channel 0 stays and the sections are permuted and rotated.
@@ -110,9 +101,7 @@ class ConicElement:
         last = x.movedim(c, -1).double()
         axis, section = split(last, x.dim() - 1, groups, size, share_axis, layout)
         perm = self.permutation.to(x.device)
-        section = torch.einsum(
-            "gij,...gj->...gi", self.rotations.to(x.device), section.index_select(-2, perm)
-        )
+        section = torch.einsum("gij,...gj->...gi", self.rotations.to(x.device), section.index_select(-2, perm))
         axis = axis if share_axis else axis.index_select(-2, perm)
         return join(axis, section, x.dim() - 1, share_axis, layout).to(x.dtype).movedim(-1, c)
 
@@ -123,9 +112,7 @@ class ConicElement:
                 f"elements of {self.num_groups} cones of dim {self.dim} and "
                 f"{other.num_groups} of dim {other.dim} do not compose; use the same sizes"
             )
-        return ConicElement(
-            other.permutation[self.permutation], self.rotations @ other.rotations[self.permutation]
-        )
+        return ConicElement(other.permutation[self.permutation], self.rotations @ other.rotations[self.permutation])
 
     __matmul__ = compose
 
@@ -198,9 +185,7 @@ def householder(vector: Tensor) -> Tensor:
             [1., 0.]])
     """
     if vector.dim() != 1 or not vector.any():
-        raise ValueError(
-            f"vector of shape {tuple(vector.shape)} and norm {vector.norm():.3g}; use one non-zero vector"
-        )
+        raise ValueError(f"vector of shape {tuple(vector.shape)} and norm {vector.norm():.3g}; use one non-zero vector")
     unit = vector / vector.abs().max()
     return torch.eye(len(vector), dtype=vector.dtype, device=vector.device) - 2 * torch.outer(unit, unit) / (
         unit @ unit

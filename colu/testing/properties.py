@@ -55,14 +55,10 @@ def _action(g) -> Callable[[Tensor], Tensor]:
     if hasattr(g, "apply") and not isinstance(g, nn.Module):
         return g.apply
     if isinstance(g, Tensor):
-        return lambda x: torch.movedim(
-            torch.movedim(x.double(), 1, -1) @ g.double().T.to(x.device), -1, 1
-        ).to(x.dtype)
+        return lambda x: torch.movedim(torch.movedim(x.double(), 1, -1) @ g.double().T.to(x.device), -1, 1).to(x.dtype)
     if callable(g):
         return g
-    raise ValueError(
-        f"{g!r} does not act; use an element with .apply, a (C, C) matrix, a callable, or a pair of them"
-    )
+    raise ValueError(f"{g!r} does not act; use an element with .apply, a (C, C) matrix, a callable, or a pair of them")
 
 
 def equivariance_violation(f: Callable, action, x: Tensor) -> float:
@@ -147,9 +143,7 @@ def assert_homogeneous(
     y = f(x)
     for k in scales:
         found = violation(f(k * x) / k**degree, y)
-        assert found <= tol, (
-            f"not homogeneous of degree {degree}: violation {found:.3g} > {tol:.3g} at scale {k}"
-        )
+        assert found <= tol, f"not homogeneous of degree {degree}: violation {found:.3g} > {tol:.3g} at scale {k}"
 
 
 def assert_gradients_finite(f: Callable, inputs: Tensor | Iterable[Tensor]) -> None:
@@ -212,9 +206,7 @@ def lipschitz_lower_bound(f: Callable, x: Tensor) -> float:
     return torch.linalg.matrix_norm(jacobian, 2).max().item()
 
 
-def assert_lipschitz(
-    f: Callable, x: Tensor, bound: float, *, reached: bool = False, tol: float | None = None
-) -> None:
+def assert_lipschitz(f: Callable, x: Tensor, bound: float, *, reached: bool = False, tol: float | None = None) -> None:
     """Assert that no Jacobian at the rows of ``x`` exceeds ``bound``.
 
     With ``reached``, also that one comes within 1 % of it.

@@ -71,9 +71,7 @@ def test_nan_against_a_number_is_a_violation():
 
 def test_tolerance_follows_the_dtype():
     assert (
-        ct.default_tolerance(torch.float64)
-        < ct.default_tolerance(torch.float32)
-        < ct.default_tolerance(torch.bfloat16)
+        ct.default_tolerance(torch.float64) < ct.default_tolerance(torch.float32) < ct.default_tolerance(torch.bfloat16)
     )
 
 
