@@ -32,8 +32,8 @@ ARGUMENTS = [
 #: Milliseconds.
 TIMEOUT = 30_000
 SEARCH_TIMEOUT = 10_000
-#: Pixels: the window's width, and the height of one picture.
-WIDTH, PART = 1366, 2400
+#: Pixels: a window's width and height, a telephone's width, and the height of one picture.
+WIDTH, HEIGHT, NARROW, PART = 1366, 900, 390, 2400
 
 COUNT_MATHS = "() => document.querySelectorAll('mjx-container').length"
 BROKEN_MATHS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error]')].map(e => e.textContent)"
@@ -98,7 +98,7 @@ def check_in_browser(site: Path, pages: dict, screenshots: Path | None = None) -
     with served(site) as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:
-            tab = chromium.new_page(viewport={"width": WIDTH, "height": 900})
+            tab = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
             for path, page in pages.items():
                 if page.redirect:
                     continue
@@ -169,8 +169,10 @@ def _check_page(tab, address: str, page) -> list[str]:
                 for number, size in enumerate(tab.evaluate(DRAWN), 1):
                     if size < 100:
                         problems.append(f"plotly figure {number} was not drawn")
-            if tab.evaluate(WIDE) > 1:
-                problems.append("the page is wider than the window")
+            for width, kind in ((NARROW, "a telephone's window"), (WIDTH, "the window")):
+                tab.set_viewport_size({"width": width, "height": HEIGHT})
+                if tab.evaluate(WIDE) > 1:
+                    problems.append(f"the page is wider than {kind}")
         except Error as error:
             problems.append(f"did not become ready: {str(error).splitlines()[0]}")
     return list(dict.fromkeys(problems))

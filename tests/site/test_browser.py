@@ -32,6 +32,7 @@ FAULTS = {
     "maths.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formulas were not set"),
     "raw.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formula left raw"),
     "wide.html": (PAGE.format("", '<div style="width:4000px">x</div>'), "wider than the window"),
+    "narrow.html": (PAGE.format("", '<div style="width:800px">x</div>'), "wider than a telephone's window"),
     "plotly.html": (
         PAGE.format("", '<div class="plotly-figure"><svg class="main-svg" width="9" height="9"></svg></div>'),
         "plotly figure 1 was not drawn",
