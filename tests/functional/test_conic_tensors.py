@@ -166,3 +166,14 @@ def test_exports_with_a_dynamic_batch():
     program = torch.export.export(Maps(), (normal(4, 12).float(),), dynamic_shapes=({0: batch},))
     x = normal(7, 12).float()
     torch.testing.assert_close(program.module()(x), Maps()(x))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name, f", ALL)
+def test_cuda_agrees_with_the_cpu(name, f):
+    for dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16):
+        x = normal(64, channels_of(name), 3, 3, dtype=dtype)
+        y = f(x.cuda().to(memory_format=torch.channels_last))
+        tolerance = 8 * torch.finfo(dtype).eps
+        torch.testing.assert_close(y.cpu(), f(x), rtol=tolerance, atol=tolerance)

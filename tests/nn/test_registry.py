@@ -64,6 +64,27 @@ def test_parameter_count_is_true_of_the_module(name):
     assert get_entry(name).parameters(CHANNELS) == count
 
 
+@pytest.mark.parametrize("name", OURS)
+def test_small_network_trains(name):
+    torch.manual_seed(0)
+    x = torch.randn(128, 4)
+    target = (x[:, :1] * x[:, 1:2]).tanh()
+    net = nn.Sequential(nn.Linear(4, 24), create(name, 24), nn.Linear(24, 24), create(name, 24), nn.Linear(24, 1))
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
+    losses = []
+    for _ in range(150):
+        optimiser.zero_grad()
+        loss = (net(x) - target).square().mean()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    # A product of two inputs is out of reach of a linear network.
+    linear = torch.cat([x, torch.ones(128, 1)], 1)
+    best_linear = (linear @ torch.linalg.lstsq(linear, target).solution - target).square().mean().item()
+    assert losses[-1] < losses[0]
+    assert (losses[-1] < 0.5 * best_linear) == (name != "identity")
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_entry_is_complete(name):
     entry = get_entry(name)
