@@ -74,7 +74,7 @@ def colu(
     axis_mode : {"pass", "rectify"}
         ``pass`` (the papers) leaves the axis alone, also where it is negative.
         ``rectify`` (jax-colu) replaces :math:`a` by ReLU(a), or by SiLU(a) for ``soft`` and ``firm``,
-        in the output and in the ratio: a different function.
+        in the output and in the ratio: a different function (jax-colu has no ``firm``; that pair is ours).
     share_axis : bool
         All cones use channel 0 as their axis.
     layout : {"blocks", "axes_first"}

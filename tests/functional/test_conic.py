@@ -293,6 +293,13 @@ def test_gradients_finite_at_zero_tiny_huge_and_on_the_boundary(f, scaling, axis
     assert_gradients_finite(lambda v: f(v, scaling=scaling, axis_mode=axis_mode), inputs)
 
 
+@pytest.mark.parametrize("f", [colu, rcolu])
+@pytest.mark.parametrize("scaling", PHI)
+def test_gradients_finite_where_axis_and_section_differ_by_forty_orders(f, scaling):
+    rows = [[a, s, 0, -s] for a in (1e20, -1e20, 1e-20, 0) for s in (1e20, 1e-20, 1e-38)]
+    assert_gradients_finite(lambda v: f(v, scaling=scaling), torch.tensor(rows))
+
+
 @pytest.mark.parametrize("options", [dict(p=1), dict(p=3), dict(p=math.inf), dict(double=True), dict(eps=1e-7)])
 @pytest.mark.parametrize("scaling", PHI)
 def test_gradients_finite_with_options(options, scaling):
