@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from colu.book.project import BookError, Project, check_preset, find_project
+from colu.book.project import BookError, Project, UnknownName, check_preset, find_project
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 book = typer.Typer(no_args_is_help=True, help="Execute, validate and render the book.")
@@ -64,7 +64,7 @@ def _told():
         yield
     except BookError as error:
         errors.print(str(error), style="red" if errors.is_terminal else None, markup=False)
-        raise typer.Exit(2 if "unknown preset" in str(error) or "there is no notebook" in str(error) else 1) from None
+        raise typer.Exit(2 if isinstance(error, UnknownName) else 1) from None
     except KeyboardInterrupt:
         errors.print("stopped; what was finished is kept, run the same command to go on")
         raise typer.Exit(130) from None
@@ -137,9 +137,7 @@ def validate(names: Names = None, preset: Preset = "smoke", jobs: Jobs = "auto",
     from colu.book.validate import validate as run
 
     _locked(
-        lambda project: raise_differences(
-            run(project, preset=preset, names=names or (), jobs=_jobs(jobs), force=force)
-        )
+        lambda project: raise_differences(run(project, preset=preset, names=names or (), jobs=_jobs(jobs), force=force))
     )
 
 

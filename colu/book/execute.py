@@ -36,7 +36,8 @@ class Failure:
     partial: Path | None = None
 
     def __str__(self) -> str:
-        where = f"cell {self.cell_id!r}" if self.cell_id else "an unknown cell"
+        number = "" if self.cell is None else f" {self.cell}"
+        where = f"cell{number} {self.cell_id!r}" if self.cell_id else "an unknown cell"
         kept = f"\n  what ran is kept in {self.partial}" if self.partial else ""
         return f"notebook {self.notebook}: {where}: {self.error}: {self.message}{kept}"
 

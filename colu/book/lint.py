@@ -4,48 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from colu.book.project import Project
+from colu.book.project import BookError, Project
+from colu.claims import lint as lint_claims
+from colu.claims.linting import Cell, read_cells
 
 __all__ = ["lint"]
 
 LONGEST_CELL = 30
 WORDS_PER_LINE = 4
 
-_DIRECTIVE = re.compile(r"^:::+\{claim\}[ \t]+(\S+)[ \t]*\n(.*?)^:::+[ \t]*$", re.M | re.S)
-_CHECK = re.compile(r"""claims\.check\(\s*["']([^"']+)["']""")
-
-
-@dataclass(frozen=True)
-class _Cell:
-    kind: str
-    id: str
-    text: str
-    tags: tuple[str, ...]
-    metadata: dict
-    outputs: int
-
-
-def _cells(path: Path) -> list[_Cell]:
-    notebook = json.loads(path.read_text(encoding="utf8"))
-    return [
-        _Cell(
-            cell["cell_type"],
-            cell.get("id", ""),
-            "".join(cell["source"]),
-            tuple(cell["metadata"].get("tags", ())),
-            cell["metadata"],
-            len(cell.get("outputs", ())) + (cell.get("execution_count") is not None),
-        )
-        for cell in notebook["cells"]
-    ]
-
 
 def _lint_notebook(path: Path) -> list[str]:
     notebook = json.loads(path.read_text(encoding="utf8"))
-    cells = _cells(path)
+    cells = read_cells(path)
     found = []
     if notebook["metadata"].get("kernelspec", {}).get("name") != "python3":
         found.append("its kernelspec is not 'python3'")
@@ -75,7 +48,7 @@ def _lint_notebook(path: Path) -> list[str]:
     return [f"{path.name}: {problem}" for problem in found]
 
 
-def _lint_figure(cell: _Cell) -> list[str]:
+def _lint_figure(cell: Cell) -> list[str]:
     meta = cell.metadata.get("mystnb", {})
     figure, alt = meta.get("figure", {}), meta.get("image", {}).get("alt", "")
     wanted = {
@@ -84,59 +57,6 @@ def _lint_figure(cell: _Cell) -> list[str]:
         "mystnb.image.alt": alt.strip(),
     }
     return [f"cell {cell.id!r} draws a figure without {what}" for what, there in wanted.items() if not there]
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _lint_claims(project: Project) -> list[str]:
-    """Each claim: one box, one cell and one expectation, with one statement."""
-    from colu.claims import load_expectations
-
-    expectations = load_expectations(project.ledger)
-    found, boxes, checks = [], {}, {}
-    for path in project.select():
-        for cell in _cells(path):
-            if cell.kind == "markdown":
-                for claim_id, statement in _DIRECTIVE.findall(cell.text + "\n"):
-                    if claim_id in boxes:
-                        found.append(f"{path.name}: claim {claim_id!r} is stated twice")
-                    boxes[claim_id] = (path.stem, statement)
-                continue
-            called = _CHECK.findall(cell.text)
-            if called and not {"claim", "nbval-check-output"} <= set(cell.tags):
-                found.append(
-                    f"{path.name}: cell {cell.id!r} checks a claim and lacks a tag 'claim' or 'nbval-check-output'"
-                )
-            if "claim" in cell.tags and not called:
-                found.append(f"{path.name}: cell {cell.id!r} is tagged 'claim' and checks none")
-            for claim_id in called:
-                if claim_id in checks:
-                    found.append(f"{path.name}: claim {claim_id!r} is checked twice")
-                checks[claim_id] = path.stem
-    for page in sorted(project.pages.rglob("*.md")):
-        for claim_id, _ in _DIRECTIVE.findall(page.read_text(encoding="utf8") + "\n"):
-            found.append(f"{page.name}: claim {claim_id!r} is stated on a page without cells; state it in a notebook")
-    for claim_id, (notebook, statement) in boxes.items():
-        if claim_id not in checks:
-            found.append(f"{notebook}: claim {claim_id!r} is stated and no cell checks it")
-        elif checks[claim_id] != notebook:
-            found.append(f"{notebook}: claim {claim_id!r} is checked in another notebook, {checks[claim_id]}")
-        entry = expectations.get(claim_id)
-        if entry is None:
-            found.append(f"{notebook}: claim {claim_id!r} has no entry in expectations.yml")
-        elif _one_line(entry.statement) != _one_line(statement):
-            found.append(f"{notebook}: claim {claim_id!r} is worded otherwise in expectations.yml")
-        elif entry.notebook != notebook:
-            found.append(f"{notebook}: claim {claim_id!r} belongs to {entry.notebook} in expectations.yml")
-    for claim_id, notebook in checks.items():
-        if claim_id not in boxes:
-            found.append(f"{notebook}: a cell checks claim {claim_id!r}, which no text states")
-    for claim_id in expectations:
-        if claim_id not in checks:
-            found.append(f"expectations.yml: no cell checks claim {claim_id!r}")
-    return found
 
 
 def lint(project: Project) -> list[str]:
@@ -152,9 +72,13 @@ def lint(project: Project) -> list[str]:
         Empty if all rules hold.
     """
     toc = (project.root / "_toc.yml").read_text(encoding="utf8")
+    listed = set(re.findall(r"notebooks/([\w.-]+?)(?:\.ipynb)?[\"']?\s*$", toc, re.M))
     found = []
     for path in project.select():
-        found += _lint_notebook(path)
-        if f"notebooks/{path.stem}" not in toc:
+        try:
+            found += _lint_notebook(path)
+        except (ValueError, KeyError) as error:
+            raise BookError(f"{path} is not a notebook of format 4: {error!r}") from error
+        if path.stem not in listed:
             found.append(f"{path.name}: it is not in _toc.yml")
-    return found + _lint_claims(project)
+    return found + lint_claims(project.notebooks, project.pages, ledger=project.ledger)

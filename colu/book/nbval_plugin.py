@@ -13,6 +13,8 @@ from importlib import metadata
 from queue import Empty
 from typing import Any
 
+import pytest
+
 SUPPORTED = "0.11.0"
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
 
@@ -122,7 +124,7 @@ def pytest_configure() -> None:
     """Patch nbval once, in every pytest process."""
     found = metadata.version("nbval")
     if found != SUPPORTED:
-        raise RuntimeError(f"nbval is {found}, this plugin patches {SUPPORTED}: pip install nbval=={SUPPORTED}")
+        raise pytest.UsageError(f"nbval is {found}, this plugin patches {SUPPORTED}: pip install nbval=={SUPPORTED}")
     from nbval import kernel, plugin
 
     if getattr(plugin, "_colu_patched", False):

@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PRESETS", "BookError", "Project", "find_project", "write_atomically"]
+__all__ = ["PRESETS", "BookError", "Project", "UnknownName", "find_project", "write_atomically"]
 
 PRESETS = ("smoke", "laptop", "full")
 
 
 class BookError(RuntimeError):
     """The book cannot be built; the message says what to do."""
+
+
+class UnknownName(BookError):
+    """A name given by the user is none of the known ones; the message has the nearest."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ class Project:
             stem = Path(name).stem if name.endswith(".ipynb") else name
             if stem not in known:
                 near = difflib.get_close_matches(stem, known, n=3, cutoff=0.3) or list(known)
-                raise BookError(f"there is no notebook {name!r}; the nearest are {', '.join(near)}")
+                raise UnknownName(f"there is no notebook {name!r}; the nearest are {', '.join(near)}")
             chosen.append(known[stem])
         return chosen or list(known.values())
 
@@ -90,7 +94,7 @@ def check_preset(preset: str) -> str:
     if preset not in PRESETS:
         near = difflib.get_close_matches(preset, PRESETS, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise BookError(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}{hint}")
+        raise UnknownName(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}{hint}")
     return preset
 
 

@@ -38,25 +38,26 @@ def _stop(*_: object) -> None:
 
 
 def _failure(error: BaseException, output: Path) -> dict:
-    """Name cell and error; papermill's own exception knows both, other ones know only themselves."""
-    cell, cell_id = getattr(error, "cell_index", None), None
-    name, value = getattr(error, "ename", type(error).__name__), getattr(error, "evalue", str(error))
+    """Name cell and error: the cell is the one that papermill marked as failed, or as begun and never ended.
+
+    Its index counts the cells as executed, without the banners that papermill puts in.
+    """
     try:
         cells = json.loads(output.read_text(encoding="utf8"))["cells"]
     except (OSError, ValueError, KeyError):
         cells = []
-    if cell is None:  # a dead kernel or a time-out: the cell that was begun and never ended
-        begun = [n for n, c in enumerate(cells) if c["metadata"].get("papermill", {}).get("status") == "running"]
-        failed = [n for n, c in enumerate(cells) if c["metadata"].get("papermill", {}).get("exception")]
-        cell = (failed or begun or [None])[0]
-    elif cells and cells[0].get("metadata", {}).get("tags") == ["papermill-error-cell-tag"]:
-        pass  # papermill counts cells before it adds its banners
-    running = [c for c in cells if c["metadata"].get("papermill", {}).get("exception")]
-    if running:
-        cell_id = running[0].get("id")
-    elif isinstance(cell, int) and cell < len(cells):
-        cell_id = cells[cell].get("id")
-    return {"status": "failed", "cell": cell, "cell_id": cell_id, "error": name, "message": str(value)}
+    cells = [c for c in cells if not any("papermill-error" in tag for tag in c["metadata"].get("tags", ()))]
+    marks = [cell["metadata"].get("papermill", {}) for cell in cells]
+    failed = [n for n, mark in enumerate(marks) if mark.get("exception")]
+    begun = [n for n, mark in enumerate(marks) if mark.get("status") == "running"]
+    cell = next(iter(failed + begun), None)
+    return {
+        "status": "failed",
+        "cell": cell,
+        "cell_id": None if cell is None else cells[cell].get("id"),
+        "error": getattr(error, "ename", type(error).__name__),
+        "message": str(getattr(error, "evalue", error)),
+    }
 
 
 def execute(request: dict) -> dict:

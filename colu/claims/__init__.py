@@ -2,5 +2,6 @@
 
 from colu.claims.checking import ClaimFailed, check, glue
 from colu.claims.ledger import Expectation, LedgerError, load_expectations
+from colu.claims.linting import lint
 
-__all__ = ["ClaimFailed", "Expectation", "LedgerError", "check", "glue", "load_expectations"]
+__all__ = ["ClaimFailed", "Expectation", "LedgerError", "check", "glue", "lint", "load_expectations"]

@@ -21,6 +21,9 @@ class ClaimFailed(AssertionError):
 def _plain(measured: Any) -> float | int | bool:
     """A Python number from a number, bool, or anything with ``.item()`` and one entry."""
     if hasattr(measured, "item"):
+        if getattr(measured, "size", 1) != 1 and getattr(measured, "shape", ()) not in ((), (1,)):
+            shape = tuple(measured.shape)
+            raise ValueError(f"measured has shape {shape}, wanted one number: reduce it, as with .max()")
         measured = measured.item()
     if not isinstance(measured, bool | int | float):
         raise TypeError(f"measured is {measured!r}, wanted one number or bool")

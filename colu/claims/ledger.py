@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def _pick(value: Any, preset: str, claim_id: str) -> Any:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float)
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _checked(claim_id: str, entry: Any, path: Path) -> Expectation:
@@ -94,6 +95,9 @@ def _checked(claim_id: str, entry: Any, path: Path) -> Expectation:
         raise LedgerError(f"{where} has {kinds or 'no bound'}, wanted exactly one of {list(_BOUNDS)}")
     (kind,) = kinds
     value, tolerance = entry[kind], entry.get("tolerance", 0.0)
+    for key, each in ((kind, value), ("tolerance", tolerance)):
+        if isinstance(each, dict) and (strange := [preset for preset in each if preset not in PRESETS]):
+            raise LedgerError(f"{where}: {key} has unknown presets {strange}; known are {list(PRESETS)}")
     for each in value.values() if isinstance(value, dict) else [value]:
         pair = isinstance(each, list) and len(each) == 2 and all(map(_number, each)) and each[0] <= each[1]
         if not (pair if kind == "between" else _number(each)):
