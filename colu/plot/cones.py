@@ -36,7 +36,7 @@ def cone_surface(height: float = 2.0, angle: float = math.pi / 4, *, points: int
 
     Examples
     --------
-    >>> cone_surface(1.0).z.max()
+    >>> float(cone_surface(1.0).z.max())
     1.0
     """
     import plotly.graph_objects as go
