@@ -89,7 +89,8 @@ def surface(**meta) -> dict:
     """The output of a plotly figure."""
     layout = {"height": 300, "width": 400, "meta": meta}
     data = [{"type": "surface", "z": [[1, 2, 3], [2, 3, 4], [3, 1, 2]]}]
-    return shown({"application/vnd.plotly.v1+json": {"data": data, "layout": layout}})
+    frames = [{"name": "flat", "data": [{"type": "surface", "z": [[0, 0], [0, 0]]}]}]
+    return shown({"application/vnd.plotly.v1+json": {"data": data, "layout": layout, "frames": frames}})
 
 
 @dataclass

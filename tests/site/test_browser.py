@@ -46,6 +46,24 @@ def test_right_site_passes_and_is_photographed(good, tmp_path):
     assert {"notebooks-10-a-light-1.png", "notebooks-10-a-dark-1.png", "book-claims-dark-1.png"} <= names
 
 
+def test_frames_of_an_interactive_figure_can_be_chosen(good):
+    from playwright.sync_api import sync_playwright
+
+    with browsercheck.served(good.out) as address, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=browsercheck.find_chromium(), args=browsercheck.ARGUMENTS
+        )
+        tab = chromium.new_page()
+        tab.goto(f"{address}/notebooks/10-a.html", wait_until="networkidle")
+        highest = """async () => {
+            const figure = document.querySelector('.plotly-figure');
+            await Plotly.animate(figure, ['flat'], {frame: {duration: 0}, transition: {duration: 0}});
+            return Math.max(...figure.data[0].z.flat());
+        }"""
+        assert tab.evaluate(highest) == 0
+        chromium.close()
+
+
 def test_each_planted_fault_is_seen(tmp_path):
     for name, (html, _) in FAULTS.items():
         (tmp_path / name).write_text(html)

@@ -26,8 +26,8 @@ LOADER = """
 document.addEventListener("DOMContentLoaded", function () {
   document.querySelectorAll("div.plotly-figure").forEach(function (element) {
     var figure = JSON.parse(document.getElementById(element.id + "-data").textContent);
-    var config = Object.assign({responsive: true, displaylogo: false}, figure.config || {});
-    Plotly.newPlot(element, figure.data, figure.layout, config);
+    figure.config = Object.assign({responsive: true, displaylogo: false}, figure.config || {});
+    Plotly.newPlot(element, figure);  // the whole figure, for the frames that a slider chooses from
   });
 });
 """
