@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -80,6 +81,37 @@ def test_passed_and_rectified_axis_are_different_functions(x, scaling):
     )
 
 
+@pytest.mark.parametrize("scaling", ["hard", "soft", "sqrt", "log"])
+@pytest.mark.parametrize("share_axis", [False, True])
+def test_rectified_axes_first_is_the_map_of_jax_colu(x, scaling, share_axis):
+    # jax-colu 0.3.0: axes first, rectified axis in output and ratio, eps 1e-7; rcolu on contiguous groups.
+    weight = {
+        "hard": lambda r: r.clip(0, 1),
+        "soft": lambda r: 1 / (1 + np.exp(0.5 - r)),
+        "sqrt": lambda r: np.sqrt(np.maximum(r, 0)),
+        "log": lambda r: np.log1p(np.maximum(r, 0)),
+    }[scaling]
+
+    def activate(t):
+        return t / (1 + np.exp(-t)) if scaling == "soft" else np.maximum(t, 0)
+
+    x = x[:, :10] if share_axis else x
+    v = x.numpy()
+    axis, body = np.split(v, [1 if share_axis else 3], axis=1)
+    axis, body = activate(axis)[..., None], body.reshape(-1, 3, 3)
+    body = body * weight(axis / (np.linalg.norm(body, axis=-1, keepdims=True) + 1e-7))
+    want = np.concatenate([axis[..., 0], body.reshape(-1, 9)], axis=1)
+    options = dict(scaling=scaling, axis_mode="rectify", eps=1e-7)
+    y = colu(x, share_axis=share_axis, layout="axes_first", **options)
+    torch.testing.assert_close(y, torch.from_numpy(want))
+    if not share_axis:
+        blocks = v.reshape(-1, 3, 4)
+        level = blocks.sum(-1, keepdims=True) / 2
+        rest, level = blocks - level / 2, activate(level)
+        want = level / 2 + weight(level / (np.linalg.norm(rest, axis=-1, keepdims=True) + 1e-7)) * rest
+        torch.testing.assert_close(rcolu(x, **options), torch.from_numpy(want.reshape(-1, 12)))
+
+
 def test_shared_axis_is_channel_zero_of_every_cone(x):
     y = colu(x[:, :10], dim=4, share_axis=True)
     cones = [formula(torch.cat([x[:, :1], x[:, i : i + 3]], 1), 4, scaling="hard") for i in (1, 4, 7)]
@@ -108,6 +140,16 @@ def test_positively_homogeneous(x, f, scaling):
 def test_eps_breaks_homogeneity(x):
     with pytest.raises(AssertionError, match="not homogeneous"):
         assert_homogeneous(lambda v: colu(v, eps=1e-3), x)
+
+
+@pytest.mark.parametrize("eps", [0.0, 1e-7])
+@pytest.mark.parametrize("size", [0.0, 1e-38, 1e-30, 1e-20, 1e-9])
+def test_vanishing_section_before_an_upward_axis_passes_with_gradient_one(eps, size):
+    x = torch.tensor([[1.0, size, 0, 0]], requires_grad=True)
+    y = colu(x, eps=eps)
+    assert torch.equal(y, x)
+    y[0, 1:].sum().backward()
+    assert torch.equal(x.grad, torch.tensor([[0.0, 1, 1, 1]]))
 
 
 def test_lipschitz_constant_is_root_two():
