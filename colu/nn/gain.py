@@ -81,15 +81,19 @@ def second_moment_ratio(
 @torch.no_grad()
 def measured_ratio(activation, num_channels: int | None) -> float:
     """The ratio through the map itself: quadrature for one channel, Sobol points for more."""
+    parameter = next(activation.parameters(), None) if isinstance(activation, nn.Module) else None
+    like = torch.zeros((), dtype=torch.float64) if parameter is None else parameter
+
+    def apply(x):
+        return activation(x.to(like)).to(x)
+
     if num_channels is None:
         x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
         density = weight * torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
-        return (density * activation(x[:, None])[:, 0].square()).sum().item()
-    points = torch.quasirandom.SobolEngine(num_channels, scramble=True, seed=0).draw(_SOBOL_POINTS, dtype=torch.float64)
-    x = torch.special.ndtri(points.clamp(1e-12, 1 - 1e-12))
-    if isinstance(activation, nn.Module) and any(p.dtype == torch.float32 for p in activation.parameters()):
-        x = x.float()
-    return (activation(x).double().square().sum() / x.double().square().sum()).item()
+        return (density * apply(x[:, None])[:, 0].square()).sum().item()
+    sobol = torch.quasirandom.SobolEngine(num_channels, scramble=True, seed=0)
+    x = torch.special.ndtri(sobol.draw(_SOBOL_POINTS, dtype=torch.float64).clamp(1e-12, 1 - 1e-12))
+    return (apply(x).square().sum() / x.square().sum()).item()
 
 
 def gauss_legendre(knots: list[float], order: int) -> tuple[Tensor, Tensor]:

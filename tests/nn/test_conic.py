@@ -167,6 +167,9 @@ def test_gain_of_pointwise_functions():
     assert gain("relu") == pytest.approx(math.sqrt(2), abs=1e-12)
     assert gain(torch.nn.Identity()) == pytest.approx(1.0, abs=1e-12)
     assert gain(torch.relu, 8) == pytest.approx(math.sqrt(2), rel=2e-3)
+    # Second moment of a leaky slope a: (1 + a^2) / 2; the module has float32 parameters.
+    assert gain(nn.PReLU(init=0.5), 4) == pytest.approx((0.5 * 1.25) ** -0.5, rel=2e-3)
+    assert gain(nn.PReLU(init=0.5)) == pytest.approx((0.5 * 1.25) ** -0.5, rel=1e-6)
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
