@@ -19,8 +19,9 @@ __all__ = ["validate"]
 
 
 def _command(copies: Sequence[Path], jobs: int, cell_timeout: int, report: Path, config: Path) -> list[str]:
+    # Outside of its root pytest names every notebook's cells alike, and xdist then runs only one notebook of them all.
     return [
-        *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-c", str(config)),
+        *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-c", str(config), "--rootdir", str(copies[0].parent)),
         *("-p", "no:cacheprovider", "-p", "colu.book.nbval_plugin"),
         *("--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={cell_timeout}"),
         *("-n", str(jobs), "--dist", "loadfile", f"--junitxml={report}"),
@@ -29,19 +30,27 @@ def _command(copies: Sequence[Path], jobs: int, cell_timeout: int, report: Path,
 
 
 def _colourless(text: str) -> str:
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+    return re.sub(r"(\x1b|#x1B)\[[0-9;]*m", "", text)
+
+
+def _code_cells(copy: Path) -> int:
+    return sum(cell["cell_type"] == "code" for cell in json.loads(copy.read_text(encoding="utf8"))["cells"])
 
 
 def _failures(report: Path, copies: Sequence[Path]) -> dict[str, list[str]]:
-    """Notebook -> what failed in it, from pytest's JUnit report."""
+    """Notebook -> what failed in it, from pytest's JUnit report; a cell that was not run is a failure too."""
     found: dict[str, list[str]] = {}
+    seen: dict[str, set[str]] = {copy.name: set() for copy in copies}
     for case in ElementTree.parse(report).getroot().iter("testcase"):
-        for kind in ("failure", "error"):
-            for element in case.iter(kind):
-                place = f"{case.get('classname', '')} {case.get('name', '')}"
-                stem = next((copy.stem for copy in copies if copy.stem in place), place)
-                text = _colourless(element.text or element.get("message") or "")
-                found.setdefault(stem, []).append(f"{case.get('name')}\n{text.strip()}")
+        file, name = Path(case.get("classname", "")).name, case.get("name", "")
+        seen.setdefault(file, set()).add(name)
+        for element in (*case.iter("failure"), *case.iter("error")):
+            text = _colourless(element.text or element.get("message") or "")
+            stem = Path(file).stem if file.endswith(".ipynb") else file or "?"
+            found.setdefault(stem, []).append(f"{name}\n{text.strip()}")
+    for copy in copies:
+        if len(seen[copy.name]) != _code_cells(copy) and copy.stem not in found:
+            found[copy.stem] = [f"nbval ran {len(seen[copy.name])} of its {_code_cells(copy)} code cells"]
     return found
 
 
@@ -100,6 +109,8 @@ def validate(
             said = (done.stdout + done.stderr)[-3000:]
             raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")
         failures = _failures(report, waiting)
+    if strange := set(failures) - {copy.stem for copy in waiting}:
+        raise BookError(f"nbval failed outside of a cell, at {sorted(strange)}:\n{done.stdout[-3000:]}")
     if done.returncode == 1 and not failures:
         raise BookError(f"nbval failed without naming a cell:\n{done.stdout[-3000:]}")
     for copy in waiting:

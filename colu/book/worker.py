@@ -38,7 +38,7 @@ def _stop(*_: object) -> None:
 
 
 def _failure(error: BaseException, output: Path) -> dict:
-    """Name cell and error: the cell is the one that papermill marked as failed, or as begun and never ended.
+    """Name cell and error: the cell is the one papermill marked as failed, or else the last begun (dead kernel, time-out).
 
     Its index counts the cells as executed, without the banners that papermill puts in.
     """
@@ -49,8 +49,8 @@ def _failure(error: BaseException, output: Path) -> dict:
     cells = [c for c in cells if not any("papermill-error" in tag for tag in c["metadata"].get("tags", ()))]
     marks = [cell["metadata"].get("papermill", {}) for cell in cells]
     failed = [n for n, mark in enumerate(marks) if mark.get("exception")]
-    begun = [n for n, mark in enumerate(marks) if mark.get("status") == "running"]
-    cell = next(iter(failed + begun), None)
+    begun = [n for n, mark in enumerate(marks) if mark.get("start_time")]
+    cell = next(iter(failed + begun[::-1]), None)
     return {
         "status": "failed",
         "cell": cell,
