@@ -112,6 +112,18 @@ def assert_invariant(f: Callable, action, x: Tensor, *, tol: float | None = None
     assert_equivariant(f, [(before, lambda y: y) for before, _ in _pairs(action, x)], x, tol=tol)
 
 
+def assert_preserves(f: Callable, norm: Callable[[Tensor], Tensor], x: Tensor, *, tol: float | None = None) -> None:
+    """Assert ``norm(f(x)) = norm(x)`` for any quantity ``norm`` of a tensor.
+
+    Examples
+    --------
+    >>> assert_preserves(lambda x: x.sort(dim=1).values, lambda x: x.norm(dim=1), torch.randn(5, 3))
+    """
+    tol = default_tolerance(x.dtype) if tol is None else tol
+    found = violation(norm(f(x)), norm(x))
+    assert found <= tol, f"not preserved: violation {found:.3g} > {tol:.3g}"
+
+
 def assert_idempotent(f: Callable, x: Tensor, *, tol: float | None = None) -> None:
     """Assert ``f(f(x)) = f(x)``.
 
