@@ -224,9 +224,8 @@ def resolve_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for link in list(doctree.findall(claim_link)):
         claim, part = link["claim"], link["part"]
         if claim not in boxes:
-            _warn(
-                f'claim "{claim}" stands on no page: write it in a {{claim}} block before its cell', docname
-            )
+            if part == "claim":
+                _warn(f'claim "{claim}" stands on no page: write it in a {{claim}} block', docname)
             link.replace_self(nodes.inline("", link.astext()))
             continue
         address = f"{app.builder.get_relative_uri(docname, boxes[claim])}#{part}-{claim}"
