@@ -38,7 +38,7 @@ def _stop(*_: object) -> None:
 
 
 def _failure(error: BaseException, output: Path) -> dict:
-    """Name cell and error: the cell is the one papermill marked as failed, or else the last begun (dead kernel, time-out).
+    """Name cell and error: the cell is the one papermill marked as failed, or else the last begun.
 
     Its index counts the cells as executed, without the banners that papermill puts in.
     """

@@ -48,6 +48,7 @@ def test_copy_has_preset_and_record_and_is_made_again_when_altered(toy):
     assert "smoke 1 []" in copy.read_text()
 
 
+@pytest.mark.slow
 def test_bad_notebooks_name_cell_and_error_and_leave_the_last_good_copy(toy):
     copies = toy.executed("smoke")
     copies.mkdir(parents=True)
@@ -80,6 +81,7 @@ def test_failing_claim_stops_with_id_statement_expected_and_measured(toy):
         assert part in str(failure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_stopped_build_leaves_nothing_half_written_and_goes_on(toy, tmp_path, stop):
     marker = tmp_path / "marker"

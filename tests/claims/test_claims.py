@@ -122,7 +122,7 @@ def test_incomplete_entry_is_refused_with_its_name_and_key(entry, said, tmp_path
         claims.load_expectations(path)
 
 
-def test_ledger_of_the_package_is_complete():
+def test_package_ledger_can_be_met_at_smoke():
     for entry in claims.load_expectations().values():
         assert entry.holds(entry.at("smoke")[0] if entry.kind != "between" else entry.at("smoke")[0][0])
 
