@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -52,6 +53,24 @@ def _failures(report: Path, copies: Sequence[Path]) -> dict[str, list[str]]:
         if len(seen[copy.name]) != _code_cells(copy) and copy.stem not in found:
             found[copy.stem] = [f"nbval ran {len(seen[copy.name])} of its {_code_cells(copy)} code cells"]
     return found
+
+
+def _run(command: Sequence[str], **options) -> subprocess.CompletedProcess:
+    """``subprocess.run`` that, when stopped, ends pytest's workers and their kernels too."""
+    import psutil
+
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    try:
+        out, err = process.communicate()
+    except BaseException:
+        # Kernels lead sessions of their own, so no signal to a group reaches them.
+        family = [*psutil.Process(process.pid).children(recursive=True), process]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def validate(
@@ -104,7 +123,7 @@ def validate(
         report, config = Path(folder, "report.xml"), Path(folder, "pytest.ini")
         config.write_text("[pytest]\n", encoding="utf8")
         command = _command(waiting, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
-        done = subprocess.run(command, capture_output=True, text=True, env=_environment(preset, jobs), cwd=folder)
+        done = _run(command, env=_environment(preset, jobs), cwd=folder)
         if not report.is_file() or done.returncode not in (0, 1):
             said = (done.stdout + done.stderr)[-3000:]
             raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")
