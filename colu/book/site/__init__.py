@@ -6,6 +6,8 @@
     the claim box, the role that links to one, and the table of all claims;
 ``offline``
     MathJax and plotly from the site itself, so that no page asks another host for anything;
+``numbering``
+    figures, theorems and exercises numbered by chapter;
 ``figures``
     refuses a figure that has no description.
 
