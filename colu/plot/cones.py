@@ -12,9 +12,10 @@ import torch
 from colu.plot.style import COLOURS, PALETTE
 
 if TYPE_CHECKING:
+    from mpl_toolkits.mplot3d import Axes3D
     from plotly.graph_objects import Figure, Surface
 
-__all__ = ["cone_surface", "moving_point_figure"]
+__all__ = ["cone_surface", "draw_cone", "moving_point_figure", "section_figure"]
 
 
 def cone_surface(height: float = 2.0, angle: float = math.pi / 4, *, points: int = 25) -> Surface:
@@ -137,8 +138,85 @@ def moving_point_figure(
             "yaxis": {"title": {"text": "section 2"}, "range": box},
             "zaxis": {"title": {"text": "axis"}, "range": box},
             "aspectmode": "cube",
-            "camera": {"eye": {"x": 1.5, "y": -1.5, "z": 0.7}},
+            "camera": {"eye": {"x": 1.7, "y": -1.7, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.15}},
         },
         legend={"orientation": "h", "y": 1.05},
+    )
+    return figure
+
+
+def draw_cone(ax: Axes3D, *, size: float = 1.6, target: bool = True) -> None:
+    """Draw the 45 degree cone on a matplotlib 3-D axes whose zorder is not computed.
+
+    Parameters
+    ----------
+    ax : matplotlib 3-D axes
+        Made with ``subplot_kw={"projection": "3d", "computed_zorder": False}``,
+        so that what is drawn later lies on top.
+    size : float
+        Half the width of the box.
+    target : bool
+        Whether to draw the negative half-axis, which belongs to the target of the skew projection.
+    """
+    turn, up = np.meshgrid(np.linspace(0, 2 * np.pi, 33), np.linspace(0, size, 5))
+    ax.plot_surface(up * np.cos(turn), up * np.sin(turn), up, color=PALETTE["cone"], alpha=0.3, linewidth=0)
+    if target:
+        ax.plot([0, 0], [0, 0], [-size, 0], color=PALETTE["cone"], linewidth=3, linestyle="-")
+    box = (-size, size)
+    ax.set(xlim=box, ylim=box, zlim=box, xticks=[], yticks=[], zticks=[-1, 0, 1])
+    ax.view_init(elev=15, azim=-35)
+
+
+def section_figure(
+    sections: torch.Tensor, levels: Sequence[float], f: Callable[[torch.Tensor], torch.Tensor]
+) -> Figure:
+    """The plane of the section: where a map of cones of dimension 3 sends points, by axis value.
+
+    Parameters
+    ----------
+    sections : torch.Tensor, shape (n, 2)
+    levels : sequence of float
+        Axis values, one a slider step.
+    f : callable
+        Takes and returns a tensor of shape (n, 3), axis first.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        For :func:`colu.plot.show_interactive`.
+
+    Examples
+    --------
+    >>> figure = section_figure(torch.eye(2), [0.0, 1.0], lambda x: x)
+    >>> len(figure.frames), figure.data[1].x.tolist()
+    (2, [1.0, 0.0])
+    """
+    import plotly.graph_objects as go
+
+    def traces(level: float) -> list:
+        column = torch.full_like(sections[:, :1], level)
+        image = f(torch.cat([column, sections], dim=1))[:, 1:]
+        gaps = torch.full_like(sections, math.nan)  # so that the lines do not join up
+        paths = torch.stack([sections, image, gaps], dim=1).reshape(-1, 2).round(decimals=3).numpy()
+        ends = image.round(decimals=3).numpy()
+        return [
+            go.Scatter(x=paths[:, 0], y=paths[:, 1], mode="lines", line={"color": PALETTE["neutral"]}, name="move"),
+            go.Scatter(x=ends[:, 0], y=ends[:, 1], mode="markers", marker={"color": PALETTE["colu"]}, name="output"),
+        ]
+
+    names = [f"{level:.2f}" for level in levels]
+    frames = [go.Frame(name=name, data=traces(level)) for name, level in zip(names, levels, strict=True)]
+    steps = [
+        {"label": name, "method": "animate", "args": [[name], {"mode": "immediate", "frame": {"duration": 0}}]}
+        for name in names
+    ]
+    start = len(levels) // 2
+    figure = go.Figure(data=traces(levels[start]), frames=frames)
+    size = 1.1 * float(sections.abs().max())
+    figure.update_xaxes(title="section 1", range=[-size, size])
+    figure.update_yaxes(title="section 2", range=[-size, size], scaleanchor="x")
+    figure.update_layout(
+        sliders=[{"active": start, "steps": steps, "currentvalue": {"prefix": "axis value: "}, "pad": {"t": 60}}],
+        legend={"orientation": "h", "y": 1.08},
     )
     return figure

@@ -22,3 +22,33 @@ def test_frames_show_the_images_of_the_moved_point():
         assert skew.z[1] == np.round(height, 3), "the skew projection keeps the axis value"
         assert np.hypot(skew.x[1], skew.y[1]) <= max(height, 0) + 2e-3
     assert len(figure.to_json()) < 300_000
+
+
+def test_the_section_figure_joins_each_point_to_its_image():
+    import torch
+
+    from colu.plot import section_figure
+
+    points = torch.tensor([[2.0, 0.0], [0.0, 0.25]])
+    figure = section_figure(points, [0.5, 1.0], LorentzCone(3).skew_project)
+    lines, ends = figure.frames[1].data
+    np.testing.assert_allclose(np.stack([ends.x, ends.y], axis=1), [[1.0, 0.0], [0.0, 0.25]])
+    np.testing.assert_allclose(lines.x[:2], [2.0, 1.0])
+    assert np.isnan(lines.x[2]), "a gap between two lines"
+
+
+def test_the_drawn_cone_lets_later_points_lie_on_top():
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    from colu.plot import draw_cone
+
+    fig, ax = plt.subplots(subplot_kw={"projection": "3d", "computed_zorder": False})
+    draw_cone(ax, size=1.0)
+    (surface,) = ax.collections
+    (half_axis,) = ax.lines
+    assert not ax.computed_zorder and surface.get_zorder() <= half_axis.get_zorder()
+    assert ax.get_zlim() == (-1.0, 1.0)
+    plt.close(fig)
