@@ -4,6 +4,8 @@
     renders the executed copy of each notebook under the committed notebook's own address;
 ``claims``
     the claim box, the role that links to one, and the table of all claims;
+``activations``
+    the table of all activations, from the registry;
 ``offline``
     MathJax and plotly from the site itself, so that no page asks another host for anything;
 ``numbering``

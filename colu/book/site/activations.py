@@ -1,0 +1,67 @@
+"""The table of all activations, made from the registry: ``{activations-table}``."""
+
+from __future__ import annotations
+
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+__all__ = ["setup"]
+
+
+def _facts(entry) -> list[str]:
+    """The cells of one row as MyST text."""
+    properties = [
+        f"Group: {f'${entry.equivariance}$' if entry.equivariance else 'not known'}.",
+        f"Homogeneity: {entry.homogeneity}.",
+        f"Lipschitz bound: {'none known' if entry.lipschitz is None else f'{entry.lipschitz:.6g}'}.",
+        "Pointwise." if entry.pointwise else "",
+    ]
+    name = [f"`{entry.name}`", *(f"`{alias}`" for alias in entry.aliases)]
+    formula = [f"${entry.formula}$"]
+    if entry.citation:
+        formula.append(f"{{cite:t}}`{entry.citation}`")
+    if entry.notes:
+        formula.append(entry.notes)
+    return [
+        "\n\n".join(name),
+        "\n\n".join(formula),
+        f"${entry.parameter_formula}$",
+        "\n".join(filter(None, properties)),
+    ]
+
+
+class ActivationsTableDirective(SphinxDirective):
+    """All registered activations by family, never typed by hand."""
+
+    columns = (("Name", 16), ("Formula and source", 44), ("Parameters", 12), ("Properties", 28))
+
+    def run(self) -> list[nodes.Node]:
+        """Build one table."""
+        from colu.nn import list_activations
+
+        entries = list_activations()
+        table = nodes.table(classes=["activations-table"])
+        group = nodes.tgroup(cols=len(self.columns))
+        table += group
+        group += [nodes.colspec(colwidth=width) for _, width in self.columns]
+        head, body = nodes.thead(), nodes.tbody()
+        group += [head, body]
+        head += nodes.row("", *[nodes.entry("", nodes.paragraph("", name)) for name, _ in self.columns])
+        for entry in sorted(entries, key=lambda entry: (entry.family, entry.name)):
+            body += nodes.row("", *[self.cell(text) for text in _facts(entry)])
+        count = f"The registry holds {len(entries)} activations."
+        return [nodes.paragraph("", count, classes=["activations-count"]), table]
+
+    def cell(self, text: str) -> nodes.entry:
+        """Parse MyST text into a table cell."""
+        cell = nodes.entry()
+        self.state.nested_parse(StringList([*text.splitlines(), ""], "registry"), 0, cell)
+        return cell
+
+
+def setup(app: Sphinx) -> dict:
+    """Register with Sphinx."""
+    app.add_directive("activations-table", ActivationsTableDirective)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
