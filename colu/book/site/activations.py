@@ -13,10 +13,11 @@ __all__ = ["setup"]
 def _facts(entry) -> list[str]:
     """The cells of one row as MyST text."""
     properties = [
-        f"Group: {f'${entry.equivariance}$' if entry.equivariance else 'not known'}.",
-        f"Homogeneity: {entry.homogeneity}.",
-        f"Lipschitz bound: {'none known' if entry.lipschitz is None else f'{entry.lipschitz:.6g}'}.",
-        "Pointwise." if entry.pointwise else "",
+        f"parameters ${entry.parameter_formula}$",
+        f"group {f'${entry.equivariance}$' if entry.equivariance else 'not known'}",
+        f"homogeneity {entry.homogeneity}",
+        f"Lipschitz {'not known' if entry.lipschitz is None else f'{entry.lipschitz:.6g}'}",
+        "pointwise" if entry.pointwise else "",
     ]
     name = [f"`{entry.name}`", *(f"`{alias}`" for alias in entry.aliases)]
     formula = [f"${entry.formula}$"]
@@ -27,15 +28,14 @@ def _facts(entry) -> list[str]:
     return [
         "\n\n".join(name),
         "\n\n".join(formula),
-        f"${entry.parameter_formula}$",
-        "\n".join(filter(None, properties)),
+        "\n\n".join(filter(None, properties)),
     ]
 
 
 class ActivationsTableDirective(SphinxDirective):
     """All registered activations by family, never typed by hand."""
 
-    columns = (("Name", 16), ("Formula and source", 44), ("Parameters", 12), ("Properties", 28))
+    columns = (("Name", 18), ("Formula and source", 47), ("Properties", 35))
 
     def run(self) -> list[nodes.Node]:
         """Build one table."""
