@@ -2,10 +2,15 @@
 
 # ruff: noqa: F401 -- the names are the public interface; __all__ is made at the end.
 
+from .acon import AconA, AconB, AconC, MetaAcon
 from .conic import MPU, CoLU, RCoLU
+from .dynamic import DYReLU, FReLU
 from .gain import gain, kaiming_like_, second_moment_ratio
+from .lslu import LSLU, LSLUAsPublished, SeriesActivation
+from .piecewise import APALU, PWLU, Maxout, TaLU
 from .registry import ActivationEntry, activation_layer, create, get_entry, list_activations, register
 from .replace import ReplacementReport, replace_activations
+from .smooth import FourierActivation, LinearCombination, Sqish, SquaredReLU, Swish
 
 # Every public class and function above; the submodules themselves are not listed.
 __all__ = sorted(name for name, value in globals().items() if not name.startswith("_") and callable(value))

@@ -1,0 +1,129 @@
+"""ACON: activations as smooth maxima of two functions."""
+
+import torch
+from torch import Tensor
+
+from ._channels import per_channel
+
+
+def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0) -> Tensor:
+    r"""The smooth maximum of two tensors.
+
+    .. math:: S_\beta(\eta_a, \eta_b) = (\eta_a - \eta_b)\,\sigma(\beta(\eta_a - \eta_b)) + \eta_b
+
+    Parameters
+    ----------
+    first, second : Tensor
+        :math:`\eta_a` and :math:`\eta_b`, shapes that broadcast.
+    beta : float or Tensor
+        A number, ``(C,)`` for channels in dimension 1, or what broadcasts.
+
+    Returns
+    -------
+    Tensor
+
+    References
+    ----------
+    Ma, Zhang, Liu and Sun, Activate or Not, CVPR 2021, arXiv 2009.04759.
+
+    Examples
+    --------
+    >>> acon(torch.tensor([2.0]), torch.tensor([1.0]), 100.0)
+    tensor([2.])
+    """
+    gap = first - second
+    return gap * torch.sigmoid(per_channel(beta, gap, "beta") * gap) + second
+
+
+def acon_a(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
+    r"""ACON-A, the smooth form of ReLU; the same map as Swish.
+
+    .. math:: f(x) = x\,\sigma(\beta x)
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)``.
+    beta : float or Tensor
+        A number, ``(C,)``, or what broadcasts with ``x``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    References
+    ----------
+    Ma et al., 2021, arXiv 2009.04759.
+
+    Examples
+    --------
+    >>> acon_a(torch.tensor([[0.0, 1.0]]), torch.tensor([1.0, 0.0]))
+    tensor([[0.0000, 0.5000]])
+    """
+    return x * torch.sigmoid(per_channel(beta, x, "beta") * x)
+
+
+def acon_b(x: Tensor, p: float | Tensor = 0.25, beta: float | Tensor = 1.0) -> Tensor:
+    r"""ACON-B, the smooth form of PReLU (which it becomes for :math:`\beta \to \infty` only).
+
+    .. math:: f(x) = (1 - p)\,x\,\sigma(\beta(1 - p)x) + p x
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)``.
+    p, beta : float or Tensor
+        A number, ``(C,)``, or what broadcasts with ``x``; ``p < 1`` for the slope on the negative side to be ``p``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    References
+    ----------
+    Ma et al., 2021, arXiv 2009.04759.
+
+    Examples
+    --------
+    >>> acon_b(torch.tensor([[-4.0, 4.0]]), 0.25, 100.0)
+    tensor([[-1.,  4.]])
+    """
+    return acon_c(x, 1.0, p, beta)
+
+
+def acon_c(x: Tensor, p1: float | Tensor, p2: float | Tensor, beta: float | Tensor = 1.0) -> Tensor:
+    r"""ACON-C, the smooth form of the maximum of two lines through the origin.
+
+    .. math:: f(x) = (p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x
+
+    For :math:`\beta > 0` and :math:`p_1 > p_2` the slope tends to :math:`p_1` and :math:`p_2`, is their mean at 0,
+    and overshoots: its maximum is :math:`\kappa p_1 - (\kappa - 1) p_2` with :math:`\kappa = 1.0998393` the maximum
+    slope of SiLU, its minimum :math:`\kappa p_2 - (\kappa - 1) p_1`.
+    The function is symmetric in :math:`p_1, p_2`, and :math:`\beta` sets only how fast the slope changes.
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)``.
+    p1, p2, beta : float or Tensor
+        A number, ``(C,)``, or what broadcasts with ``x``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    References
+    ----------
+    Ma et al., 2021, arXiv 2009.04759.
+
+    Examples
+    --------
+    >>> acon_c(torch.tensor([[-4.0, 4.0]]), 2.0, -1.0, 100.0)
+    tensor([[4., 8.]])
+    """
+    p1, p2, beta = (per_channel(p, x, name) for p, name in ((p1, "p1"), (p2, "p2"), (beta, "beta")))
+    gap = (p1 - p2) * x
+    return gap * torch.sigmoid(beta * gap) + p2 * x

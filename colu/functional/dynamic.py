@@ -1,0 +1,111 @@
+"""Activations whose shape depends on the input: dynamic ReLU and FReLU."""
+
+import functools
+
+import torch
+from torch import Tensor
+
+
+def dynamic_relu(x: Tensor, slopes: Tensor, offsets: Tensor) -> Tensor:
+    r"""The maximum of K lines that differ between samples.
+
+    .. math:: y_{n,c} = \max_{k} \left( a^k_{n,c} x_{n,c} + b^k_{n,c} \right)
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)``.
+    slopes, offsets : Tensor
+        :math:`a, b`, shape ``(N, K, C)``, or ``(N, K, 1)`` for lines shared by the channels.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not match.
+
+    References
+    ----------
+    Chen et al., Dynamic ReLU, ECCV 2020, arXiv 2003.10027.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[-2.0, 3.0]])
+    >>> dynamic_relu(x, torch.tensor([[[1.0], [0.0]]]), torch.zeros(1, 2, 1))
+    tensor([[0., 3.]])
+    """
+    fits = slopes.dim() == 3 and slopes.shape == offsets.shape and x.dim() >= 2
+    if not fits or slopes.shape[0] not in (1, x.shape[0]) or slopes.shape[2] not in (1, x.shape[1]):
+        raise ValueError(
+            f"slopes {tuple(slopes.shape)} and offsets {tuple(offsets.shape)} do not match an input of shape "
+            f"{tuple(x.shape)}; use (N, K, C) or (N, K, 1)"
+        )
+    spread = (*[1] * (x.dim() - 2),)
+    lines = (
+        a.reshape(*a.shape, *spread) * x + b.reshape(*b.shape, *spread)
+        for a, b in zip(slopes.unbind(1), offsets.unbind(1), strict=True)
+    )
+    return functools.reduce(torch.maximum, lines)
+
+
+def frelu(x: Tensor, condition: Tensor) -> Tensor:
+    r"""FReLU: the maximum of the input and a spatial condition.
+
+    .. math:: f(x) = \max(x, T(x))
+
+    Parameters
+    ----------
+    x, condition : Tensor
+        The same shape.
+
+    Returns
+    -------
+    Tensor
+
+    References
+    ----------
+    Ma, Zhang and Sun, Funnel Activation for Visual Recognition, ECCV 2020, arXiv 2007.11824.
+
+    Examples
+    --------
+    >>> frelu(torch.tensor([-1.0, 2.0]), torch.zeros(2))
+    tensor([0., 2.])
+    """
+    return torch.maximum(x, condition)
+
+
+def spatial_attention(logits: Tensor, temperature: float = 10.0, share: float = 1 / 3) -> Tensor:
+    r"""The attention over pixels of DY-ReLU-C.
+
+    .. math:: \pi = \min(\gamma\,\mathrm{softmax}(z / \tau), 1), \qquad \gamma = H W \cdot \text{share}
+
+    Parameters
+    ----------
+    logits : Tensor
+        :math:`z`, shape ``(N, 1, H, W)``.
+    temperature : float
+        :math:`\tau`.
+    share : float
+        :math:`\gamma / (H W)`, the weight of every pixel when all logits are equal.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``logits``, in (0, 1].
+
+    References
+    ----------
+    Form after Chen et al., 2020, arXiv 2003.10027; not checked against the text of the paper.
+
+    Examples
+    --------
+    >>> spatial_attention(torch.zeros(1, 1, 1, 2))
+    tensor([[[[0.3333, 0.3333]]]])
+    """
+    pixels = logits.flatten(1)
+    weight = pixels.shape[1] * share * torch.softmax(pixels / temperature, 1)
+    return weight.clamp(max=1).view_as(logits)

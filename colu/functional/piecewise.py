@@ -1,0 +1,175 @@
+"""Activations in pieces: TaLU, APALU, PWLU, maxout."""
+
+import torch
+from torch import Tensor
+
+from ._blocks import check_channel_dim, check_int
+from ._channels import check_channels, per_channel
+
+
+def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
+    r"""TaLU: ReLU that ends in a piece of the hyperbolic tangent.
+
+    .. math:: f(x) = x \ (x > 0), \quad \tanh x \ (\lambda < x \le 0), \quad \tanh\lambda \ (x \le \lambda)
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape.
+    threshold : float
+        :math:`\lambda < 0`; below it the gradient is 0.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        A threshold that is not negative.
+
+    References
+    ----------
+    Form after Hasan et al., 2023, arXiv 2305.04402; the authors' scripts use -0.5 and -0.05.
+
+    Examples
+    --------
+    >>> talu(torch.tensor([-3.0, -0.1, 2.0]))
+    tensor([-0.4621, -0.0997,  2.0000])
+    """
+    if not threshold < 0:
+        raise ValueError(f"threshold={threshold!r} is out of range; use a negative number")
+    return torch.where(x > 0, x, torch.tanh(x.clamp(min=threshold)))
+
+
+def apalu(x: Tensor, a: float | Tensor = 0.55, b: float | Tensor = 0.065) -> Tensor:
+    r"""APALU: scaled, GELU-like above zero and exponential below.
+
+    .. math:: f(x) = a\,(x + x\,\sigma(1.702 x)) \ (x \ge 0), \qquad b\,(e^x - 1) \ (x < 0)
+
+    The slopes at 0 are :math:`1.5 a` and :math:`b`: a kink unless :math:`b = 1.5 a`, although print says otherwise.
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape; ``(N, C, ...)`` where a parameter is ``(C,)``.
+    a, b : float or Tensor
+        A number, or ``(C,)``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    References
+    ----------
+    Subramanian et al., 2024, arXiv 2402.08244; defaults after a comment in third-party code.
+
+    Examples
+    --------
+    >>> apalu(torch.tensor([-50.0, 0.0, 50.0]))
+    tensor([-0.0650,  0.0000, 55.0000])
+    """
+    a, b = per_channel(a, x, "a"), per_channel(b, x, "b")
+    return torch.where(x >= 0, a * (x + x * torch.sigmoid(1.702 * x)), b * torch.expm1(x.clamp(max=0)))
+
+
+def pwlu(x: Tensor, left: Tensor, right: Tensor, values: Tensor, slope_left: Tensor, slope_right: Tensor) -> Tensor:
+    r"""PWLU: linear interpolation of values on an even grid a channel, straight lines outside.
+
+    With :math:`B_k = B_L + k (B_R - B_L) / N`:
+
+    .. math:: f(x) = Y_k + (Y_{k+1} - Y_k) \frac{x - B_k}{B_{k+1} - B_k} \ (B_k \le x \le B_{k+1}),\quad
+              Y_0 + K_L (x - B_L) \ (x < B_L),\quad Y_N + K_R (x - B_R) \ (x > B_R)
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)``.
+    left, right : Tensor
+        :math:`B_L < B_R`, shape ``(C,)``; a width below 1e-4 counts as 1e-4.
+    values : Tensor
+        :math:`Y`, shape ``(C, N + 1)``.
+    slope_left, slope_right : Tensor
+        :math:`K_L, K_R`, shape ``(C,)``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        Values that are not ``(C, N + 1)``, or other channels in the input.
+
+    References
+    ----------
+    Form after Zhou, Zhu and Zhong, ICCV 2021, arXiv 2104.03693; not checked against the text of the paper.
+
+    Examples
+    --------
+    >>> one = torch.ones(1)
+    >>> pwlu(torch.tensor([[-2.0], [0.5], [4.0]]), -one, one, torch.tensor([[1.0, 0.0, 1.0]]), -one, one).flatten()
+    tensor([2.0000, 0.5000, 4.0000])
+    """
+    if values.dim() != 2 or values.shape[1] < 2:
+        raise ValueError(f"values has shape {tuple(values.shape)}; use (C, N + 1) with N >= 1")
+    channels, knots = values.shape
+    check_channels(x, channels, "values")
+    left, slope_left, slope_right = (per_channel(p, x, "values") for p in (left, slope_left, slope_right))
+    right = torch.maximum(per_channel(right, x, "values"), left + 1e-4)
+    inside = torch.minimum(torch.maximum(x, left), right)
+    position = (inside - left) * ((knots - 1) / (right - left))
+    # Clamped as integers: a NaN would point outside the table.
+    index = position.detach().floor().long().clamp(0, knots - 2)
+    row = per_channel(torch.arange(channels, device=x.device) * (knots - 1), x, "values")
+    start, step = (torch.take(table, row + index) for table in (values[:, :-1], values.diff(dim=1)))
+    return (
+        start + (position - index) * step + slope_left * (x - left).clamp(max=0) + slope_right * torch.relu(x - right)
+    )
+
+
+def maxout(x: Tensor, pieces: int = 2, channel_dim: int = 1) -> Tensor:
+    r"""The maximum over groups of neighbouring channels.
+
+    .. math:: y_c = \max_{0 \le k < K} x_{Kc + k}
+
+    Parameters
+    ----------
+    x : Tensor
+        ``K C`` entries in ``channel_dim``.
+    pieces : int
+        ``K``.
+    channel_dim : int
+        Dimension of the channels.
+
+    Returns
+    -------
+    Tensor
+        ``C`` entries in ``channel_dim``.
+
+    Raises
+    ------
+    ValueError
+        Channels that ``pieces`` does not divide.
+
+    Notes
+    -----
+    The affine maps of the paper are the layer before, ``K`` times as wide.
+
+    References
+    ----------
+    Goodfellow et al., Maxout Networks, ICML 2013, arXiv 1302.4389.
+
+    Examples
+    --------
+    >>> maxout(torch.tensor([[1.0, 2.0, 5.0, 3.0]]))
+    tensor([[2., 5.]])
+    """
+    check_int("pieces", pieces, 1)
+    channel_dim = check_channel_dim(x, channel_dim)
+    if x.shape[channel_dim] % pieces:
+        raise ValueError(f"pieces={pieces} does not divide the {x.shape[channel_dim]} channels; use a divisor")
+    return x.unflatten(channel_dim, (x.shape[channel_dim] // pieces, pieces)).amax(channel_dim + 1)

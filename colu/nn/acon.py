@@ -1,0 +1,235 @@
+"""ACON as modules: A, B, C and Meta-ACON."""
+
+import torch
+from torch import Tensor, fx, nn
+
+from colu.functional import acon_a, acon_b, acon_c
+from colu.functional._blocks import check_choice, check_int
+from colu.functional._channels import check_channels
+
+from .registry import register
+from .smooth import channel_parameter
+
+# One node each in a torch.fx graph: their checks of shapes cannot be traced.
+for _name in ("acon_a", "acon_b", "acon_c", "check_channels"):
+    fx.wrap(_name)
+
+
+class _FlatState(nn.Module):
+    """Loads parameters of the official shapes ``(1, C, 1, 1)`` and ``(out, in, 1, 1)`` into ``(C,)`` and matrices."""
+
+    def _load_from_state_dict(self, state_dict, prefix, *args):
+        for name, own in self.state_dict().items():
+            given = state_dict.get(prefix + name)
+            if given is not None and given.dim() == 4 and own.dim() in (1, 2) and given.numel() == own.numel():
+                state_dict[prefix + name] = given.reshape(own.shape)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+class AconA(_FlatState):
+    r"""ACON-A with one learnable ``beta`` a channel, :func:`colu.functional.acon_a`.
+
+    .. math:: f(x) = x\,\sigma(\beta_c x)
+
+    Parameters
+    ----------
+    num_channels : int
+        Channels, in dimension 1 of ``(N, C, ...)``.
+
+    Notes
+    -----
+    ``beta`` starts at 1.
+
+    Examples
+    --------
+    >>> AconA(3)(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, num_channels: int):
+        super().__init__()
+        check_int("num_channels", num_channels, 1)
+        self.beta = channel_parameter(1.0, num_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return acon_a(x, self.beta)
+
+
+class AconB(_FlatState):
+    r"""ACON-B with learnable ``p`` and ``beta`` a channel, :func:`colu.functional.acon_b`.
+
+    .. math:: f(x) = (1 - p_c)\,x\,\sigma(\beta_c(1 - p_c)x) + p_c x
+
+    Parameters
+    ----------
+    num_channels : int
+        Channels, in dimension 1 of ``(N, C, ...)``.
+    p : float
+        Initial slope; 0.25 is that of PReLU, the choice is ours.
+
+    Examples
+    --------
+    >>> AconB(3)(torch.zeros(2, 3)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, num_channels: int, p: float = 0.25):
+        super().__init__()
+        check_int("num_channels", num_channels, 1)
+        self.p = channel_parameter(p, num_channels)
+        self.beta = channel_parameter(1.0, num_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return acon_b(x, self.p, self.beta)
+
+
+class AconC(_FlatState):
+    r"""ACON-C with learnable slopes and ``beta`` a channel, :func:`colu.functional.acon_c`.
+
+    .. math:: f(x) = (p_{1} - p_{2})\,x\,\sigma(\beta(p_{1} - p_{2})x) + p_{2} x
+
+    Parameters
+    ----------
+    num_channels : int
+        Channels, in dimension 1 of ``(N, C, ...)``.
+
+    Notes
+    -----
+    As the official code: :math:`p_1, p_2 \sim N(0, 1)` and ``beta`` 1.
+    The parameters are ``(C,)`` here and ``(1, C, 1, 1)`` there; a state dict of theirs loads.
+
+    References
+    ----------
+    Ma et al., 2021, arXiv 2009.04759, and its code.
+
+    Examples
+    --------
+    >>> AconC(3)(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
+
+    def __init__(self, num_channels: int):
+        super().__init__()
+        check_int("num_channels", num_channels, 1)
+        self.p1 = nn.Parameter(torch.randn(num_channels))
+        self.p2 = nn.Parameter(torch.randn(num_channels))
+        self.beta = channel_parameter(1.0, num_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return acon_c(x, self.p1, self.p2, self.beta)
+
+
+class MetaAcon(_FlatState):
+    r"""Meta-ACON: ACON-C whose ``beta`` is computed from the input.
+
+    .. math:: \beta = \sigma(\mathrm{BN}_2(W_2\,\mathrm{BN}_1(W_1 \bar x + b_1) + b_2)) \ (\text{channel}),\quad
+              \sigma(\bar{\bar x}) \ (\text{layer}),\quad \sigma(x) \ (\text{pixel})
+
+    with :math:`\bar x` the mean over positions, :math:`\bar{\bar x}` that over channels too.
+
+    Parameters
+    ----------
+    num_channels : int
+        Channels, in dimension 1 of ``(N, C, ...)``.
+    mode : {"channel", "layer", "pixel"}
+        Of what ``beta`` is a function; the official code has the first alone.
+    reduction : int
+        ``r``; the hidden width is ``max(r, C // r)``.
+
+    Notes
+    -----
+    Channel mode as the official code: no nonlinearity between the two maps, biases, normalisation after each.
+    In training its normalisation needs more than one sample.
+    Layer and pixel modes are form after Ma et al., not checked against the text of the paper; the mean in place of
+    a sum is ours, so that the sigmoid does not saturate.
+
+    References
+    ----------
+    Ma et al., 2021, arXiv 2009.04759, and its code.
+
+    Examples
+    --------
+    >>> MetaAcon(3)(torch.zeros(2, 3, 4, 4)).shape
+    torch.Size([2, 3, 4, 4])
+    """
+
+    def __init__(self, num_channels: int, mode: str = "channel", reduction: int = 16):
+        super().__init__()
+        check_int("num_channels", num_channels, 1)
+        check_int("reduction", reduction, 1)
+        check_choice("mode", mode, ("channel", "layer", "pixel"))
+        self.num_channels, self.mode = num_channels, mode
+        if mode == "channel":
+            hidden = max(reduction, num_channels // reduction)
+            self.fc1 = nn.Linear(num_channels, hidden)
+            self.bn1 = nn.BatchNorm1d(hidden)
+            self.fc2 = nn.Linear(hidden, num_channels)
+            self.bn2 = nn.BatchNorm1d(num_channels)
+        self.p1 = nn.Parameter(torch.randn(num_channels))
+        self.p2 = nn.Parameter(torch.randn(num_channels))
+
+    def beta(self, x: Tensor) -> Tensor:
+        """The factor that the input gives, in a shape that broadcasts with it."""
+        if self.mode == "pixel":
+            return torch.sigmoid(x)
+        if self.mode == "layer":
+            return torch.sigmoid(x.mean(tuple(range(1, x.dim())), keepdim=True))
+        pooled = x.flatten(2).mean(2) if x.dim() > 2 else x
+        beta = torch.sigmoid(self.bn2(self.fc2(self.bn1(self.fc1(pooled)))))
+        return beta.reshape(*beta.shape, *[1] * (x.dim() - 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_channels(x, self.num_channels, type(self).__name__)
+        return acon_c(x, self.p1, self.p2, self.beta(x))
+
+    def extra_repr(self) -> str:
+        return f"{self.num_channels}, mode={self.mode!r}"
+
+
+def _meta_parameters(channels: int) -> int:
+    hidden = max(16, channels // 16)
+    return 2 * channels + (channels + 1) * hidden + (hidden + 1) * channels + 2 * (hidden + channels)
+
+
+_ACON = dict(citation="ma2021acon", equivariance=r"\{1\}", needs_channels=True)
+_C = r"(p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x"
+register(
+    "acon-a",
+    AconA,
+    r"x\,\sigma(\beta x)",
+    parameters=lambda channels: channels,
+    parameter_formula="C",
+    lipschitz=1.0998394,
+    pointwise=True,
+    **_ACON,
+)
+register(
+    "acon-b",
+    AconB,
+    r"(1 - p)\,x\,\sigma(\beta(1 - p)x) + p x",
+    parameters=lambda channels: 2 * channels,
+    parameter_formula="2C",
+    lipschitz=1.0748796,
+    pointwise=True,
+    notes="Initial slope ours.",
+    **_ACON,
+)
+register(
+    "acon-c",
+    AconC,
+    _C,
+    parameters=lambda channels: 3 * channels,
+    parameter_formula="3C",
+    pointwise=True,
+    notes="Slopes are drawn, so its Lipschitz constant is too.",
+    **_ACON,
+)
+register(
+    "meta-acon-c",
+    MetaAcon,
+    _C + r",\ \beta = \beta(x)",
+    parameters=_meta_parameters,
+    parameter_formula=r"5C + 3h + 2Ch,\ h = \max(16, \lfloor C/16 \rfloor)",
+    aliases=("meta-acon",),
+    **_ACON,
+)

@@ -1,0 +1,283 @@
+"""Activations in pieces as modules: TaLU, APALU, PWLU, maxout; PReLU is torch's."""
+
+import torch
+from torch import Tensor, fx, nn
+
+from colu.functional import apalu, maxout, pwlu, talu
+from colu.functional._blocks import check_int
+from colu.functional._channels import check_channels
+
+from .registry import register
+from .smooth import channel_parameter
+
+# One node each in a torch.fx graph: their checks of shapes cannot be traced.
+for _name in ("apalu", "check_channels", "maxout", "pwlu"):
+    fx.wrap(_name)
+
+
+class TaLU(nn.Module):
+    r"""TaLU, :func:`colu.functional.talu`.
+
+    .. math:: f(x) = x \ (x > 0), \quad \tanh x \ (\lambda < x \le 0), \quad \tanh\lambda \ (x \le \lambda)
+
+    Parameters
+    ----------
+    threshold : float
+        :math:`\lambda < 0`.
+
+    Examples
+    --------
+    >>> TaLU()(torch.tensor([-3.0, 2.0]))
+    tensor([-0.4621,  2.0000])
+    """
+
+    def __init__(self, threshold: float = -0.5):
+        super().__init__()
+        if not threshold < 0:
+            raise ValueError(f"threshold={threshold!r} is out of range; use a negative number")
+        self.threshold = threshold
+
+    def forward(self, x: Tensor) -> Tensor:
+        return talu(x, self.threshold)
+
+    def extra_repr(self) -> str:
+        return f"threshold={self.threshold}"
+
+
+class APALU(nn.Module):
+    r"""APALU with learnable scales, :func:`colu.functional.apalu`.
+
+    .. math:: f(x) = a\,(x + x\,\sigma(1.702 x)) \ (x \ge 0), \qquad b\,(e^x - 1) \ (x < 0)
+
+    Parameters
+    ----------
+    num_channels : int, optional
+        Scales a channel (dimension 1); one pair for all by default.
+    a, b : float
+        Initial values; the defaults are from a comment in third-party code.
+
+    Examples
+    --------
+    >>> APALU()(torch.tensor([0.0])).item()
+    0.0
+    """
+
+    def __init__(self, num_channels: int | None = None, a: float = 0.55, b: float = 0.065):
+        super().__init__()
+        self.a = channel_parameter(a, num_channels)
+        self.b = channel_parameter(b, num_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return apalu(x, self.a, self.b)
+
+
+class PWLU(nn.Module):
+    r"""PWLU: a learnable piecewise-linear function a channel, :func:`colu.functional.pwlu`.
+
+    Parameters
+    ----------
+    num_channels : int
+        Channels, in dimension 1 of ``(N, C, ...)``.
+    num_intervals : int
+        ``N``, even: zero is a knot, so that the function starts as ReLU exactly.
+    bound : float
+        The grid covers ``[-bound, bound]`` until it is realigned.
+    observe : bool
+        Whether to begin with the first of the two phases below.
+    momentum : float
+        Smallest weight of a new batch in the statistics; before that the batches weigh the same.
+
+    Notes
+    -----
+    Two phases.
+    While ``observing``, the module is ReLU and follows mean and deviation of its input a channel (in training mode).
+    :meth:`realign` sets the grid to :math:`\mu \pm 3\sigma` with the values of ReLU, and ends that phase.
+    The phase is part of the state dict.
+
+    Form after Zhou, Zhu and Zhong, ICCV 2021, arXiv 2104.03693 (``N + 5`` parameters a channel, 16 intervals); the
+    details of the realignment were not checked against the text of the paper.
+
+    Examples
+    --------
+    >>> net = PWLU(1, observe=True)
+    >>> _ = net(torch.tensor([[1.0], [3.0]]))
+    >>> net.realign()
+    >>> net.left.item(), net.right.item()
+    (-1.0, 5.0)
+    """
+
+    def __init__(
+        self,
+        num_channels: int,
+        num_intervals: int = 16,
+        bound: float = 3.0,
+        observe: bool = False,
+        momentum: float = 0.1,
+    ):
+        super().__init__()
+        check_int("num_channels", num_channels, 1)
+        check_int("num_intervals", num_intervals, 2)
+        if num_intervals % 2:
+            raise ValueError(f"num_intervals={num_intervals} is odd and zero would be no knot; use an even number")
+        if not bound > 0:
+            raise ValueError(f"bound={bound!r} is out of range; use a positive number")
+        if not 0 < momentum <= 1:
+            raise ValueError(f"momentum={momentum!r} is out of range; use a number in (0, 1]")
+        self.num_channels, self.num_intervals, self.momentum = num_channels, num_intervals, momentum
+        self.left = channel_parameter(-bound, num_channels)
+        self.right = channel_parameter(bound, num_channels)
+        self.values = nn.Parameter(torch.empty(num_channels, num_intervals + 1))
+        self.slope_left = channel_parameter(0.0, num_channels)
+        self.slope_right = channel_parameter(1.0, num_channels)
+        self.register_buffer("running_mean", torch.zeros(num_channels))
+        self.register_buffer("running_var", torch.ones(num_channels))
+        self.register_buffer("num_batches", torch.tensor(0))
+        self.register_buffer("phase", torch.tensor(0 if observe else 1))
+        # The buffer is what is saved; a Python bool is what a compiled graph may branch on.
+        self.observing = observe
+        self._relu_values()
+
+    @torch.no_grad()
+    def _relu_values(self) -> None:
+        share = torch.linspace(0, 1, self.num_intervals + 1, dtype=self.left.dtype, device=self.left.device)
+        knots = self.left[:, None] + share * (self.right - self.left)[:, None]
+        self.values.copy_(knots.clamp(min=0))
+        self.slope_left.zero_()
+        self.slope_right.fill_(1.0)
+
+    @torch.no_grad()
+    def _observe(self, x: Tensor) -> None:
+        if x.numel() == 0:
+            return
+        dims = [d for d in range(x.dim()) if d != 1]
+        var, mean = torch.var_mean(x, dims, correction=0)
+        self.num_batches += 1
+        weight = (1 / self.num_batches).clamp(min=self.momentum).to(mean)
+        gap = mean - self.running_mean
+        # Pooled variance, so that equal batches give the variance of all of them together.
+        self.running_var.lerp_(var, weight).add_(weight * (1 - weight) * gap.square())
+        self.running_mean.add_(weight * gap)
+
+    @torch.no_grad()
+    def realign(self) -> None:
+        r"""Set the grid to :math:`\mu \pm 3\sigma` with the values of ReLU and end the observing phase.
+
+        Raises
+        ------
+        ValueError
+            No batch was observed.
+        """
+        if not self.num_batches:
+            raise ValueError("num_batches=0: nothing was observed; run training batches with observe=True first")
+        reach = (3 * self.running_var.sqrt()).clamp(min=1e-3)
+        self.left.copy_(self.running_mean - reach)
+        self.right.copy_(self.running_mean + reach)
+        self._relu_values()
+        self.phase.fill_(1)
+        self.observing = False
+
+    def _load_from_state_dict(self, *args):
+        super()._load_from_state_dict(*args)
+        self.observing = not bool(self.phase)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.observing:
+            check_channels(x, self.num_channels, "PWLU")
+            if self.training:
+                self._observe(x)
+            return torch.relu(x)
+        return pwlu(x, self.left, self.right, self.values, self.slope_left, self.slope_right)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_channels}, num_intervals={self.num_intervals}, observing={self.observing}"
+
+
+class Maxout(nn.Module):
+    r"""The maximum over groups of neighbouring channels, :func:`colu.functional.maxout`.
+
+    .. math:: y_c = \max_{0 \le k < K} x_{Kc + k}
+
+    Parameters
+    ----------
+    pieces : int
+        ``K``; the output has ``C / K`` channels.
+    channel_dim : int
+        Dimension of the channels.
+
+    Examples
+    --------
+    >>> Maxout(2)(torch.tensor([[1.0, 2.0, 5.0, 3.0]]))
+    tensor([[2., 5.]])
+    """
+
+    def __init__(self, pieces: int = 2, channel_dim: int = 1):
+        super().__init__()
+        check_int("pieces", pieces, 1)
+        self.pieces, self.channel_dim = pieces, channel_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return maxout(x, self.pieces, self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return f"pieces={self.pieces}, channel_dim={self.channel_dim}"
+
+
+_PERM = r"\mathrm{Perm}(C)"
+register(
+    "talu",
+    TaLU,
+    r"x\ (x > 0),\ \tanh\max(x, \lambda)\ (x \le 0)",
+    citation="hasan2023talu",
+    equivariance=_PERM,
+    lipschitz=1.0,
+    pointwise=True,
+)
+register(
+    "apalu",
+    APALU,
+    r"a(x + x\,\sigma(1.702 x))\ (x \ge 0),\ b(e^x - 1)\ (x < 0)",
+    citation="subramanian2024apalu",
+    parameters=lambda channels: 2,
+    parameter_formula="2",
+    equivariance=_PERM,
+    lipschitz=1.1549117,
+    pointwise=True,
+    notes="Has a kink at 0 unless b = 1.5a.",
+)
+register(
+    "pwlu",
+    PWLU,
+    r"Y_k + (Y_{k+1} - Y_k)(x - B_k) / (B_{k+1} - B_k)",
+    citation="zhou2021pwlu",
+    parameters=lambda channels: 21 * channels,
+    parameter_formula="(N + 5) C = 21C",
+    equivariance=r"\{1\}",
+    lipschitz=1.0,
+    pointwise=True,
+    needs_channels=True,
+    notes="Starts as ReLU.",
+)
+register(
+    "prelu",
+    nn.PReLU,
+    r"\max(x, 0) + a_c \min(x, 0)",
+    citation="he2015init",
+    parameters=lambda channels: channels,
+    parameter_formula="C",
+    equivariance=r"\mathbb R_{>0}^C",
+    homogeneity="positive",
+    lipschitz=1.0,
+    pointwise=True,
+    needs_channels=True,
+    family="piecewise",
+)
+register(
+    "maxout",
+    Maxout,
+    r"\max_{0 \le k < K} x_{Kc + k}",
+    citation="goodfellow2013maxout",
+    equivariance=r"(\mathbb R_{>0} \times \mathrm{Perm}(K)) \wr \mathrm{Perm}(C/K)",
+    homogeneity="positive",
+    lipschitz=1.0,
+    notes="The output has C/K channels.",
+)
