@@ -103,7 +103,7 @@ def moving_point_figure(
         for index, (name, f) in enumerate(maps.items()):
             image = f(torch.tensor(point)).numpy()
             style = {"color": COLOURS[index], "width": 5, "dash": ("solid", "dash", "dot")[index % 3]}
-            marker = {"size": [1, 7], "color": COLOURS[index], "symbol": ("circle", "square", "diamond")[index % 3]}
+            marker = {"size": [1, 10], "color": COLOURS[index], "symbol": ("circle", "square", "diamond")[index % 3]}
             rows = np.stack([point, image])
             traces.append(_scatter(rows, mode="lines+markers", line=style, marker=marker, name=name))
         return traces
