@@ -125,7 +125,7 @@ def pwlu(x: Tensor, left: Tensor, right: Tensor, values: Tensor, slope_left: Ten
     # Clamped as integers: a NaN would point outside the table.
     index = position.detach().floor().long().clamp(0, knots - 2)
     row = per_channel(torch.arange(channels, device=x.device) * (knots - 1), x, "values")
-    start, step = (torch.take(table, row + index) for table in (values[:, :-1], values.diff(dim=1)))
+    start, step = (table.flatten()[row + index] for table in (values[:, :-1], values.diff(dim=1)))
     return (
         start + (position - index) * step + slope_left * (x - left).clamp(max=0) + slope_right * torch.relu(x - right)
     )

@@ -142,6 +142,7 @@ class MetaAcon(_FlatState):
     In training its normalisation needs more than one sample.
     Layer and pixel modes are form after Ma et al., not checked against the text of the paper; the mean in place of
     a sum is ours, so that the sigmoid does not saturate.
+    The argument of the sigmoid is clamped to [-30, 30].
 
     References
     ----------
@@ -171,12 +172,15 @@ class MetaAcon(_FlatState):
     def beta(self, x: Tensor) -> Tensor:
         """The factor that the input gives, in a shape that broadcasts with it."""
         if self.mode == "pixel":
-            return torch.sigmoid(x)
-        if self.mode == "layer":
-            return torch.sigmoid(x.mean(tuple(range(1, x.dim())), keepdim=True))
-        pooled = x.flatten(2).mean(2) if x.dim() > 2 else x
-        beta = torch.sigmoid(self.bn2(self.fc2(self.bn1(self.fc1(pooled)))))
-        return beta.reshape(*beta.shape, *[1] * (x.dim() - 2))
+            logit = x
+        elif self.mode == "layer":
+            logit = x.mean(tuple(range(1, x.dim())), keepdim=True)
+        else:
+            pooled = x.flatten(2).mean(2) if x.dim() > 2 else x
+            logit = self.bn2(self.fc2(self.bn1(self.fc1(pooled))))
+            logit = logit.reshape(*logit.shape, *[1] * (x.dim() - 2))
+        # A beta of exactly 0 times a huge input would give 0 times infinity in the gradient.
+        return torch.sigmoid(logit.clamp(-30, 30))
 
     def forward(self, x: Tensor) -> Tensor:
         check_channels(x, self.num_channels, type(self).__name__)
