@@ -39,3 +39,13 @@ def check_image(x: Tensor, num_channels: int, name: str) -> None:
     check_channels(x, num_channels, name)
     if x.dim() != 4:
         raise ValueError(f"{name} mixes neighbouring pixels and wants (N, C, H, W), got shape {tuple(x.shape)}")
+
+
+def channel_mean(x: Tensor) -> Tensor:
+    """Mean over positions: ``(N, C, ...)`` to ``(N, C)``."""
+    return x.flatten(2).mean(2) if x.dim() > 2 else x
+
+
+def spread(values: Tensor, x: Tensor) -> Tensor:
+    """Shape ``(N, C)`` or ``(N, 1)`` for broadcasting with ``x`` of shape ``(N, C, ...)``."""
+    return values.reshape(*values.shape, *[1] * (x.dim() - 2))

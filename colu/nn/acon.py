@@ -5,13 +5,13 @@ from torch import Tensor, fx, nn
 
 from colu.functional import acon_a, acon_b, acon_c
 from colu.functional._blocks import check_choice, check_int
-from colu.functional._channels import check_channels
+from colu.functional._channels import channel_mean, check_channels, spread
 
 from .registry import register
 from .smooth import channel_parameter
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
-for _name in ("acon_a", "acon_b", "acon_c", "check_channels"):
+for _name in ("acon_a", "acon_b", "acon_c", "channel_mean", "check_channels", "spread"):
     fx.wrap(_name)
 
 
@@ -174,11 +174,9 @@ class MetaAcon(_FlatState):
         if self.mode == "pixel":
             logit = x
         elif self.mode == "layer":
-            logit = x.mean(tuple(range(1, x.dim())), keepdim=True)
+            logit = spread(x.flatten(1).mean(1, keepdim=True), x)
         else:
-            pooled = x.flatten(2).mean(2) if x.dim() > 2 else x
-            logit = self.bn2(self.fc2(self.bn1(self.fc1(pooled))))
-            logit = logit.reshape(*logit.shape, *[1] * (x.dim() - 2))
+            logit = spread(self.bn2(self.fc2(self.bn1(self.fc1(channel_mean(x))))), x)
         # A beta of exactly 0 times a huge input would give 0 times infinity in the gradient.
         return torch.sigmoid(logit.clamp(-30, 30))
 

@@ -5,12 +5,12 @@ from torch import Tensor, fx, nn
 
 from colu.functional import dynamic_relu, frelu, spatial_attention
 from colu.functional._blocks import check_choice, check_int
-from colu.functional._channels import check_channels, check_image
+from colu.functional._channels import channel_mean, check_channels, check_image
 
 from .registry import register
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
-for _name in ("check_channels", "check_image", "dynamic_relu"):
+for _name in ("channel_mean", "check_channels", "check_image", "dynamic_relu", "spatial_attention"):
     fx.wrap(_name)
 
 
@@ -78,10 +78,9 @@ class DYReLU(nn.Module):
 
     def lines(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Slopes and offsets for every sample, ``(N, K, C)``, or ``(N, K, 1)`` in variant A."""
-        pooled = x.flatten(2).mean(2) if x.dim() > 2 else x
-        theta = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(pooled)))) - 1
+        theta = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(channel_mean(x))))) - 1
         width = 1 if self.variant == "A" else self.num_channels
-        slopes, offsets = theta.reshape(len(x), 2, self.pieces, width).unbind(1)
+        slopes, offsets = theta.unflatten(1, (2, self.pieces, width)).unbind(1)
         first = torch.zeros(self.pieces, 1, dtype=theta.dtype, device=theta.device)
         first[0] = 1.0
         return first + self.slope_range * slopes, self.offset_range * offsets

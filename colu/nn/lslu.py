@@ -11,7 +11,7 @@ from colu.functional._blocks import check_int
 from .registry import register
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
-for _name in ("depthwise", "lslu"):
+for _name in ("depthwise", "lslu", "lslu_chain"):
     fx.wrap(_name)
 
 

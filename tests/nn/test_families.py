@@ -224,6 +224,13 @@ def test_compiles_to_one_graph(name):
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("name", [name for name in CASES if name != "pwlu-observing"])
+def test_fx_traces_it(name):
+    module = made(name).double().eval()
+    traced = torch.fx.symbolic_trace(nn.Sequential(module))
+    assert_same_function(traced, module, sample(name))
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if get_entry(name).lipschitz])
 def test_lipschitz_bound_holds_and_is_near(name):
     bound = get_entry(name).lipschitz
