@@ -86,7 +86,7 @@ def render(
         return page, False
     shutil.rmtree(staging, ignore_errors=True)
     arguments = ["build", str(project.root), "--path-output", str(staging), "-W", "--keep-going", "--all", "-n"]
-    environment = os.environ | {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset}
+    environment = os.environ | {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
     done = subprocess.run(
         [*(command or _jupyter_book()), *arguments], capture_output=True, text=True, env=environment, cwd=project.root
     )

@@ -77,7 +77,7 @@ class SeriesActivation(_Series):
 
     Notes
     -----
-    :meth:`fold` gives the same function of evaluation mode without the normalisation, exactly.
+    ``fold`` gives the same function of evaluation mode without the normalisation, exactly.
     Weights are truncated normal of deviation 0.02, as in the official code; names of parameters too.
 
     References
@@ -119,7 +119,7 @@ class LSLU(nn.Module):
     The initial values are ours: the first term is ReLU, the others have amplitude 0 and offsets spread evenly over
     [-1, 1].
     Amplitudes all 1 and offsets all 0, as published, would give every term the same gradient for ever.
-    :meth:`fold` keeps every amplitude and offset and folds the normalisation alone, so it is exact.
+    ``fold`` keeps every amplitude and offset and folds the normalisation alone, so it is exact.
 
     References
     ----------
