@@ -86,9 +86,9 @@ def render(
         return page, False
     shutil.rmtree(staging, ignore_errors=True)
     arguments = ["build", str(project.root), "--path-output", str(staging), "-W", "--keep-going", "--all", "-n"]
-    environment = os.environ | {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
+    told = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
     done = subprocess.run(
-        [*(command or _jupyter_book()), *arguments], capture_output=True, text=True, env=environment, cwd=project.root
+        [*(command or _jupyter_book()), *arguments], capture_output=True, text=True, env=os.environ | told, cwd=project.root
     )
     fresh = staging / "_build" / "html"
     if done.returncode != 0 or not (fresh / "index.html").is_file():
