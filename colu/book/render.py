@@ -87,9 +87,8 @@ def render(
     shutil.rmtree(staging, ignore_errors=True)
     arguments = ["build", str(project.root), "--path-output", str(staging), "-W", "--keep-going", "--all", "-n"]
     told = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
-    done = subprocess.run(
-        [*(command or _jupyter_book()), *arguments], capture_output=True, text=True, env=os.environ | told, cwd=project.root
-    )
+    whole = [*(command or _jupyter_book()), *arguments]
+    done = subprocess.run(whole, capture_output=True, text=True, env=os.environ | told, cwd=project.root)
     fresh = staging / "_build" / "html"
     if done.returncode != 0 or not (fresh / "index.html").is_file():
         raise BookError(
