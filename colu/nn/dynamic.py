@@ -75,15 +75,15 @@ class DYReLU(nn.Module):
         self.fc1 = nn.Linear(num_channels, hidden)
         self.fc2 = nn.Linear(hidden, 2 * pieces * (1 if variant == "A" else num_channels))
         self.attention = nn.Conv2d(num_channels, 1, 1) if variant == "C" else None
+        # The slopes without the hyper-network: 1, 0, ..., 0.
+        self.register_buffer("first", torch.eye(pieces, 1), persistent=False)
 
     def lines(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Slopes and offsets for every sample, ``(N, K, C)``, or ``(N, K, 1)`` in variant A."""
         theta = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(channel_mean(x))))) - 1
         width = 1 if self.variant == "A" else self.num_channels
         slopes, offsets = theta.unflatten(1, (2, self.pieces, width)).unbind(1)
-        first = torch.zeros(self.pieces, 1, dtype=theta.dtype, device=theta.device)
-        first[0] = 1.0
-        return first + self.slope_range * slopes, self.offset_range * offsets
+        return self.first + self.slope_range * slopes, self.offset_range * offsets
 
     def forward(self, x: Tensor) -> Tensor:
         if self.attention is None:
