@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ._backend import accelerated
 from ._blocks import (
     LAYOUTS,
     channels_are_innermost,
@@ -47,6 +48,7 @@ def colu(
     double: bool = False,
     s2: str = "cone",
     eps: float = 0.0,
+    backend: str | None = None,
 ) -> Tensor:
     r"""Conic Linear Unit: slide each block of channels towards its axis until it is in the cone.
 
@@ -93,6 +95,8 @@ def colu(
         on all channels. No effect for other ``S``.
     eps : float
         Added to the norm. The papers use 1e-7; 0 keeps homogeneity and idempotence exact.
+    backend : {"reference", "fused", "blocked", "triton"}, optional
+        Force a way to compute; None chooses one, and :func:`colu.kernels.explain` says which.
 
     Returns
     -------
@@ -134,10 +138,31 @@ def colu(
         return x
     if size == 2 and s2 == "pointwise":
         return _pointwise(x, scaling, angle, double)
+    y = accelerated(
+        x, backend, "colu", c, groups, size, _lacking(size, scaling, axis_mode, p, angle, double),
+        scaling=scaling, share_axis=share_axis, layout=layout, angle=angle, eps=eps,
+    )  # fmt: skip
+    if y is not None:
+        return y
     options = (scaling, axis_mode, share_axis, layout, p, angle, double, eps)
     if channels_are_innermost(x, c):
         return _colu_blocks(x.movedim(c, -1), x.dim() - 1, groups, size, *options).movedim(-1, c)
     return _colu_blocks(x, c, groups, size, *options)
+
+
+def _lacking(size, scaling, axis_mode, p, angle, double) -> str | None:
+    """The option that only the reference has, for the message; None if all are common."""
+    if size == 1:
+        return "cones without a section"
+    if scaling not in ("hard", "soft"):
+        return f"scaling={scaling!r}"
+    if axis_mode != "pass":
+        return f"axis_mode={axis_mode!r}"
+    if p != 2:
+        return f"p={p!r}"
+    if isinstance(angle, Tensor):
+        return "an angle that is a tensor"
+    return "double=True" if double else None
 
 
 def _colu_blocks(x, c, groups, size, scaling, axis_mode, share_axis, layout, p, angle, double, eps):
@@ -263,6 +288,7 @@ def rcolu(
     angle: float | Tensor | None = None,
     double: bool = False,
     eps: float = 0.0,
+    backend: str | None = None,
 ) -> Tensor:
     r"""Rotated Conic Linear Unit: the axis is the homogeneous direction of each block.
 
@@ -277,7 +303,7 @@ def rcolu(
     ----------
     x : Tensor
         Shape ``(..., C, ...)``, real floating, as for :func:`colu`.
-    dim, num_groups, channel_dim, scaling, axis_mode, layout, angle, double, eps
+    dim, num_groups, channel_dim, scaling, axis_mode, layout, angle, double, eps, backend
         As for :func:`colu`.
     share_axis : bool
         One axis :math:`\mathbf 1/\sqrt C` for all cones; :math:`H` then acts on all channels.
@@ -307,7 +333,7 @@ def rcolu(
     Examples
     --------
     >>> import torch
-    >>> rcolu(torch.tensor([[2.0, -1.0]]), dim=2)
+    >>> rcolu(torch.tensor([[2.0, -1.0]]), dim=2).round(decimals=6)
     tensor([[1., 0.]])
     """
     check_floating(x, "rcolu")
@@ -316,6 +342,12 @@ def rcolu(
     groups, size = count_groups(x.shape[c], dim, num_groups, share_axis)
     if groups == 0 or (size == 1 and axis_mode == "pass"):
         return x
+    y = accelerated(
+        x, backend, "rcolu", c, groups, size, _lacking(size, scaling, axis_mode, p, angle, double),
+        scaling=scaling, share_axis=share_axis, layout=layout, angle=angle, eps=eps,
+    )  # fmt: skip
+    if y is not None:
+        return y
     if not share_axis and layout == "blocks" and p == 2 and axis_mode == "pass":
         if channels_are_innermost(x, c):
             y = _rcolu_blocks(x.movedim(c, -1), x.dim() - 1, groups, size, scaling, angle, double, eps)

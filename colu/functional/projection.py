@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from ._backend import accelerated
 from ._blocks import (
     LAYOUTS,
     channels_are_innermost,
@@ -30,6 +31,7 @@ def soc_projection(
     angle: float | Tensor | None = None,
     leak: float = 0.0,
     layout: str = "blocks",
+    backend: str | None = None,
 ) -> Tensor:
     r"""Nearest point of the second-order cone, for every block of channels.
 
@@ -58,6 +60,8 @@ def soc_projection(
         In [0, 1]: returns ``(1 - leak) P(x) + leak x``; the source's leaky form has 0.01.
     layout : {"blocks", "axes_first"}
         Where the channels of a cone are; see :func:`colu`.
+    backend : {"reference", "fused", "blocked", "triton"}, optional
+        Force a way to compute, as for :func:`colu`; only ``dim=2`` has others than the reference.
 
     Returns
     -------
@@ -95,6 +99,14 @@ def soc_projection(
     groups, size = count_groups(x.shape[c], dim, num_groups, default_dim=2)
     if groups == 0:
         return x
+    lacking = "an angle that is a tensor" if isinstance(angle, Tensor) else None
+    if size != 2:
+        lacking = f"the projection with dim={size}"
+    y = accelerated(
+        x, backend, "mpu", c, groups, size, lacking, axis=axis, angle=angle, leak=float(leak), layout=layout
+    )
+    if y is not None:
+        return y
     if channels_are_innermost(x, c):
         return _project(x.movedim(c, -1), x.dim() - 1, groups, size, axis, angle, leak, layout).movedim(-1, c)
     return _project(x, c, groups, size, axis, angle, leak, layout)

@@ -1,0 +1,182 @@
+"""Torch operations on pieces that stay in cache: the path where no C library can be had.
+
+The reference reads and writes the whole tensor about ten times.
+Here a megabyte at a time goes through all of the steps, so that only the first read and the last write reach memory.
+Channels-last pieces are transposed first: torch is slow where the innermost dimension is a short cone.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from colu.functional._blocks import split
+
+from . import _fused
+from ._fused import Spec, composite_backward, fit, reference
+
+PIECE = 1 << 20
+# Squares in this range neither over- nor underflow; other pieces are left to the reference.
+_SAFE = {torch.float32: (1e-30, 1e30), torch.float64: (1e-280, 1e280)}
+
+
+def missing(x: Tensor, spec: Spec) -> str | None:
+    """Why this path cannot compute ``spec`` on ``x``; None if it can."""
+    if spec.name == "mpu":
+        return "the projection has no blocked form"
+    if spec.name == "rcolu" and (spec.share_axis or spec.layout != "blocks"):
+        return "RCoLU is blocked for layout='blocks' without a shared axis only"
+    if spec.size < 2:
+        return "there is no section"
+    if x.dtype not in (torch.float32, torch.float64, torch.bfloat16, torch.float16):
+        return f"{x.dtype} is not handled"
+    return None
+
+
+def apply(x: Tensor, spec: Spec) -> Tensor:
+    """Differentiable; saves only the input."""
+    if x.requires_grad and torch.is_grad_enabled():
+        return _Blocked.apply(x, spec)
+    return run(x, spec)
+
+
+class _Blocked(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, spec):
+        ctx.save_for_backward(x)
+        ctx.spec = spec
+        return run(x, spec)
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+            return composite_backward(x, ctx.spec, grad), None
+        return run(x, ctx.spec, grad), None
+
+
+def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
+    """The value, or with ``grad`` the gradient, piece by piece over the leading dimensions."""
+    with torch.no_grad():
+        x, last = fit(x, spec.channel)
+        y = torch.empty_like(x)
+        if x.numel() == 0:
+            return y
+        if grad is not None and grad.stride() != x.stride():
+            grad = torch.empty_like(x).copy_(grad)
+        tensors = [_flat(t, spec.channel, last) for t in (x, y, grad) if t is not None]
+        rows = max(1, PIECE // (tensors[0][0].numel() * x.element_size()))
+        for start in range(0, tensors[0].shape[0], rows):
+            _piece(*(t[start : start + rows] for t in tensors), spec=spec, last=last)
+        return y
+
+
+def _flat(t: Tensor, channel: int, last: bool) -> Tensor:
+    """``(outer, channels, inner)``, or ``(outer, channels)`` with channels innermost."""
+    if last:
+        return t.movedim(channel, -1).view(-1, t.shape[channel])
+    return t.view(math.prod(t.shape[:channel]), t.shape[channel], math.prod(t.shape[channel + 1 :]))
+
+
+def _load(t: Tensor, last: bool) -> Tensor:
+    """In float32 at least, with channels in the second place."""
+    if last:
+        t = torch.empty(t.shape[::-1], dtype=t.dtype).copy_(t.t())[None]
+    return _fused.widened(t)
+
+
+def _piece(x: Tensor, y: Tensor, grad: Tensor | None = None, *, spec: Spec, last: bool) -> None:
+    wide = _load(x, last)
+    direct = not last and wide.dtype == y.dtype
+    out = y if direct else torch.empty_like(wide)
+    h = None if grad is None else _load(grad, last)
+    if not (_colu if spec.name == "colu" else _rcolu)(wide, out, h, spec):
+        whole = spec._replace(channel=1)
+        out.copy_(reference(wide, whole) if h is None else composite_backward(wide, whole, h))
+    if last:
+        y.copy_(out[0].to(y.dtype).t())
+    elif not direct:
+        y.copy_(out)
+
+
+def _parts(t: Tensor, spec: Spec):
+    return split(t, 1, spec.groups, spec.size, spec.share_axis, spec.layout)
+
+
+def _dot(s: Tensor, t: Tensor) -> Tensor:
+    """Sum over a cone of ``s t``; slices are the fastest form for short cones."""
+    if s.shape[2] > 8:
+        return (s * t).sum(2, keepdim=True)
+    total = s.narrow(2, 0, 1) * t.narrow(2, 0, 1)
+    for j in range(1, s.shape[2]):
+        total.addcmul_(s.narrow(2, j, 1), t.narrow(2, j, 1))
+    return total
+
+
+def _weights(axis: Tensor, square: Tensor, spec: Spec, dot: Tensor | None):
+    """Weight, and the two coefficients of the gradient; None where squares are not safe."""
+    low, high = _SAFE[axis.dtype]
+    least, most = square.aminmax()
+    left, right = axis.aminmax()
+    # Written so that NaN fails.
+    if not (least > low and most < high and right * right < high and left * left < high):
+        return None
+    tangent = 1.0 if spec.angle is None else math.tan(spec.angle)
+    norm = square.sqrt_()
+    distance = norm + spec.eps if spec.eps else norm
+    ratio = axis * tangent if tangent != 1 else axis
+    ratio = ratio / distance
+    if spec.scaling == "hard":
+        weight = ratio.clamp(0, 1)
+        slope = None if dot is None else torch.ops.aten.hardtanh_backward(dot, ratio, 0, 1)
+    else:
+        weight = ratio.sub_(0.5).sigmoid_()
+        slope = None if dot is None else torch.ops.aten.sigmoid_backward(dot, weight)
+    if dot is None:
+        return weight, None, None
+    extra = slope.div_(distance)
+    if tangent != 1:
+        extra.mul_(tangent)
+    return weight, extra, (extra * axis).div_(distance).div_(norm).neg_()
+
+
+def _colu(x: Tensor, out: Tensor, grad: Tensor | None, spec: Spec) -> bool:
+    axis, section = _parts(x, spec)
+    out_axis, out_section = _parts(out, spec)
+    grad_axis, grad_section = _parts(grad, spec) if grad is not None else (None, None)
+    dot = None if grad is None else _dot(section, grad_section)
+    found = _weights(axis, _dot(section, section), spec, dot)
+    if found is None:
+        return False
+    weight, extra, coefficient = found
+    if grad is None:
+        out_axis.copy_(axis)
+        torch.mul(section, weight, out=out_section)
+        return True
+    if spec.share_axis:
+        extra = extra.sum(1, keepdim=True)
+    torch.add(grad_axis, extra, out=out_axis)
+    torch.mul(grad_section, weight, out=out_section)
+    out_section.addcmul_(coefficient, section)
+    return True
+
+
+def _rcolu(x: Tensor, out: Tensor, grad: Tensor | None, spec: Spec) -> bool:
+    blocks, out = (t.unflatten(1, (spec.groups, spec.size)) for t in (x, out))
+    mean = blocks.mean(2, keepdim=True)
+    rest = blocks - mean
+    grad = None if grad is None else grad.unflatten(1, (spec.groups, spec.size))
+    dot = None if grad is None else _dot(rest, grad)
+    found = _weights(mean * math.sqrt(spec.size), _dot(rest, rest), spec, dot)
+    if found is None:
+        return False
+    weight, extra, coefficient = found
+    if grad is None:
+        torch.addcmul(mean, weight, rest, out=out)
+        return True
+    # w (g - mean g) + c (x - mean x) + mean g + k / sqrt(S), with what every entry gets in one term.
+    common = grad.mean(2, keepdim=True)
+    common = common.addcmul_(common, weight, value=-1).add_(extra, alpha=1 / math.sqrt(spec.size))
+    torch.addcmul(common, weight, grad, out=out)
+    out.addcmul_(coefficient, rest)
+    return True
