@@ -21,6 +21,7 @@ import warnings
 import torch
 
 SOURCE = pathlib.Path(__file__).with_name("conic.c")
+_HEADERS = ("vectors.h", "cones.h")
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 FLAGS = ("-O2", "-ftree-vectorize", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
 PLAN = struct.Struct("=12q5d")
@@ -86,7 +87,8 @@ def target_flags() -> tuple[str, ...]:
 def library_path(dtype: torch.dtype) -> pathlib.Path:
     """Where the library of ``dtype`` is cached; the name changes with all that could make it wrong."""
     command = compiler()
-    parts = [SOURCE.read_text(encoding="utf-8"), *command, _version(tuple(command)), *FLAGS, *target_flags()]
+    sources = [SOURCE, *(SOURCE.with_name(name) for name in _HEADERS)]
+    parts = [*(path.read_text(encoding="utf-8") for path in sources), *command, _version(tuple(command)), *FLAGS, *target_flags()]
     digest = hashlib.sha256("\0".join([*parts, processor()]).encode()).hexdigest()[:24]
     return cache_folder() / f"conic-{str(dtype).removeprefix('torch.')}-{digest}.so"
 
