@@ -1,7 +1,8 @@
 """Build the C kernels at first use, keep them in the user's cache, and load nothing half-written.
 
 One library a storage type, named by a checksum of source, flags, processor and compiler.
-A build goes to a temporary file, is loaded and asked for its version there, and only then renamed:
+A build goes to a temporary file, gets a checksum of its content at its end,
+is loaded and asked for its version there, and only then renamed:
 two processes that build at once both succeed, and a reader sees a whole file or none.
 """
 
@@ -88,7 +89,13 @@ def library_path(dtype: torch.dtype) -> pathlib.Path:
     """Where the library of ``dtype`` is cached; the name changes with all that could make it wrong."""
     command = compiler()
     sources = [SOURCE, *(SOURCE.with_name(name) for name in _HEADERS)]
-    parts = [*(path.read_text(encoding="utf-8") for path in sources), *command, _version(tuple(command)), *FLAGS, *target_flags()]
+    parts = [
+        *(path.read_text(encoding="utf-8") for path in sources),
+        *command,
+        _version(tuple(command)),
+        *FLAGS,
+        *target_flags(),
+    ]
     digest = hashlib.sha256("\0".join([*parts, processor()]).encode()).hexdigest()[:24]
     return cache_folder() / f"conic-{str(dtype).removeprefix('torch.')}-{digest}.so"
 
@@ -104,6 +111,7 @@ def build(dtype: torch.dtype, path: pathlib.Path) -> None:
     try:
         kind = f"-DKIND={KINDS[dtype]}"
         _call([*compiler(), kind, *FLAGS, *target_flags(), "-o", name, str(SOURCE), "-lm"])
+        _seal(name)
         _open(name, dtype)
         os.replace(name, path)
     except OSError as error:
@@ -112,9 +120,20 @@ def build(dtype: torch.dtype, path: pathlib.Path) -> None:
         pathlib.Path(name).unlink(missing_ok=True)
 
 
+def _seal(path) -> None:
+    """Append the checksum of the file; a loader of libraries ignores what follows the last section."""
+    content = pathlib.Path(path).read_bytes()
+    with open(path, "ab") as file:
+        file.write(hashlib.sha256(content).digest())
+
+
 def _open(path, dtype: torch.dtype):
-    """Load, and refuse what is not the library of this version and type."""
+    """Load, and refuse what is not whole or not the library of this version and type."""
     try:
+        # A library cut short can kill the process that maps it, so the checksum comes first.
+        content = pathlib.Path(path).read_bytes()
+        if hashlib.sha256(content[:-32]).digest() != content[-32:]:
+            raise OSError("its checksum is wrong")
         library = ctypes.CDLL(str(path))
         version = library.colu_abi
         version.restype = ctypes.c_long

@@ -58,7 +58,7 @@ class _Blocked(torch.autograd.Function):
 def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
     """The value, or with ``grad`` the gradient, piece by piece over the leading dimensions."""
     with torch.no_grad():
-        x, last = fit(x, spec.channel)
+        x, last = fit(x.detach(), spec.channel)
         y = torch.empty_like(x)
         if x.numel() == 0:
             return y
