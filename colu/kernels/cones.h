@@ -58,7 +58,8 @@ static __attribute__((noinline)) void one(const T *xa, const T *xs, const T *ga,
     double scale = clip(big, TINY > P->eps ? TINY : P->eps, MAXIMUM);
     for (long j = first; j < m; j++) square += S(j) / scale * (S(j) / scale), q += ga ? G(j) * S(j) : 0;
     double norm = sqrt(square), d0 = norm + P->eps / scale, d = d0 < 1e-8 ? 1e-8 : d0;
-    double l0 = a * P->tangent / scale, l = clip(l0, -1e18, 1e18), r0 = l / d;
+    double l0 = a * P->tangent / scale, l = clip(l0, -1e18, 1e18);
+    double r0 = (W)((W)l / (W)d); /* in the working type, where a tie is a tie */
     double lo = P->soft ? -1e3 : 0, hi = P->soft ? 1e3 : 1, r = clip(r0, lo, hi);
     double w = P->soft ? 1 / (1 + exp(0.5 - r)) : r;
     if (!ga) {
