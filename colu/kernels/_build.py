@@ -162,5 +162,10 @@ def outcome(dtype: torch.dtype):
         build(dtype, path)
         return _open(path, dtype), str(path)
     except Unavailable as error:
-        warnings.warn(f"colu: no fused kernels for {dtype}, using the next path: {error}", stacklevel=2)
+        _warn(str(error))
         return None, str(error)
+
+
+@functools.cache
+def _warn(reason: str) -> None:
+    warnings.warn(f"colu: no fused kernels, so a slower path is used: {reason}", stacklevel=3)

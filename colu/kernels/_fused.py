@@ -99,9 +99,20 @@ class _Fused(torch.autograd.Function):
 
 def backward(x: Tensor, spec: Spec, grad: Tensor) -> Tensor:
     """The gradient; by torch operations where it is to be differentiated or transformed again."""
-    if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+    if needs_operations(grad):
         return composite_backward(x, spec, grad)
     return run(x, spec, grad)
+
+
+def needs_operations(grad: Tensor) -> bool:
+    """Whether the gradient is differentiated again, or is a batch in disguise."""
+    functorch = torch._C._functorch
+    return (
+        torch.is_grad_enabled()
+        or torch._C._are_functorch_transforms_active()
+        or functorch.is_legacy_batchedtensor(grad)
+        or functorch.is_functorch_wrapped_tensor(grad)
+    )
 
 
 def composite_backward(x: Tensor, spec: Spec, grad: Tensor) -> Tensor:

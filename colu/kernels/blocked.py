@@ -13,7 +13,7 @@ from torch import Tensor
 from colu.functional._blocks import split
 
 from . import _fused
-from ._fused import Spec, composite_backward, fit, reference
+from ._fused import Spec, composite_backward, fit, needs_operations, reference
 
 PIECE = 1 << 20
 # Squares in this range neither over- nor underflow; other pieces are left to the reference.
@@ -50,7 +50,7 @@ class _Blocked(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         (x,) = ctx.saved_tensors
-        if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
+        if needs_operations(grad):
             return composite_backward(x, ctx.spec, grad), None
         return run(x, ctx.spec, grad), None
 

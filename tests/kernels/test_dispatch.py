@@ -1,0 +1,178 @@
+"""Which path is taken, who says so, and what cannot be forced."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from colu import kernels
+from colu.functional import colu, rcolu, soc_projection
+from colu.kernels import _build, _fused, blocked, dispatch, explain
+
+FUNCTIONS = {"colu": colu, "rcolu": rcolu, "soc_projection": soc_projection}
+
+
+@pytest.fixture
+def taken(monkeypatch):
+    """The paths that ran, in order."""
+    calls = []
+    for name, module in (("fused", _fused), ("blocked", blocked)):
+        run = module.run
+
+        def recorded(*args, name=name, run=run):
+            calls.append(name)
+            return run(*args)
+
+        monkeypatch.setattr(module, "run", recorded)
+    return calls
+
+
+@pytest.fixture
+def no_library(monkeypatch):
+    monkeypatch.setattr(_build, "outcome", lambda dtype: (None, "no C compiler here"))
+
+
+CASES = [
+    ("colu", {}, "fused"),
+    ("colu", {"scaling": "soft", "angle": 0.3, "eps": 1e-7}, "fused"),
+    ("colu", {"layout": "axes_first"}, "fused"),
+    ("colu", {"backend": "blocked"}, "blocked"),
+    ("colu", {"backend": "fused"}, "fused"),
+    ("colu", {"backend": "reference"}, "reference"),
+    ("colu", {"scaling": "sqrt"}, "reference"),
+    ("colu", {"p": 3}, "reference"),
+    ("colu", {"axis_mode": "rectify"}, "reference"),
+    ("colu", {"double": True}, "reference"),
+    ("colu", {"angle": torch.tensor(0.5)}, "reference"),
+    ("rcolu", {}, "fused"),
+    ("rcolu", {"dim": 4, "share_axis": True, "num_groups": 5}, "reference"),
+    ("soc_projection", {}, "fused"),
+    ("soc_projection", {"dim": 4}, "reference"),
+    ("soc_projection", {"angle": torch.tensor(0.5)}, "reference"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "path"), CASES)
+def test_path_taken_is_the_one_explained(name, options, path, taken):
+    x = torch.randn(3, 16, requires_grad=True)
+    y = FUNCTIONS[name](x, **options)
+    assert taken == ([] if path == "reference" else [path])
+    y.sum().backward()
+    assert set(taken) == (set() if path == "reference" else {path})
+    explanation = explain(x, name, **options)
+    assert explanation.path == path
+    assert explanation.why
+
+
+@pytest.mark.parametrize("f", [colu, rcolu])
+def test_without_a_library_pieces_are_computed_by_torch(f, no_library, taken):
+    x = torch.randn(3, 8)
+    torch.testing.assert_close(f(x), f(x, backend="reference"))
+    assert taken == ["blocked"]
+    explanation = explain(x, f.__name__)
+    assert explanation.path == "blocked"
+    assert explanation.rejected["fused"] == "no C compiler here"
+    assert "not fused: no C compiler here" in str(explanation)
+
+
+def test_without_a_library_the_projection_is_the_reference(no_library, taken):
+    soc_projection(torch.randn(3, 8))
+    assert taken == []
+    assert explain(torch.randn(3, 8), "soc_projection").path == "reference"
+
+
+@pytest.mark.parametrize("backend", ["fused", "blocked", "triton"])
+def test_forced_backend_that_lacks_the_option_is_an_error(backend):
+    x = torch.randn(3, 8)
+    for call in (lambda: colu(x, p=3, backend=backend), lambda: explain(x, p=3, backend=backend)):
+        with pytest.raises(ValueError, match=f"backend='{backend}' is not available: only the reference has p=3"):
+            call()
+
+
+def test_forced_backend_that_is_missing_is_an_error(no_library):
+    x = torch.randn(3, 8)
+    with pytest.raises(ValueError, match="backend='fused' is not available: no C compiler here; use"):
+        colu(x, backend="fused")
+    with pytest.raises(ValueError, match="backend='triton' is not available: .*cpu"):
+        colu(x, backend="triton")
+    with pytest.raises(ValueError, match="backend='blocked' is not available: the projection has no blocked form"):
+        soc_projection(x, backend="blocked")
+    with pytest.raises(ValueError, match="backend='fused' is not available: a torch.func transform"):
+        torch.func.vmap(lambda v: colu(v[None], backend="fused"))(x)
+
+
+def test_unknown_names_are_refused():
+    x = torch.randn(3, 8)
+    with pytest.raises(ValueError, match="backend='cuda' is unknown; use one of 'reference', 'fused'"):
+        colu(x, backend="cuda")
+    with pytest.raises(ValueError, match="backend='cuda' is unknown"):
+        explain(x, backend="cuda")
+    with pytest.raises(ValueError, match="function='relu' is unknown; use one of colu"):
+        explain(x, "relu")
+    with pytest.raises(ValueError, match="9 channels do not fit"):
+        explain(torch.randn(3, 9))
+    with pytest.raises(TypeError, match="no_such_option"):
+        explain(x, no_such_option=1)
+
+
+def test_obstacles_are_named():
+    class Odd(torch.Tensor):
+        pass
+
+    plain = torch.randn(3, 8)
+    assert dispatch.obstacle(plain) is None
+    assert dispatch.obstacle(torch.nn.Parameter(plain)) is None
+    assert "tensor subclass" in dispatch.obstacle(plain.as_subclass(Odd))
+    assert "traced" in explain_inside(torch.utils._python_dispatch.TorchDispatchMode, plain).why
+    negated = torch.complex(plain, plain).conj().imag
+    assert negated.is_neg()
+    assert "not plain strided" in dispatch.obstacle(negated)
+    torch.testing.assert_close(colu(negated), colu(negated.resolve_neg()))
+
+
+def explain_inside(mode, x):
+    class Mode(mode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            return function(*args, **(kwargs or {}))
+
+    with Mode():
+        return explain(x)
+
+
+def test_meta_and_fake_tensors_have_a_shape():
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    assert colu(torch.empty(3, 8, device="meta")).shape == (3, 8)
+    with FakeTensorMode():
+        assert colu(torch.empty(3, 8)).shape == (3, 8)
+
+
+def test_nothing_to_compute_is_the_identity():
+    assert explain(torch.randn(3, 8), num_groups=0).path == "identity"
+    assert explain(torch.randn(3, 8), backend="reference").path == "reference"
+
+
+def test_tracing_sees_operations():
+    traced = torch.jit.trace(lambda v: colu(v), torch.randn(3, 8))
+    x = torch.randn(3, 8)
+    torch.testing.assert_close(traced(x), colu(x))
+
+
+def test_importing_builds_and_loads_nothing(tmp_path):
+    script = """
+import subprocess, ctypes, torch, torchvision, matplotlib, scipy.linalg
+def refuse(*args, **kwargs): raise AssertionError("import ran a program")
+subprocess.run = subprocess.Popen.__init__ = refuse
+import colu.functional, colu.nn, colu.kernels, colu.kernels.dispatch, colu.kernels.blocked, colu.kernels._fused
+assert colu.kernels._build.outcome.cache_info().currsize == 0
+assert not any("conic-" in line for line in open("/proc/self/maps"))
+"""
+    environment = {"COLU_CACHE": str(tmp_path / "cache"), "PATH": "", "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert not done.stderr
+    assert not (tmp_path / "cache").exists()
+
+
+def test_public_names():
+    assert set(kernels.__all__) == {"Explanation", "explain"}
