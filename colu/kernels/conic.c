@@ -38,10 +38,59 @@ enum { TURNED = 128, STRIP = 1024, WIDEST = 64 };
 #define LD(p) (whole ? load(p) : loadn(p, part))
 #define ST(p, v) (whole ? store(p, v) : storen(p, v, part))
 
+/* VL cones of at most 4 entries in registers: s and h are input and gradient by entry. */
+IN int at_once(V *s, V *h, V *out, const Plan *P, Fixed f, int map, int back, int size, I *bad) {
+    const W share = (W)1 / size, k1 = (W)sqrt((double)size), k2 = 1 / k1;
+    V mean = all(0), gmean = mean, w, c, k, a = s[0], n2 = mean, q = mean;
+    if (map == MPU) return project(s[0], s[1], h[0], h[1], P, &out[0], &out[1], bad);
+    if (map == RCOLU) {
+        UNROLL for (int j = 0; j < size; j++) mean += s[j], gmean += h[j];
+        mean *= share, gmean *= share, a = mean * k1;
+        UNROLL for (int j = 0; j < size; j++) s[j] -= mean;
+        n2 = s[0] * s[0], q = s[0] * h[0];
+    }
+    UNROLL for (int j = 1; j < size; j++) n2 += s[j] * s[j], q += s[j] * h[j];
+    int redo = weights(a, n2, q, f, back, &w, &c, &k, bad);
+    V rest = back ? gmean + k * k2 - w * gmean : mean;
+    UNROLL for (int j = 0; j < size; j++) {
+        out[j] = back ? w * h[j] + c * s[j] : w * s[j];
+        if (map == RCOLU) out[j] += rest;
+    }
+    if (map == COLU) out[0] = back ? h[0] + k : s[0];
+    return redo;
+}
+
+/* n cones of at most 4 entries side by side, entry j at x + j * step but the axis at xa. */
+IN void slim(const T *xa, const T *xs, const T *ga, const T *gs, T *ya, T *ys, long step, long n,
+             const Plan *P, int map, int back, int size) {
+    const Fixed f = fixed(P);
+    EACH(n, V s[4], h[4], out[4]; I bad;
+         UNROLL for (int j = 0; j < size; j++) {
+             h[j] = s[j] = LD(j ? xs + (j - 1) * step + i : xa + i);
+             if (back) h[j] = LD(j ? gs + (j - 1) * step + i : ga + i);
+         }
+         int redo = at_once(s, h, out, P, f, map, back, size, &bad);
+         UNROLL for (int j = 0; j < size; j++) ST(j ? ys + (j - 1) * step + i : ya + i, out[j]);
+         if (__builtin_expect(redo, 0))
+             for (long b = 0; b < part; b++)
+                 if (bad[b]) {
+                     long o = i + b;
+                     one(xa + o, xs + o, back ? ga + o : 0, gs + o, ya + o, ys + o, step, P, 0);
+                 });
+}
+
 /* n <= STRIP cones side by side; entry j of their sections is j * step further on.
    With `sum` the axis is shared: its extra gradient is added there. */
 IN void planes(const T *xa, const T *xs, const T *ga, const T *gs, T *ya, T *ys, long step, long n,
                const Plan *P, W *sum, int map, int back) {
+#define SLIM(entries)                                                                        \
+    if (P->size == entries && !sum) {                                                         \
+        slim(xa, xs, ga, gs, ya, ys, step, n, P, map, back, entries);                        \
+        return;                                                                              \
+    }
+    SLIM(2)
+    if (map == MPU) return; /* has no other size */
+    SLIM(3) SLIM(4)
     const long m = P->size - 1;
     const W share = (W)1 / (W)P->size, k1 = (W)sqrt((double)P->size), k2 = 1 / k1;
     const Fixed f = fixed(P);
@@ -52,61 +101,54 @@ IN void planes(const T *xa, const T *xs, const T *ga, const T *gs, T *ya, T *ys,
     if (__builtin_expect(redo, 0))                                                           \
         for (int b = 0; b < part; b++)                                                       \
             if (bad[b]) list[nbad++] = (short)(i + b)
-    if (map == MPU) {
-        EACH(n, V x0 = LD(xa + i), x1 = LD(xs + i), z0 = x0, z1 = x1, y0, y1; I bad;
-             if (back) z0 = LD(ga + i), z1 = LD(gs + i);
-             int redo = project(x0, x1, z0, z1, P, &y0, &y1, &bad);
-             ST(ya + i, y0); ST(ys + i, y1); NOTE;);
-    } else {
-        if (map == RCOLU) {
-            EACH(n, put(mean + i, LD(xa + i)); if (back) put(gmean + i, LD(ga + i)););
-            for (long j = 0; j < m; j++)
-                EACH(n, put(mean + i, get(mean + i) + LD(xs + j * step + i));
-                     if (back) put(gmean + i, get(gmean + i) + LD(gs + j * step + i)););
-            EACH(n, V v = get(mean + i) * share, x = LD(xa + i) - v;
-                 put(mean + i, v); put(n2 + i, x * x);
-                 if (back) put(gmean + i, get(gmean + i) * share), put(q + i, LD(ga + i) * x););
-        } else
-            EACH(n, put(n2 + i, all(0)); if (back) put(q + i, all(0)););
-        long j = 0;
-        for (; j + 3 < m; j += 4) /* four streams at a time: fewer trips through the sums */
-            EACH(n, V square = get(n2 + i), dot = back ? get(q + i) : square;
-                 V mu = map == RCOLU ? get(mean + i) : square;
-                 for (int d = 0; d < 4; d++) {
-                     V x = LD(xs + (j + d) * step + i);
-                     if (map == RCOLU) x -= mu;
-                     square += x * x;
-                     if (back) dot += x * LD(gs + (j + d) * step + i);
-                 } put(n2 + i, square); if (back) put(q + i, dot););
-        for (; j < m; j++)
-            EACH(n, V x = LD(xs + j * step + i); if (map == RCOLU) x -= get(mean + i);
-                 put(n2 + i, get(n2 + i) + x * x);
-                 if (back) put(q + i, get(q + i) + x * LD(gs + j * step + i)););
-        /* From here on n2 is w, q is c, and gmean is what all entries get. */
-        EACH(n, V a = map == RCOLU ? get(mean + i) * k1 : LD(xa + i), w, c, k; I bad;
-             int redo = weights(a, get(n2 + i), back ? get(q + i) : a, f, back, &w, &c, &k, &bad);
-             put(n2 + i, w); NOTE;
+    if (map == RCOLU) {
+        EACH(n, put(mean + i, LD(xa + i)); if (back) put(gmean + i, LD(ga + i)););
+        for (long j = 0; j < m; j++)
+            EACH(n, put(mean + i, get(mean + i) + LD(xs + j * step + i));
+                 if (back) put(gmean + i, get(gmean + i) + LD(gs + j * step + i)););
+        EACH(n, V v = get(mean + i) * share, x = LD(xa + i) - v;
+             put(mean + i, v); put(n2 + i, x * x);
+             if (back) put(gmean + i, get(gmean + i) * share), put(q + i, LD(ga + i) * x););
+    } else
+        EACH(n, put(n2 + i, all(0)); if (back) put(q + i, all(0)););
+    long j = 0;
+    for (; j + 3 < m; j += 4) /* four streams at a time: fewer trips through the sums */
+        EACH(n, V square = get(n2 + i), dot = back ? get(q + i) : square;
+             V mu = map == RCOLU ? get(mean + i) : square;
+             for (int d = 0; d < 4; d++) {
+                 V x = LD(xs + (j + d) * step + i);
+                 if (map == RCOLU) x -= mu;
+                 square += x * x;
+                 if (back) dot += x * LD(gs + (j + d) * step + i);
+             } put(n2 + i, square); if (back) put(q + i, dot););
+    for (; j < m; j++)
+        EACH(n, V x = LD(xs + j * step + i); if (map == RCOLU) x -= get(mean + i);
+             put(n2 + i, get(n2 + i) + x * x);
+             if (back) put(q + i, get(q + i) + x * LD(gs + j * step + i)););
+    /* From here on n2 is w, q is c, and gmean is what all entries get. */
+    EACH(n, V a = map == RCOLU ? get(mean + i) * k1 : LD(xa + i), w, c, k; I bad;
+         int redo = weights(a, get(n2 + i), back ? get(q + i) : a, f, back, &w, &c, &k, &bad);
+         put(n2 + i, w); NOTE;
+         if (back) {
+             put(q + i, c);
+             if (map == RCOLU) {
+                 V x = LD(xa + i) - get(mean + i), gm = get(gmean + i), rest = gm + k * k2;
+                 ST(ya + i, rest + w * (LD(ga + i) - gm) + c * x);
+                 put(gmean + i, rest - w * gm);
+             } else if (sum) put(sum + i, get(sum + i) + k);
+             else ST(ya + i, LD(ga + i) + k);
+         } else if (map == RCOLU) {
+             V mu = get(mean + i);
+             ST(ya + i, mu + w * (LD(xa + i) - mu));
+         });
+    if (!back && map == COLU && !sum) memcpy(ya, xa, n * sizeof(T));
+    for (j = 0; j < m; j++)
+        EACH(n, V y, x = LD(xs + j * step + i); if (map == RCOLU) x -= get(mean + i);
              if (back) {
-                 put(q + i, c);
-                 if (map == RCOLU) {
-                     V x = LD(xa + i) - get(mean + i), gm = get(gmean + i), rest = gm + k * k2;
-                     ST(ya + i, rest + w * (LD(ga + i) - gm) + c * x);
-                     put(gmean + i, rest - w * gm);
-                 } else if (sum) put(sum + i, get(sum + i) + k);
-                 else ST(ya + i, LD(ga + i) + k);
-             } else if (map == RCOLU) {
-                 V mu = get(mean + i);
-                 ST(ya + i, mu + w * (LD(xa + i) - mu));
-             });
-        if (!back && map == COLU && !sum) memcpy(ya, xa, n * sizeof(T));
-        for (j = 0; j < m; j++)
-            EACH(n, V y, x = LD(xs + j * step + i); if (map == RCOLU) x -= get(mean + i);
-                 if (back) {
-                     y = get(n2 + i) * LD(gs + j * step + i) + get(q + i) * x;
-                     if (map == RCOLU) y += get(gmean + i);
-                 } else y = map == RCOLU ? get(mean + i) + get(n2 + i) * x : get(n2 + i) * x;
-                 ST(ys + j * step + i, y););
-    }
+                 y = get(n2 + i) * LD(gs + j * step + i) + get(q + i) * x;
+                 if (map == RCOLU) y += get(gmean + i);
+             } else y = map == RCOLU ? get(mean + i) + get(n2 + i) * x : get(n2 + i) * x;
+             ST(ys + j * step + i, y););
     for (int b = 0; b < nbad; b++) {
         long i = list[b];
         one(xa + i, xs + i, back ? ga + i : 0, back ? gs + i : 0, ya + i, ys + i, step, P,
@@ -164,36 +206,15 @@ IN void tree(const T *x, const T *g, T *y, const Plan *P, Fixed f, int map, int 
 
 /* The same for cones of 2 or 3 entries. */
 IN void few(const T *x, const T *g, T *y, const Plan *P, Fixed f, int map, int back, int size) {
-    const W share = (W)1 / size, k1 = (W)sqrt((double)size), k2 = 1 / k1;
-    V tx[3], tg[3], s[3], h[3], out[3], mean = all(0), gmean = mean, w, c, k;
+    V t[3], s[4], h[4], out[4];
     I bad;
-    int redo;
-    UNROLL for (int i = 0; i < size; i++) tx[i] = load(x + i * VL);
-    UNROLL for (int j = 0; j < size; j++) h[j] = s[j] = entry(tx, j, size);
+    UNROLL for (int i = 0; i < size; i++) t[i] = load(x + i * VL);
+    UNROLL for (int j = 0; j < size; j++) h[j] = s[j] = entry(t, j, size);
     if (back) {
-        UNROLL for (int i = 0; i < size; i++) tg[i] = load(g + i * VL);
-        UNROLL for (int j = 0; j < size; j++) h[j] = entry(tg, j, size);
+        UNROLL for (int i = 0; i < size; i++) t[i] = load(g + i * VL);
+        UNROLL for (int j = 0; j < size; j++) h[j] = entry(t, j, size);
     }
-    if (map == MPU)
-        redo = project(s[0], s[1], h[0], h[1], P, &out[0], &out[1], &bad);
-    else {
-        V a = s[0], n2, q;
-        if (map == RCOLU) {
-            UNROLL for (int j = 0; j < size; j++) mean += s[j], gmean += h[j];
-            mean *= share, gmean *= share, a = mean * k1;
-            UNROLL for (int j = 0; j < size; j++) s[j] -= mean;
-            n2 = s[0] * s[0], q = s[0] * h[0];
-        } else
-            n2 = q = all(0);
-        UNROLL for (int j = 1; j < size; j++) n2 += s[j] * s[j], q += s[j] * h[j];
-        redo = weights(a, n2, q, f, back, &w, &c, &k, &bad);
-        V rest = back ? gmean + k * k2 - w * gmean : mean;
-        UNROLL for (int j = 0; j < size; j++) {
-            out[j] = back ? w * h[j] + c * s[j] : w * s[j];
-            if (map == RCOLU) out[j] += rest;
-        }
-        if (map == COLU) out[0] = back ? h[0] + k : s[0];
-    }
+    int redo = at_once(s, h, out, P, f, map, back, size, &bad);
     UNROLL for (int i = 0; i < size; i++) store(y + i * VL, mixed(out, i, size));
     if (__builtin_expect(redo, 0))
         for (int l = 0; l < VL; l++)
