@@ -371,7 +371,7 @@ class MPU(_Conic):
 _WREATH = r"O(S-1) \wr \mathrm{Perm}(G)"
 _HARD = r"y_a = a,\ y_s = \min(\max(a / \lVert s\rVert, 0), 1)\, s"
 _ROTATED = r"H\,\mathrm{CoLU}(Hx),\ H e_1 = \mathbf 1/\sqrt S"
-_CODE_ONLY = "In the author's code only; outputs may leave the cone."
+_CODE_ONLY = "In the author's code only; a section may grow"
 
 
 def _entry(name, factory, formula, *, citation="fu2024conic", **facts):
@@ -386,8 +386,13 @@ def _with(**options):
 _entry("colu", CoLU, _HARD, lipschitz=math.sqrt(2))
 _entry("colu-soft", _with(scaling="soft"), r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s")
 _entry("colu-firm", _with(scaling="firm"), r"y_a = a,\ y_s = \sigma(4a / \lVert s\rVert - 2)\, s")
-_entry("colu-sqrt", _with(scaling="sqrt"), r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s", notes=_CODE_ONLY)
-_entry("colu-log", _with(scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s", notes=_CODE_ONLY)
+_entry(
+    "colu-sqrt",
+    _with(scaling="sqrt"),
+    r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s",
+    notes=_CODE_ONLY + " and leave the cone.",
+)
+_entry("colu-log", _with(scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s", notes=_CODE_ONLY + ".")
 _entry(
     "colu-rectified",
     _with(axis_mode="rectify"),
