@@ -72,7 +72,8 @@ def colu(
         Position of the channels; negative counts from the end.
     scaling : {"hard", "soft", "firm", "sqrt", "log"}
         The weight above.
-        ``sqrt`` and ``log`` stand in the author's code only; both may lengthen a section, and ``sqrt`` may leave the cone.
+        ``sqrt`` and ``log`` stand in the author's code only; both may lengthen a section,
+        and ``sqrt`` may leave the cone.
     axis_mode : {"pass", "rectify"}
         ``pass`` (the papers) leaves the axis alone, also where it is negative.
         ``rectify`` (jax-colu) replaces :math:`a` by ReLU(a), or by SiLU(a) for ``soft`` and ``firm``,
