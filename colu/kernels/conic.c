@@ -16,7 +16,7 @@
 #include "vectors.h"
 #include "cones.h"
 
-enum { TURNED = 128, STRIP = 1024, WIDEST = 64 };
+enum { TURNED = 128, STRIP = 1024, WIDEST = 64, STREAMS = 20 };
 
 /* The body once for every vector of n entries; LD and ST know whether it is a whole one. */
 #define EACH(n, ...)                                                                         \
@@ -79,81 +79,91 @@ IN void slim(const T *xa, const T *xs, const T *ga, const T *gs, T *ya, T *ys, l
                  });
 }
 
-/* n <= STRIP cones side by side; entry j of their sections is j * step further on.
+#define EVERY for (int u = 0; u < many; u++)
+#define AT u * VL
+
+/* `many` vectors of cones side by side; entry j of their sections is j * step further on.
    With `sum` the axis is shared: its extra gradient is added there. */
+IN void pillar(const T *xa, const T *xs, const T *ga, const T *gs, T *ya, T *ys, long step,
+               const Plan *P, W *sum, int map, int back, int many, int whole, long part) {
+    const long m = P->size - 1;
+    const W share = (W)1 / (W)P->size, k1 = (W)sqrt((double)P->size), k2 = 1 / k1;
+    const Fixed f = fixed(P);
+    V n2[16], q[16], mean[16], gmean[16], w[16], c[16], rest[16];
+    EVERY n2[u] = q[u] = mean[u] = gmean[u] = all(0);
+    if (map == RCOLU) {
+        EVERY mean[u] = LD(xa + AT);
+        if (back) EVERY gmean[u] = LD(ga + AT);
+        for (long j = 0; j < m; j++) {
+            EVERY mean[u] += LD(xs + j * step + AT);
+            if (back) EVERY gmean[u] += LD(gs + j * step + AT);
+        }
+        EVERY {
+            V x;
+            mean[u] *= share, gmean[u] *= share, x = LD(xa + AT) - mean[u], n2[u] = x * x;
+            if (back) q[u] = x * LD(ga + AT);
+        }
+    }
+    for (long j = 0; j < m; j++)
+        EVERY {
+            V x = LD(xs + j * step + AT);
+            if (map == RCOLU) x -= mean[u];
+            n2[u] += x * x;
+            if (back) q[u] += x * LD(gs + j * step + AT);
+        }
+    EVERY {
+        V x = LD(xa + AT), k, g = back ? LD(ga + AT) : x;
+        I bad;
+        V a = map == RCOLU ? mean[u] * k1 : x;
+        int redo = weights(a, n2[u], q[u], f, back, &w[u], &c[u], &k, &bad);
+        rest[u] = back ? gmean[u] + k * k2 - w[u] * gmean[u] : mean[u];
+        if (sum && back) put(sum + AT, get(sum + AT) + k);
+        if (map == RCOLU) {
+            x -= mean[u];
+            ST(ya + AT, back ? rest[u] + w[u] * g + c[u] * x : rest[u] + w[u] * x);
+        } else if (!sum)
+            ST(ya + AT, back ? g + k : x);
+        /* From here on, the cones to redo. */
+        n2[u] = redo ? (V)bad : all(0);
+    }
+    for (long j = 0; j < m; j++)
+        EVERY {
+            V x = LD(xs + j * step + AT);
+            if (map == RCOLU) x -= mean[u];
+            V y = back ? w[u] * LD(gs + j * step + AT) + c[u] * x : w[u] * x;
+            ST(ys + j * step + AT, map == RCOLU ? y + rest[u] : y);
+        }
+    EVERY if (__builtin_expect(any((I)n2[u]), 0))
+        for (long b = 0; b < part; b++)
+            if (((I)n2[u])[b]) {
+                long o = AT + b;
+                one(xa + o, xs + o, back ? ga + o : 0, gs + o, ya + o, ys + o, step, P,
+                    sum ? sum + o : 0);
+            }
+}
+
+/* n <= STRIP cones side by side. */
 IN void planes(const T *xa, const T *xs, const T *ga, const T *gs, T *ya, T *ys, long step, long n,
                const Plan *P, W *sum, int map, int back) {
 #define SLIM(entries)                                                                        \
-    if (P->size == entries && !sum) {                                                         \
+    if (P->size == entries && !sum) {                                                        \
         slim(xa, xs, ga, gs, ya, ys, step, n, P, map, back, entries);                        \
         return;                                                                              \
     }
     SLIM(2)
     if (map == MPU) return; /* has no other size */
     SLIM(3) SLIM(4)
-    const long m = P->size - 1;
-    const W share = (W)1 / (W)P->size, k1 = (W)sqrt((double)P->size), k2 = 1 / k1;
-    const Fixed f = fixed(P);
-    W n2[STRIP + VL], q[STRIP + VL], mean[STRIP + VL], gmean[STRIP + VL];
-    short list[STRIP];
-    int nbad = 0;
-#define NOTE                                                                                 \
-    if (__builtin_expect(redo, 0))                                                           \
-        for (int b = 0; b < part; b++)                                                       \
-            if (bad[b]) list[nbad++] = (short)(i + b)
-    if (map == RCOLU) {
-        EACH(n, put(mean + i, LD(xa + i)); if (back) put(gmean + i, LD(ga + i)););
-        for (long j = 0; j < m; j++)
-            EACH(n, put(mean + i, get(mean + i) + LD(xs + j * step + i));
-                 if (back) put(gmean + i, get(gmean + i) + LD(gs + j * step + i)););
-        EACH(n, V v = get(mean + i) * share, x = LD(xa + i) - v;
-             put(mean + i, v); put(n2 + i, x * x);
-             if (back) put(gmean + i, get(gmean + i) * share), put(q + i, LD(ga + i) * x););
-    } else
-        EACH(n, put(n2 + i, all(0)); if (back) put(q + i, all(0)););
-    long j = 0;
-    for (; j + 3 < m; j += 4) /* four streams at a time: fewer trips through the sums */
-        EACH(n, V square = get(n2 + i), dot = back ? get(q + i) : square;
-             V mu = map == RCOLU ? get(mean + i) : square;
-             for (int d = 0; d < 4; d++) {
-                 V x = LD(xs + (j + d) * step + i);
-                 if (map == RCOLU) x -= mu;
-                 square += x * x;
-                 if (back) dot += x * LD(gs + (j + d) * step + i);
-             } put(n2 + i, square); if (back) put(q + i, dot););
-    for (; j < m; j++)
-        EACH(n, V x = LD(xs + j * step + i); if (map == RCOLU) x -= get(mean + i);
-             put(n2 + i, get(n2 + i) + x * x);
-             if (back) put(q + i, get(q + i) + x * LD(gs + j * step + i)););
-    /* From here on n2 is w, q is c, and gmean is what all entries get. */
-    EACH(n, V a = map == RCOLU ? get(mean + i) * k1 : LD(xa + i), w, c, k; I bad;
-         int redo = weights(a, get(n2 + i), back ? get(q + i) : a, f, back, &w, &c, &k, &bad);
-         put(n2 + i, w); NOTE;
-         if (back) {
-             put(q + i, c);
-             if (map == RCOLU) {
-                 V x = LD(xa + i) - get(mean + i), gm = get(gmean + i), rest = gm + k * k2;
-                 ST(ya + i, rest + w * (LD(ga + i) - gm) + c * x);
-                 put(gmean + i, rest - w * gm);
-             } else if (sum) put(sum + i, get(sum + i) + k);
-             else ST(ya + i, LD(ga + i) + k);
-         } else if (map == RCOLU) {
-             V mu = get(mean + i);
-             ST(ya + i, mu + w * (LD(xa + i) - mu));
-         });
-    if (!back && map == COLU && !sum) memcpy(ya, xa, n * sizeof(T));
-    for (j = 0; j < m; j++)
-        EACH(n, V y, x = LD(xs + j * step + i); if (map == RCOLU) x -= get(mean + i);
-             if (back) {
-                 y = get(n2 + i) * LD(gs + j * step + i) + get(q + i) * x;
-                 if (map == RCOLU) y += get(gmean + i);
-             } else y = map == RCOLU ? get(mean + i) + get(n2 + i) * x : get(n2 + i) * x;
-             ST(ys + j * step + i, y););
-    for (int b = 0; b < nbad; b++) {
-        long i = list[b];
-        one(xa + i, xs + i, back ? ga + i : 0, back ? gs + i : 0, ya + i, ys + i, step, P,
-            sum ? sum + i : 0);
-    }
+    long i = 0;
+#define PILLAR(many, whole, part)                                                            \
+    pillar(xa + i, xs + i, ga + i, gs + i, ya + i, ys + i, step, P, sum ? sum + i : 0, map,  \
+           back, many, whole, part)
+    /* Many streams are read in longer pieces, which the prefetcher of the processor likes. */
+    if (P->size > STREAMS)
+        for (; i + 16 * VL <= n; i += 16 * VL) PILLAR(16, 1, VL);
+    if (P->size > STREAMS)
+        for (; i + 4 * VL <= n; i += 4 * VL) PILLAR(4, 1, VL);
+    for (; i + VL <= n; i += VL) PILLAR(1, 1, VL);
+    if (i < n) PILLAR(1, 0, n - i);
 }
 
 /* VL cones of `size` entries each, one after the other. */
@@ -336,9 +346,14 @@ IN void work(const T *x, const T *g, T *y, const Plan *P, long strip, long lo, l
     const long G = P->groups, S = P->size, C = P->shared ? 1 + G * (S - 1) : G * S, L = P->inner;
     if (L == 1 && P->axis_step == S) { /* blocks: the cones of all rows are one sequence */
         const long o = lo * S, n = (hi - lo) * S;
-#define SMALL(size) case size: if (size <= VL) { small(x + o, g + o, y + o, n, P, map, back, size); return; } break;
-        if (map == MPU) { small(x + o, g + o, y + o, n, P, map, back, 2); return; }
-        switch (S) { SMALL(2) SMALL(3) SMALL(4) SMALL(8) SMALL(16) }
+#define SMALL(entries)                                                                       \
+    if (S == entries && entries <= VL) {                                                     \
+        small(x + o, g + o, y + o, n, P, map, back, entries);                                \
+        return;                                                                              \
+    }
+        SMALL(2)
+        if (map == MPU) return; /* has no other size */
+        SMALL(3) SMALL(4) SMALL(8) SMALL(16)
         line(x, g, y, lo, hi, P, planes, row, back);
         return;
     }
