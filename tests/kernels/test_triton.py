@@ -1,0 +1,84 @@
+"""The Triton kernel, run by its interpreter on the CPU."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+pytest.importorskip("triton")
+
+PROGRAM = """
+import itertools, math, torch
+from colu.functional import colu, rcolu
+from colu.kernels import explain
+
+TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-6, torch.bfloat16: 1.6e-2, torch.float16: 2e-3}
+PICK = PICKED
+
+def check(f, x, **options):
+    g = torch.randn(x.shape, dtype=torch.float64).to(x.dtype)
+    results = []
+    for backend in ("triton", "reference"):
+        z = x.detach().requires_grad_()
+        y = f(z, **options, backend=backend)
+        results.append((y.detach(), torch.autograd.grad(y, z, g)[0]))
+    assert explain(x, f.__name__, backend="triton", **options).path == "triton"
+    tolerance = TOLERANCE[x.dtype]
+    for got, want, factor in zip(*results, (1, 8)):
+        torch.testing.assert_close(got, want, rtol=factor * tolerance, atol=factor * tolerance, equal_nan=True)
+
+torch.manual_seed(0)
+if PICK == "values":
+    for size, scaling, dtype, f in itertools.product((2, 3, 4, 16), ("hard", "soft"), TOLERANCE, (colu, rcolu)):
+        for shape in ((5, 2 * size), (2, 2 * size, 3, 5)):
+            check(f, (3 * torch.randn(shape)).to(dtype), dim=size, scaling=scaling)
+    for f in (colu, rcolu):
+        check(f, torch.randn(5, 12), dim=4, layout="axes_first")
+        check(f, torch.randn(2, 12, 7), dim=4, layout="axes_first", angle=0.4, eps=0.1)
+    check(colu, torch.randn(2, 8, 3, 3).to(memory_format=torch.channels_last), dim=4)
+    check(colu, torch.zeros(0, 8), dim=4)
+if PICK == "specials":
+    values = [0.0, 1.0, -2.0, math.nan, math.inf, -math.inf, 1e-25, 1e18]
+    x = torch.tensor(list(itertools.product(values, repeat=3)))
+    check(colu, x, dim=3)
+    check(colu, x, dim=3, scaling="soft")
+    check(colu, torch.tensor([[5.0, 3, 4, 0], [-5, 3, 4, 0], [0, 3, 4, 0], [10, 6, 8, 0]]), dim=4)
+if PICK == "second":
+    x = torch.randn(3, 8, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradgradcheck(lambda v: colu(v, backend="triton"), x)
+"""
+
+
+@pytest.mark.parametrize("what", ["values", "specials", "second"])
+def test_interpreted_kernel_is_the_reference(what):
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    program = PROGRAM.replace("PICKED", repr(what))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_without_the_interpreter_the_cpu_has_no_triton(monkeypatch):
+    from colu.functional import colu
+    from colu.kernels import explain
+
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    x = torch.zeros(2, 4)
+    assert explain(x).rejected["triton"] == "the tensor is on cpu, not on a CUDA device"
+    with pytest.raises(ValueError, match="not on a CUDA device"):
+        colu(x, backend="triton")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_kernel_on_the_device_is_the_reference():
+    from colu.functional import colu, rcolu
+
+    for f in (colu, rcolu):
+        x = torch.randn(64, 32, 9, 7, device="cuda", requires_grad=True)
+        y, want = f(x, backend="triton"), f(x, backend="reference")
+        torch.testing.assert_close(y, want)
+        torch.testing.assert_close(torch.autograd.grad(y.sum(), x), torch.autograd.grad(want.sum(), x))
