@@ -24,7 +24,7 @@ import torch
 SOURCE = pathlib.Path(__file__).with_name("conic.c")
 _HEADERS = ("vectors.h", "cones.h")
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
-FLAGS = ("-O2", "-ftree-vectorize", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
+FLAGS = ("-O1", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
 PLAN = struct.Struct("=12q5d")
 _SECONDS = 120
 
