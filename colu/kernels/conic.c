@@ -321,6 +321,11 @@ static void line(const T *x, const T *g, T *y, long first, long last, const Plan
             long a = b * P->axis_step, s = P->section + b * P->section_step;
             row(x + a, x + s, g + a, g + s, y + a, y + s, P, sum, (int)lead);
         }
+    } else if (m == 1 && !lead && !sum) { /* two runs, nothing to transpose */
+        for (long b = first; b < last; b += STRIP) {
+            long n = least(STRIP, last - b), s = P->section + b;
+            planes(x + b, x + s, g + b, g + s, y + b, y + s, 1, n, P, 0);
+        }
     } else {
         T tx[(WIDEST + 1) * TURNED], tg[(WIDEST + 1) * TURNED], ty[(WIDEST + 1) * TURNED];
         W extras[TURNED + VL] = {0};
