@@ -1,5 +1,6 @@
 """Parameters a channel: one number for each entry of dimension 1."""
 
+import torch
 from torch import Tensor
 
 
@@ -49,3 +50,10 @@ def channel_mean(x: Tensor) -> Tensor:
 def spread(values: Tensor, x: Tensor) -> Tensor:
     """Shape ``(N, C)`` or ``(N, 1)`` for broadcasting with ``x`` of shape ``(N, C, ...)``."""
     return values.reshape(*values.shape, *[1] * (x.dim() - 2))
+
+
+def safe_norm(x: Tensor, dim: int) -> Tensor:
+    """Euclidean norm over ``dim``, kept, whose squares neither over- nor underflow."""
+    # The scale cancels, so its gradient would too.
+    scale = x.detach().abs().amax(dim, keepdim=True).clamp(torch.finfo(x.dtype).tiny, torch.finfo(x.dtype).max)
+    return torch.linalg.vector_norm(x / scale, dim=dim, keepdim=True) * scale

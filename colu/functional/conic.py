@@ -334,7 +334,7 @@ def rcolu(
     Examples
     --------
     >>> import torch
-    >>> rcolu(torch.tensor([[2.0, -1.0]]), dim=2).round(decimals=6)
+    >>> rcolu(torch.tensor([[2.0, -1.0]]), dim=2).round(decimals=6) + 0.0
     tensor([[1., 0.]])
     """
     check_floating(x, "rcolu")

@@ -243,7 +243,7 @@ class RCoLU(_Skew):
     Examples
     --------
     >>> import torch
-    >>> RCoLU(dim=2)(torch.tensor([[2.0, -1.0]])).round(decimals=6)
+    >>> RCoLU(dim=2)(torch.tensor([[2.0, -1.0]])).round(decimals=6) + 0.0
     tensor([[1., 0.]])
     """
 

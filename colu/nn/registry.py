@@ -47,6 +47,8 @@ class ActivationEntry:
         One sentence for the table, such as what differs from print.
     aliases : tuple of str
         Further names.
+    kind : {"activation", "layer", "penalty"}
+        Layers hold a linear map as well and take ``C`` to ``C`` channels; penalties take a weight.
     """
 
     name: str
@@ -63,6 +65,7 @@ class ActivationEntry:
     parameter_formula: str = "0"
     notes: str = ""
     aliases: tuple[str, ...] = ()
+    kind: str = "activation"
 
 
 _ENTRIES: dict[str, ActivationEntry] = {}

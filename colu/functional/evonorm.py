@@ -1,0 +1,109 @@
+"""EvoNorm: normalisation and activation in one formula."""
+
+from torch import Tensor, maximum, sigmoid
+
+from ._blocks import check_floating, check_int
+from ._channels import check_channels, per_channel
+
+
+def instance_variance(x: Tensor) -> Tensor:
+    """Variance over positions, biased: ``(N, C, ...)`` to ``(N, C, 1, ...)``; 0 where there is one position."""
+    if x.dim() <= 2:
+        return x * 0
+    positions = tuple(range(2, x.dim()))
+    return x.var(positions, correction=0, keepdim=True)
+
+
+def group_variance(x: Tensor, num_groups: int) -> Tensor:
+    """Variance over groups of neighbouring channels and positions, biased, in a shape that broadcasts with ``x``.
+
+    Raises
+    ------
+    ValueError
+        Groups that do not divide the channels.
+    """
+    check_int("num_groups", num_groups, 1)
+    if x.dim() < 2 or x.shape[1] % num_groups:
+        raise ValueError(f"num_groups={num_groups} does not divide the channels of shape {tuple(x.shape)}")
+    groups = x.unflatten(1, (num_groups, -1))
+    variance = groups.var(tuple(range(2, groups.dim())), correction=0, keepdim=True)
+    return variance.expand_as(groups).flatten(1, 2)
+
+
+def evonorm_b0(x: Tensor, batch_variance: Tensor, v: Tensor | float = 1.0, eps: float = 1e-5) -> Tensor:
+    r"""EvoNorm-B0 without its affine map.
+
+    .. math:: f(x) = \frac{x}{\max\!\left(\sqrt{s^2_b + \epsilon},\ v_1 x + \sqrt{s^2_i + \epsilon}\right)}
+
+    with :math:`s^2_b` the variance of a channel over the batch and positions, :math:`s^2_i` that over the positions of
+    one sample.
+    No activation is written, yet it is not linear: where the second term wins it saturates.
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)``, floating.
+    batch_variance : Tensor
+        ``(C,)``.
+    v : Tensor or float
+        :math:`v_1`, ``(C,)`` or a number.
+    eps : float
+        :math:`\epsilon`.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    References
+    ----------
+    Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967.
+    Third-party code takes the unbiased variance in the instance term; here both are biased.
+
+    Examples
+    --------
+    >>> import torch
+    >>> evonorm_b0(torch.tensor([[2.0], [-2.0]]), torch.tensor([4.0]), eps=0.0)
+    tensor([[ 1.],
+            [-1.]])
+    """
+    check_floating(x, "evonorm_b0")
+    check_channels(x, len(batch_variance), "evonorm_b0")
+    batch = (per_channel(batch_variance, x, "batch_variance") + eps).sqrt()
+    return x / maximum(batch, per_channel(v, x, "v") * x + (instance_variance(x) + eps).sqrt())
+
+
+def evonorm_s0(x: Tensor, num_groups: int, v: Tensor | float = 1.0, eps: float = 1e-5) -> Tensor:
+    r"""EvoNorm-S0 without its affine map: swish over the standard deviation of a group of channels.
+
+    .. math:: f(x) = \frac{x\,\sigma(v_1 x)}{\sqrt{s^2_g + \epsilon}}
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)``, floating.
+    num_groups : int
+        Groups of neighbouring channels; must divide ``C``.
+    v : Tensor or float
+        :math:`v_1`, ``(C,)`` or a number.
+    eps : float
+        :math:`\epsilon`.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    References
+    ----------
+    Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967.
+    Third-party code takes the unbiased variance; here it is biased.
+
+    Examples
+    --------
+    >>> import torch
+    >>> evonorm_s0(torch.tensor([[1.0, -1.0]]), 1, eps=0.0)
+    tensor([[ 0.7311, -0.2689]])
+    """
+    check_floating(x, "evonorm_s0")
+    return x * sigmoid(per_channel(v, x, "v") * x) / (group_variance(x, num_groups) + eps).sqrt()

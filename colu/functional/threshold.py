@@ -1,0 +1,56 @@
+"""The threshold activation with a straight-through gradient."""
+
+from torch import Tensor
+
+from ._blocks import check_floating
+from ._channels import per_channel
+
+
+def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -> Tensor:
+    r"""Threshold activation with a trainable amplitude.
+
+    .. math:: f(x) = s\,\mathbf 1\{x \ge 0\}
+
+    Its derivative in ``x`` is 0 almost everywhere.
+    Backward uses that of a ramp instead, :math:`s / (2 w)` for :math:`|x| < w` (straight-through estimator).
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(N, C, ...)`` where there is an amplitude a channel, else any shape; floating.
+    amplitude : Tensor or float
+        ``s``, a number or ``(C,)``.
+    window : float
+        ``w``; 0 gives the true derivative, 0.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        A negative window.
+
+    References
+    ----------
+    Ergen et al., Globally Optimal Training of Neural Networks with Threshold Activation Functions, ICLR 2023,
+    arXiv 2303.03382.
+    The ramp is ours.
+
+    Examples
+    --------
+    >>> import torch
+    >>> threshold(torch.tensor([-1.0, 0.0, 2.0]), 3.0)
+    tensor([0., 3., 3.])
+    """
+    check_floating(x, "threshold")
+    if not window >= 0:
+        raise ValueError(f"window={window!r} is out of range; use a number >= 0")
+    step = (x >= 0).to(x.dtype)
+    if window:
+        ramp = x.clamp(-window, window) / (2 * window)
+        # Adds exactly 0 to the value, and the slope of the ramp to the derivative.
+        step = step + (ramp - ramp.detach())
+    return per_channel(amplitude, x, "amplitude") * step

@@ -1,0 +1,124 @@
+"""Equivariant activations that scale whole vectors as modules: norm-ReLU and gates."""
+
+import torch
+from torch import Tensor, fx, nn
+
+from colu.functional import gated, norm_relu
+from colu.functional._blocks import check_int
+
+from .registry import register
+
+for _name in ("gated", "norm_relu"):
+    fx.wrap(_name)
+
+
+class NormReLU(nn.Module):
+    r"""Norm-ReLU, :func:`colu.functional.norm_relu`, with a radius a vector that is learnt.
+
+    .. math:: f(v) = \max(\|v\| - b, 0)\,v / \|v\|, \qquad b = e^{\ell} > 0
+
+    Parameters
+    ----------
+    num_channels : int
+        ``G S`` channels.
+    dim : int
+        ``S``.
+    radius : float
+        ``b`` at the start; 1 in the package escnn, which also learns its logarithm.
+    channel_dim : int
+        Position of the channels.
+
+    Examples
+    --------
+    >>> NormReLU(2, dim=2)(torch.tensor([[3.0, 4.0]])).detach()
+    tensor([[2.4000, 3.2000]])
+    """
+
+    def __init__(self, num_channels: int, dim: int = 4, radius: float = 1.0, channel_dim: int = 1):
+        super().__init__()
+        _check_size(num_channels, dim)
+        if not radius > 0:
+            raise ValueError(f"radius={radius!r} is out of range; use a positive number")
+        self.dim, self.channel_dim = dim, channel_dim
+        self.log_radius = nn.Parameter(torch.full((num_channels // dim,), float(radius)).log())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return norm_relu(x, self.log_radius.exp(), num_groups=len(self.log_radius), channel_dim=self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.log_radius) * self.dim}, dim={self.dim}"
+
+
+class Gated(nn.Module):
+    """Gated nonlinearity, :func:`colu.functional.gated`: ``G (1 + S)`` channels become ``G S``.
+
+    Parameters
+    ----------
+    num_channels : int
+        ``G S`` channels that come out.
+    dim : int
+        ``S``.
+    channel_dim : int
+        Position of the channels.
+
+    Notes
+    -----
+    The biases start from 0; the package escnn draws them from N(0, 1).
+
+    Examples
+    --------
+    >>> Gated(2, dim=2)(torch.tensor([[0.0, 3.0, 4.0]])).detach()
+    tensor([[1.5000, 2.0000]])
+    """
+
+    def __init__(self, num_channels: int, dim: int = 4, channel_dim: int = 1):
+        super().__init__()
+        _check_size(num_channels, dim)
+        self.dim, self.channel_dim = dim, channel_dim
+        self.bias = nn.Parameter(torch.zeros(num_channels // dim))
+
+    @property
+    def in_channels(self) -> int:
+        """Channels that the input must have."""
+        return len(self.bias) * (self.dim + 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return gated(x, self.bias, dim=self.dim, channel_dim=self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.bias) * self.dim}, dim={self.dim}"
+
+
+def _check_size(num_channels: int, dim: int) -> None:
+    check_int("num_channels", num_channels, 1)
+    check_int("dim", dim, 1)
+    if num_channels % dim:
+        raise ValueError(
+            f"num_channels={num_channels} is no multiple of dim={dim}; nearest: {-(-num_channels // dim) * dim}"
+        )
+
+
+_GROUP = r"O(S) \wr \mathrm{Perm}(G)"
+register(
+    "norm-relu",
+    NormReLU,
+    r"\max(\|v\| - b, 0)\,v / \|v\|",
+    citation="worrall2017harmonic",
+    parameters=lambda channels: channels // 4,
+    parameter_formula="C/4",
+    equivariance=_GROUP,
+    lipschitz=1.0,
+    needs_channels=True,
+    notes="Permutations of the vectors only while their radii are equal, as at the start.",
+)
+register(
+    "gated",
+    Gated,
+    r"\sigma(g - b)\,v",
+    citation="weiler2018steerable",
+    parameters=lambda channels: channels // 4,
+    parameter_formula="C/4",
+    equivariance=_GROUP,
+    needs_channels=True,
+    notes="Takes C/4 gates on top of the C channels that come out; permutations while biases are equal.",
+)

@@ -1,0 +1,226 @@
+"""Rational activations as modules: Padé units, and the grouped ones of Kolmogorov-Arnold transformers."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, fx, nn
+
+from colu.functional import rational
+from colu.functional._blocks import check_choice, check_int
+from colu.functional._channels import check_channels
+from colu.functional.rational import VERSIONS
+
+from .registry import register
+
+for _name in ("rational", "check_channels"):
+    fx.wrap(_name)
+
+TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda x: x,
+    "relu": torch.relu,
+    "leaky-relu": nn.functional.leaky_relu,
+    "silu": nn.functional.silu,
+    "gelu": nn.functional.gelu,
+    "tanh": torch.tanh,
+}
+
+
+@functools.cache
+def fit_rational(
+    target: str, version: str = "A", degrees: tuple[int, int] = (5, 4)
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    r"""Coefficients of the rational function that is nearest to a known activation on :math:`[-3, 3]`.
+
+    Parameters
+    ----------
+    target : {"identity", "relu", "leaky-relu", "silu", "gelu", "tanh"}
+        What to fit.
+    version : {"A", "B", "C", "mixed"}
+        The denominator, see :func:`colu.functional.rational`.
+    degrees : tuple of int
+        ``(m, n)``.
+
+    Returns
+    -------
+    numerator, denominator : tuple of float
+        Least squares on 601 even points, by SciPy, from a start that is the same each time.
+
+    Raises
+    ------
+    ValueError
+        An unknown target or version.
+
+    Examples
+    --------
+    >>> numerator, denominator = fit_rational("silu")
+    >>> len(numerator), len(denominator)
+    (6, 4)
+    """
+    from scipy.optimize import least_squares
+
+    check_choice("target", target, tuple(TARGETS))
+    check_choice("version", version, VERSIONS)
+    m, n = degrees
+    x = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    wanted = TARGETS[target](x)
+    if target == "identity":
+        # The fit would stay anywhere on P = x Q; this is the one with nothing to cancel.
+        numerator = [0.0] * (m + 1)
+        numerator[1] = 0.1 if version == "C" else 1.0
+        return tuple(numerator), (0.0,) * (n + (version == "C"))
+
+    def residual(values: np.ndarray) -> np.ndarray:
+        a, b = torch.from_numpy(values[: m + 1]), torch.from_numpy(values[m + 1 :])
+        return (rational(x, a, b, version) - wanted).numpy()
+
+    # Even powers in the denominator: positive in every version.
+    powers = np.arange(0 if version == "C" else 1, n + 1)
+    denominator = np.where(powers % 2 == 0, 0.1, 0.01)
+    basis = np.vander(x.numpy(), m + 1, increasing=True)
+    start = rational(x, torch.ones(1, dtype=x.dtype), torch.from_numpy(denominator), version).numpy()
+    numerator = np.linalg.lstsq(basis * start[:, None], wanted.numpy(), rcond=None)[0]
+    found = least_squares(residual, np.concatenate([numerator, denominator]), method="lm", max_nfev=4000).x
+    return tuple(found[: m + 1].tolist()), tuple(found[m + 1 :].tolist())
+
+
+class Rational(nn.Module):
+    r"""Padé activation unit: :func:`colu.functional.rational` with coefficients that are learnt.
+
+    .. math:: f(x) = \frac{\sum_{j=0}^m a_j x^j}{Q(x)}
+
+    Parameters
+    ----------
+    version : {"A", "B", "C", "mixed"}
+        The denominator.
+    init : str
+        What it starts as, see ``fit_rational`` in this module.
+    degrees : tuple of int
+        ``(m, n)``.
+
+    Notes
+    -----
+    One function for the whole layer; any shape of input.
+    The starting coefficients are our own fit on [-3, 3].
+
+    References
+    ----------
+    Molina, Schramowski and Kersting, Padé Activation Units, ICLR 2020, arXiv 1907.06732.
+
+    Examples
+    --------
+    >>> bool((Rational(init="silu")(torch.ones(1)) - torch.nn.functional.silu(torch.ones(1))).abs() < 0.01)
+    True
+    """
+
+    def __init__(self, version: str = "A", init: str = "leaky-relu", degrees: tuple[int, int] = (5, 4)):
+        super().__init__()
+        check_int("degrees[0]", degrees[0], 0)
+        check_int("degrees[1]", degrees[1], 1)
+        numerator, denominator = fit_rational(init, version, tuple(degrees))
+        self.version, self.init, self.degrees = version, init, tuple(degrees)
+        self.numerator = nn.Parameter(torch.tensor(numerator))
+        self.denominator = nn.Parameter(torch.tensor(denominator))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return rational(x, self.numerator, self.denominator, self.version)
+
+    def extra_repr(self) -> str:
+        return f"version={self.version!r}, init={self.init!r}, degrees={self.degrees}"
+
+
+class GroupRational(nn.Module):
+    r"""The activation of GR-KAN: one numerator for all, a denominator a group of channels.
+
+    .. math:: f(x_c) = \frac{\sum_{j=0}^5 a_j x_c^j}{Q_{g(c)}(x_c)}
+
+    Parameters
+    ----------
+    num_channels : int
+        Channels, in dimension 1 of ``(N, C, ...)``.
+    num_groups : int, optional
+        Groups of neighbouring channels; 8, or fewer where 8 does not divide the channels.
+    init : str
+        What it starts as, see ``fit_rational`` in this module.
+    version : {"A", "B", "mixed"}
+        The three denominators of the published code, which differ where coefficients or inputs are negative:
+        ``B`` in the fit, ``A`` in the Triton kernel, ``mixed`` in the torch fallback.
+        The coefficients here are fitted with the denominator that is used.
+
+    References
+    ----------
+    Yang and Wang, Kolmogorov-Arnold Transformer, ICLR 2025, arXiv 2409.10594.
+
+    Examples
+    --------
+    >>> GroupRational(16)(torch.zeros(2, 16)).shape
+    torch.Size([2, 16])
+    """
+
+    def __init__(self, num_channels: int, num_groups: int | None = None, init: str = "silu", version: str = "A"):
+        super().__init__()
+        check_int("num_channels", num_channels, 1)
+        check_choice("version", version, ("A", "B", "mixed"))
+        num_groups = _groups(num_channels) if num_groups is None else num_groups
+        check_int("num_groups", num_groups, 1)
+        if num_channels % num_groups:
+            raise ValueError(f"num_groups={num_groups} does not divide {num_channels} channels; use a divisor")
+        numerator, denominator = fit_rational(init, version)
+        self.num_channels, self.num_groups, self.init, self.version = num_channels, num_groups, init, version
+        self.numerator = nn.Parameter(torch.tensor(numerator))
+        self.denominator = nn.Parameter(torch.tensor(denominator).repeat(num_groups, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_channels(x, self.num_channels, "GroupRational")
+        return rational(x, self.numerator, self.denominator, self.version)
+
+    def extra_repr(self) -> str:
+        return f"{self.num_channels}, num_groups={self.num_groups}, init={self.init!r}, version={self.version!r}"
+
+
+def _groups(channels: int) -> int:
+    return next(groups for groups in range(8, 0, -1) if channels % groups == 0)
+
+
+_Q = {
+    "a": r"1 + \sum_{k=1}^4 |b_k x^k|",
+    "b": r"1 + |\sum_{k=1}^4 b_k x^k|",
+    "c": r"0.1 + |\sum_{k=0}^4 b_k x^k|",
+}
+
+
+def _rational(version: str) -> None:
+    def make(**options) -> Rational:
+        return Rational(version.upper(), **options)
+
+    make.__qualname__ = f"Rational.{version}"
+    count = 11 if version == "c" else 10
+    register(
+        f"rational-{version}",
+        make,
+        r"\frac{\sum_{j=0}^5 a_j x^j}{" + _Q[version] + "}",
+        citation="molina2020pade",
+        parameters=lambda channels: count,
+        parameter_formula=str(count),
+        equivariance=r"\mathrm{Perm}(C)",
+        pointwise=True,
+        notes="Starts from our own fit of leaky ReLU.",
+        aliases=("pade", "pau") if version == "a" else (),
+    )
+
+
+for _version in _Q:
+    _rational(_version)
+register(
+    "group-rational",
+    GroupRational,
+    r"\frac{\sum_{j=0}^5 a_j x^j}{1 + \sum_{k=1}^4 |b_{g,k} x^k|}",
+    citation="yang2024kat",
+    parameters=lambda channels: 6 + 4 * _groups(channels),
+    parameter_formula=r"6 + 4G,\ G \le 8",
+    equivariance=r"\mathrm{Perm}(C/G)^G",
+    pointwise=True,
+    needs_channels=True,
+    notes="Published code has three different denominators; coefficients fitted with the one that is used.",
+)

@@ -1,0 +1,65 @@
+"""The threshold activation as a module."""
+
+import torch
+from torch import Tensor, nn
+
+from colu.functional import threshold
+from colu.functional._blocks import check_int
+from colu.functional._channels import check_channels
+
+from .registry import register
+
+
+class Threshold(nn.Module):
+    r"""Threshold activation, :func:`colu.functional.threshold`, with an amplitude a channel that is learnt.
+
+    .. math:: f(x_c) = s_c\,\mathbf 1\{x_c \ge 0\}
+
+    :mod:`colu.models` trains two layers of it exactly, as a Lasso.
+
+    Parameters
+    ----------
+    num_channels : int
+        Channels, in dimension 1 of ``(N, C, ...)``.
+    window : float
+        Half the width of the ramp whose slope stands in for the derivative.
+
+    References
+    ----------
+    Ergen et al., ICLR 2023, arXiv 2303.03382; the ramp is ours.
+
+    Examples
+    --------
+    >>> Threshold(2)(torch.tensor([[-1.0, 2.0]])).detach()
+    tensor([[0., 1.]])
+    """
+
+    def __init__(self, num_channels: int, window: float = 1.0):
+        super().__init__()
+        check_int("num_channels", num_channels, 1)
+        if not window >= 0:
+            raise ValueError(f"window={window!r} is out of range; use a number >= 0")
+        self.window = window
+        self.amplitude = nn.Parameter(torch.ones(num_channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_channels(x, len(self.amplitude), "Threshold")
+        return threshold(x, self.amplitude, self.window)
+
+    def extra_repr(self) -> str:
+        return f"{len(self.amplitude)}, window={self.window}"
+
+
+register(
+    "threshold",
+    Threshold,
+    r"s_c\,\mathbf 1\{x \ge 0\}",
+    citation="ergen2023threshold",
+    parameters=lambda channels: channels,
+    parameter_formula="C",
+    equivariance=r"\mathrm{Perm}(C)",
+    homogeneity="of degree 0",
+    pointwise=True,
+    needs_channels=True,
+    notes="Straight-through gradient; permutations while the amplitudes are equal.",
+)
