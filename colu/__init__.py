@@ -16,7 +16,19 @@ import importlib
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = ("book", "claims", "data", "functional", "geometry", "kernels", "models", "nn", "plot", "results", "testing")
+_SUBPACKAGES = (
+    "book",
+    "claims",
+    "data",
+    "functional",
+    "geometry",
+    "kernels",
+    "models",
+    "nn",
+    "plot",
+    "results",
+    "testing",
+)
 
 __all__ = ["__version__", *_SUBPACKAGES]
 
