@@ -18,6 +18,7 @@ def _facts(entry) -> list[str]:
         f"homogeneity {entry.homogeneity}",
         f"Lipschitz {'not known' if entry.lipschitz is None else f'{entry.lipschitz:.6g}'}",
         "pointwise" if entry.pointwise else "",
+        "" if entry.kind == "activation" else f"a {entry.kind}, not an activation alone",
     ]
     name = [f"`{entry.name}`", *(f"`{alias}`" for alias in entry.aliases)]
     formula = [f"${entry.formula}$"]
