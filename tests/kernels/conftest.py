@@ -11,6 +11,7 @@ def pytest_collection_modifyitems(items):
     try:
         _build.compiler()
     except _build.Unavailable as error:
+        here = pathlib.Path(__file__).parent
         for item in items:
-            if pathlib.Path(item.fspath).parent == pathlib.Path(__file__).parent and "triton" not in item.fspath.basename:
+            if item.path.parent == here and "triton" not in item.path.name:
                 item.add_marker(pytest.mark.skip(reason=str(error)))
