@@ -20,6 +20,7 @@ _SUBPACKAGES = (
     "book",
     "claims",
     "data",
+    "experiments",
     "functional",
     "geometry",
     "kernels",
@@ -28,6 +29,7 @@ _SUBPACKAGES = (
     "plot",
     "results",
     "testing",
+    "training",
 )
 
 __all__ = ["__version__", *_SUBPACKAGES]

@@ -1,6 +1,17 @@
 """Small reference models; each takes ``activation=`` and nothing else differs between arms."""
 
+from colu.models.activation import make_activation
+from colu.models.gpt import GPT
 from colu.models.mlp import MLP
+from colu.models.resnet import CIFARResNet
 from colu.models.threshold_network import ThresholdNetwork, fit_threshold_lasso, hyperplane_arrangements
 
-__all__ = ["MLP", "ThresholdNetwork", "fit_threshold_lasso", "hyperplane_arrangements"]
+__all__ = [
+    "CIFARResNet",
+    "GPT",
+    "MLP",
+    "ThresholdNetwork",
+    "fit_threshold_lasso",
+    "hyperplane_arrangements",
+    "make_activation",
+]

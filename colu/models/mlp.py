@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
+
+from colu.models.activation import Activation, make_activation
 
 __all__ = ["MLP"]
 
@@ -24,9 +26,9 @@ class MLP(nn.Sequential):
     hidden : sequence of int
         Widths of the hidden layers; empty for a linear model.
     out_features : int
-    activation : callable
-        Factory of the activation module, called without arguments once for each hidden layer:
-        a class such as ``nn.ReLU``, or ``lambda: CoLU(dim=4)``.
+    activation : str or callable
+        A registered name, or a factory called without arguments once for each hidden layer:
+        a class such as ``nn.ReLU``, or ``lambda: CoLU(dim=4)``; see :func:`colu.models.make_activation`.
         Hidden layers have shape (batch, width), the channels last.
 
     Raises
@@ -51,20 +53,15 @@ class MLP(nn.Sequential):
         in_features: int,
         hidden: Sequence[int],
         out_features: int,
-        activation: Callable[[], nn.Module] = nn.ReLU,
+        activation: Activation = nn.ReLU,
     ) -> None:
         widths = [in_features, *hidden, out_features]
         if min(widths) < 1:
             raise ValueError(f"widths are {widths}, each must be at least 1")
-        if isinstance(activation, nn.Module):
-            raise TypeError(
-                f"activation is the module {activation!r}: give a factory, for example lambda: CoLU(dim=4), "
-                "so that each layer gets its own"
-            )
         linears = [nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True)]
         layers: list[nn.Module] = [nn.Flatten()]
         for linear in linears[:-1]:
-            layers += [linear, activation()]
+            layers += [linear, make_activation(activation, linear.out_features)]
         super().__init__(*layers, linears[-1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
