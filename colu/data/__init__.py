@@ -8,14 +8,18 @@ or, where that is unset, downloaded with torchvision into the cache folder.
 from colu.data.files import DataCorruptedError, DataUnavailableError, cache_root, data_root
 from colu.data.images import ImageSet, load, names
 from colu.data.photographs import sample_image
+from colu.data.text import Text, load_text, text_names
 
 __all__ = [
     "DataCorruptedError",
     "DataUnavailableError",
     "ImageSet",
+    "Text",
     "cache_root",
     "data_root",
     "load",
+    "load_text",
     "names",
     "sample_image",
+    "text_names",
 ]

@@ -1,5 +1,31 @@
-"""Statistics of repeated runs: mean, 95 % interval, n, and paired differences."""
+"""Records of runs and the statistics made from them: mean, 95 % interval, n, and paired differences."""
 
+from colu.results.records import (
+    Record,
+    RecordError,
+    config_hash,
+    environment,
+    find_records,
+    read_record,
+    results_root,
+    write_record,
+)
 from colu.results.statistics import PairedDifference, Summary, paired_difference, summarise
+from colu.results.tables import ArmTable, arm_table
 
-__all__ = ["PairedDifference", "Summary", "paired_difference", "summarise"]
+__all__ = [
+    "ArmTable",
+    "PairedDifference",
+    "Record",
+    "RecordError",
+    "Summary",
+    "arm_table",
+    "config_hash",
+    "environment",
+    "find_records",
+    "paired_difference",
+    "read_record",
+    "results_root",
+    "summarise",
+    "write_record",
+]

@@ -1,6 +1,7 @@
 """One training loop: any device, exact resume, curves that repeat.
 
-Everything random is a function of the seed and the step: a run that was killed goes on bit by bit as if it had not been.
+Everything random is a function of the seed and the step,
+so a run that was killed goes on bit by bit as if it had not been.
 """
 
 from colu.training.batches import ImageBatches, TokenBatches, generator_for, seed_for

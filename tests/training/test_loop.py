@@ -312,7 +312,8 @@ plan = t.Plan(**{{**t.PLAN.__dict__}})
 result = t.fit(t.Digits(dropout=0.0, norm=False), plan, fabric=fabric, folder={folder!r})
 if fabric.global_rank == 0:
     with open({folder!r} + "/result.json", "w") as stream:
-        json.dump({{"world": fabric.world_size, "curve": result.curve, "weights": t.weights(result.model).tolist()}}, stream)
+        found = {{"world": fabric.world_size, "curve": result.curve, "weights": t.weights(result.model).tolist()}}
+        json.dump(found, stream)
 """
 
 

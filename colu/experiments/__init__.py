@@ -1,0 +1,35 @@
+"""Named experiments: the same function from a notebook, the command line and a cluster, and the same record."""
+
+from colu.experiments.arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
+from colu.experiments.classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
+from colu.experiments.experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
+from colu.experiments.language import GPT_TEXT, NextCharacter
+from colu.experiments.rotation import ROTATION, RotationTask, cap_points, rotation_matrix
+from colu.experiments.run import record_path, run, run_arms
+
+__all__ = [
+    "ARMS",
+    "CIFAR_RESNET",
+    "EXPERIMENTS",
+    "GPT_TEXT",
+    "MNIST_MLP",
+    "ROTATION",
+    "STANDARD_ARMS",
+    "Arm",
+    "Config",
+    "Experiment",
+    "ImageClassification",
+    "NextCharacter",
+    "PartlyLinear",
+    "Preset",
+    "RotationTask",
+    "cap_points",
+    "choose_arms",
+    "get_arm",
+    "get_experiment",
+    "record_path",
+    "register",
+    "rotation_matrix",
+    "run",
+    "run_arms",
+]

@@ -1,0 +1,147 @@
+"""Arms of a comparison: one activation each, everything else equal."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from colu.nn import MPU, AconC, CoLU, create
+
+__all__ = ["ARMS", "STANDARD_ARMS", "Arm", "PartlyLinear", "choose_arms", "get_arm"]
+
+
+class PartlyLinear(nn.Module):
+    r"""ReLU on most channels, the identity on the rest: the control for the axis channels of CoLU.
+
+    .. math:: y_c = x_c \ (c < \lfloor C/S \rfloor), \qquad y_c = \max(x_c, 0) \text{ otherwise}
+
+    Parameters
+    ----------
+    dim : int
+        One channel in ``dim`` passes.
+
+    Examples
+    --------
+    >>> PartlyLinear(4)(-torch.ones(1, 4))
+    tensor([[-1., 0., 0., 0.]])
+    """
+
+    def __init__(self, dim: int = 4) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activate ``x`` of shape (batch, C, ...)."""
+        passed, rest = x.tensor_split([x.shape[1] // self.dim], dim=1)
+        return torch.cat([passed, rest.relu()], dim=1)
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One activation under a name.
+
+    Attributes
+    ----------
+    name, label : str
+        For records, and for tables and figures.
+    make : callable
+        From the number of channels to a module.
+    width : callable
+        Largest width, at most the one wanted, that the activation's cones fill.
+
+    Examples
+    --------
+    >>> get_arm("colu").for_channels(64)
+    CoLU(dim=4)
+    >>> get_arm("colu-soft-shared").width(512)
+    511
+    """
+
+    name: str
+    label: str
+    make: Callable[[int], nn.Module]
+    width: Callable[[int], int] = lambda channels: channels
+
+    def for_channels(self, num_channels: int) -> nn.Module:
+        """A new module for a layer of ``num_channels``."""
+        return self.make(num_channels)
+
+
+def _blocks(dim: int) -> Callable[[int], int]:
+    return lambda channels: channels // dim * dim
+
+
+def _arm(name: str, label: str, make: Callable[[int], nn.Module], width=lambda channels: channels) -> Arm:
+    return Arm(name, label, make, width)
+
+
+#: Arms by name.
+ARMS: dict[str, Arm] = {
+    arm.name: arm
+    for arm in (
+        _arm("identity", "identity", lambda c: nn.Identity()),
+        _arm("relu", "ReLU", lambda c: nn.ReLU()),
+        _arm("silu", "SiLU", lambda c: nn.SiLU()),
+        _arm("gelu", "GELU", lambda c: nn.GELU()),
+        _arm("colu", "CoLU S=4", lambda c: CoLU(dim=4), _blocks(4)),
+        _arm("colu-2", "CoLU S=2", lambda c: CoLU(dim=2), _blocks(2)),
+        _arm("colu-3", "CoLU S=3", lambda c: CoLU(dim=3), _blocks(3)),
+        _arm("colu-8", "CoLU S=8", lambda c: CoLU(dim=8), _blocks(8)),
+        _arm("colu-16", "CoLU S=16", lambda c: CoLU(dim=16), _blocks(16)),
+        _arm("colu-soft", "CoLU S=4, soft", lambda c: CoLU(dim=4, scaling="soft"), _blocks(4)),
+        _arm(
+            "colu-shared",
+            "CoLU S=4, shared axis",
+            lambda c: CoLU(dim=4, share_axis=True),
+            lambda c: (c - 1) // 3 * 3 + 1,
+        ),
+        _arm(
+            "colu-soft-shared",
+            "CoLU S=4, soft, shared axis",
+            lambda c: CoLU(dim=4, scaling="soft", share_axis=True),
+            lambda c: (c - 1) // 3 * 3 + 1,
+        ),
+        _arm("rcolu", "RCoLU S=4", lambda c: create("rcolu", dim=4), _blocks(4)),
+        _arm("mpu", "MPU m=2", lambda c: MPU(dim=2), _blocks(2)),
+        _arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),
+        _arm("acon-c", "ACON-C", lambda c: AconC(c)),
+        _arm("lslu", "LSLU (corrected)", lambda c: create("lslu", num_channels=c)),
+    )
+}
+
+#: What every comparison holds at least.
+STANDARD_ARMS = ("relu", "silu", "gelu", "colu", "colu-soft-shared", "mpu", "relu-linear")
+
+
+def get_arm(name: str) -> Arm:
+    """An arm by name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the nearest are given.
+    """
+    if name not in ARMS:
+        near = difflib.get_close_matches(name, ARMS, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ValueError(f"unknown arm {name!r}: {hint}choose among {', '.join(ARMS)}")
+    return ARMS[name]
+
+
+def choose_arms(names: str | Iterable[str]) -> list[Arm]:
+    """Arms from names, or from one string with commas.
+
+    Examples
+    --------
+    >>> [arm.label for arm in choose_arms("relu,colu")]
+    ['ReLU', 'CoLU S=4']
+    """
+    listed = names.split(",") if isinstance(names, str) else list(names)
+    chosen = [get_arm(name.strip()) for name in listed]
+    if len({arm.name for arm in chosen}) < len(chosen):
+        raise ValueError(f"an arm is named twice in {listed}; name each once")
+    return chosen

@@ -1,0 +1,124 @@
+"""Tables made from records only: an arm a row, intervals, paired differences, and a verdict that may be "not shown"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from colu.results.records import Record, config_hash
+from colu.results.statistics import PairedDifference, Summary, paired_difference, summarise
+
+__all__ = ["ArmTable", "arm_table", "without"]
+
+
+def without(config: dict, *names: str) -> dict:
+    """A configuration without some of its top-level entries."""
+    return {key: value for key, value in config.items() if key not in names}
+
+
+@dataclass(frozen=True)
+class ArmTable:
+    """Means and paired differences of one metric.
+
+    Attributes
+    ----------
+    metric : str
+    arms : dict of str to Summary
+    against : dict of str to PairedDifference
+        Arm minus ``baseline``, on the seeds that both have.
+    baseline : str
+    varies : str
+        What differs between the runs of an arm.
+    test : str
+        Of the intervals.
+    """
+
+    metric: str
+    arms: dict[str, Summary]
+    against: dict[str, PairedDifference]
+    baseline: str
+    higher_is_better: bool
+    varies: str = "the seed: initial weights and order of the batches"
+    test: str = "Student's t, two-sided, paired on the seed; not corrected for the number of comparisons"
+
+    def verdict(self, arm: str) -> str:
+        """Whether ``arm`` is ahead of the baseline, or that no difference is shown."""
+        return self.against[arm].verdict(arm, self.baseline, higher_is_better=self.higher_is_better)
+
+    def markdown(self, digits: int = 2, labels: dict[str, str] | None = None) -> str:
+        """The table in Markdown, with a line on what varies and which test was used."""
+        labels = labels or {}
+        level = next(iter(self.arms.values())).level
+        rows = [
+            f"| arm | {self.metric} | minus {labels.get(self.baseline, self.baseline)} | verdict |",
+            "|---|---|---|---|",
+        ]
+        for arm, summary in self.arms.items():
+            difference = self.against.get(arm)
+            shown = f"{difference:+.{digits}f}" if difference else "—"
+            verdict = "" if difference is None else self._short(difference)
+            rows.append(f"| {labels.get(arm, arm)} | {summary:.{digits}f} | {shown} | {verdict} |")
+        rows += ["", f"Mean ± half the {100 * level:g} % interval; what varies is {self.varies}. Test: {self.test}."]
+        return "\n".join(rows)
+
+    def _short(self, difference: PairedDifference) -> str:
+        if not difference.decided:
+            return "not shown"
+        return "better" if (difference.mean > 0) == self.higher_is_better else "worse"
+
+
+def arm_table(
+    records: Iterable[Record],
+    metric: str,
+    *,
+    baseline: str = "relu",
+    higher_is_better: bool = True,
+    order: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> ArmTable:
+    """Summarise ``metric`` by arm and pair each arm with the baseline on equal seeds.
+
+    Parameters
+    ----------
+    records : iterable of Record
+        Of one experiment; everything but arm and seed must be equal.
+    metric : str
+    baseline : str
+    higher_is_better : bool
+    order : sequence of str, optional
+        Arms by row.
+    level : float
+
+    Raises
+    ------
+    ValueError
+        If runs differ in more than arm and seed, two runs share arm and seed, the metric or the baseline is missing,
+        or an arm has fewer than two seeds in common with the baseline.
+    """
+    records = list(records)
+    if not records:
+        raise ValueError("there are no records: run `colu run NAME` first, or look for them in another folder")
+    settings = {config_hash(without(r.config, "arm", "seed")) for r in records}
+    if len(settings) > 1:
+        raise ValueError(
+            f"the records have {len(settings)} different settings beside arm and seed; choose one by where="
+        )
+    values: dict[str, dict[int, float]] = {}
+    for record in records:
+        if metric not in record.metrics:
+            raise ValueError(f"record {record.stem} has no metric {metric!r}; it has {sorted(record.metrics)}")
+        seeds = values.setdefault(record.arm, {})
+        if record.seed in seeds:
+            raise ValueError(f"arm {record.arm!r} has two records of seed {record.seed}")
+        seeds[record.seed] = record.metrics[metric]
+    if baseline not in values:
+        raise ValueError(f"there is no record of the baseline {baseline!r}; arms are {sorted(values)}")
+    arms = [arm for arm in (order or sorted(values)) if arm in values]
+    against = {}
+    for arm in arms:
+        if arm != baseline:
+            common = sorted(values[arm].keys() & values[baseline].keys())
+            first, second = ([values[name][seed] for seed in common] for name in (arm, baseline))
+            against[arm] = paired_difference(first, second, level=level)
+    summaries = {arm: summarise(list(values[arm].values()), level=level) for arm in arms}
+    return ArmTable(metric, summaries, against, baseline, higher_is_better)
