@@ -58,7 +58,8 @@ def _shakespeare() -> tuple[str, str]:
     if path is None or not path.is_file():
         raise DataUnavailableError(
             "text 'shakespeare' is read from tinyshakespeare/input.txt in the folder COLU_DATA, "
-            f"which is {'unset' if root is None else root}: put the file there, or use PRESET = 'smoke', which needs none"
+            f"which is {'unset' if root is None else root}: put the file there, "
+            "or use PRESET = 'smoke', which needs none"
         )
     text = path.read_text(encoding="utf8")
     if len(text) != _SHAKESPEARE_LENGTH or len(set(text)) != 65:

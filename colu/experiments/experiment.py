@@ -143,7 +143,6 @@ class Experiment:
         options = {**settings.options, **{k: v for k, v in changes.items() if k in settings.options}}
         rest = {"precision": settings.precision, **{k: v for k, v in changes.items() if k in own}}
         rest.setdefault("device", default_device() if settings.device == "auto" else settings.device)
-        rest.setdefault("threads", default_threads())
         rest.setdefault("processes", default_processes())
         return Config(self.name, preset, get_arm(arm).name, seed, plan, options, **rest)
 
@@ -153,13 +152,6 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def default_threads() -> int:
-    """Threads that torch uses in this process."""
-    import torch
-
-    return torch.get_num_threads()
 
 
 def default_processes() -> int:

@@ -1,0 +1,196 @@
+"""``colu run``, ``colu sweep``, ``colu table`` and ``colu doctor``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Name = Annotated[str, typer.Argument(help="An experiment; an unknown name lists them.")]
+Preset = Annotated[str, typer.Option(help="smoke, laptop or full.")]
+Arms = Annotated[str | None, typer.Option(help="Activations, with commas; those of the preset where left out.")]
+Seeds = Annotated[str | None, typer.Option(help="Such as 0-4 or 0,3,7; as many as the preset has where left out.")]
+Results = Annotated[Path | None, typer.Option(help="Folder of records; by default results/ of the project.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="A setting, such as learning_rate=0.003; repeatable.")
+]
+
+
+def _changes(settings: list[str] | None) -> dict:
+    import json
+
+    changes = {}
+    for setting in settings or []:
+        name, equals, value = setting.partition("=")
+        if not equals:
+            raise ValueError(f"--set {setting!r}: wanted name=value, such as learning_rate=0.003")
+        try:
+            changes[name] = json.loads(value)
+        except json.JSONDecodeError:
+            changes[name] = value
+    return changes
+
+
+def _fail(error: Exception) -> typer.Exit:
+    errors.print(f"{error}", style="red" if errors.is_terminal else None, markup=False)
+    return typer.Exit(2 if isinstance(error, ValueError) else 1)
+
+
+def _progress_of(total: int):
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    return bar, bar.add_task("runs", total=total)
+
+
+def run(
+    name: Name,
+    preset: Preset = "smoke",
+    arms: Arms = None,
+    seeds: Seeds = None,
+    results: Results = None,
+    settings: Settings = None,
+) -> None:
+    """Run an experiment, one run after another; what has a record is not done again."""
+    from colu.experiments import choose_arms, get_experiment
+    from colu.experiments.run import record_path
+    from colu.experiments.run import run as run_one
+    from colu.experiments.sweep import parse_seeds
+    from colu.results import results_root
+
+    try:
+        experiment = get_experiment(name)
+        if preset not in experiment.presets:
+            raise ValueError(f"preset is {preset!r}, choose one of {tuple(experiment.presets)}")
+        chosen = experiment.presets[preset]
+        names = [arm.name for arm in choose_arms(arms if arms else chosen.arms)]
+        listed = parse_seeds(seeds) if seeds else list(range(chosen.seeds))
+        configs = [experiment.config(preset, arm, seed, **_changes(settings)) for seed in listed for arm in names]
+    except ValueError as error:
+        raise _fail(error) from None
+    root = Path(results or results_root())
+    failures = 0
+    bar, task = _progress_of(len(configs))
+    with bar:
+        for config in configs:
+            label = f"{config.arm}, seed {config.seed}"
+            there = record_path(config, root).is_file()
+
+            def progress(step: int, steps: int, entry: dict, label: str = label) -> None:
+                bar.update(task, description=f"{label}: step {step} of {steps}, loss {entry['loss']:.4g}")
+
+            try:
+                record = run_one(config, root, progress=progress, say=lambda line: bar.console.print(f"  {line}"))
+            except KeyboardInterrupt:
+                errors.print("stopped; finished runs are recorded, run the same command to go on")
+                raise typer.Exit(130) from None
+            except Exception as error:  # a run that fails must not stop the others
+                failures += 1
+                errors.print(f"  {label}: failed: {type(error).__name__}: {error}", markup=False)
+            else:
+                value = record.metrics[experiment.metric]
+                what = "recorded before" if there else f"{record.seconds:.1f} s"
+                bar.console.print(f"  {label}: {experiment.metric} {value:.5g} ({what})")
+            bar.advance(task)
+    console.print(f"records: {root / name}")
+    if failures:
+        raise typer.Exit(1)
+
+
+def sweep(
+    name: Name,
+    preset: Preset = "smoke",
+    arms: Arms = None,
+    seeds: Seeds = None,
+    results: Results = None,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler; local where left out.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes of the local cluster.")] = None,
+    settings: Settings = None,
+) -> None:
+    """Run an experiment on a Dask cluster; survives dead workers and a dead driver."""
+    from colu.experiments import choose_arms, get_experiment
+    from colu.experiments.sweep import parse_seeds
+    from colu.experiments.sweep import sweep as sweep_all
+    from colu.results import results_root
+
+    root = Path(results or results_root())
+    try:
+        experiment = get_experiment(name)
+        names = [arm.name for arm in choose_arms(arms)] if arms else None
+        listed = parse_seeds(seeds) if seeds else None
+        if preset not in experiment.presets:
+            raise ValueError(f"preset is {preset!r}, choose one of {tuple(experiment.presets)}")
+        chosen = experiment.presets[preset]
+        total = len(names or chosen.arms) * len(listed or range(chosen.seeds))
+        bar, task = _progress_of(total)
+
+        def report(label: str, event: str) -> None:
+            bar.advance(task)
+            bar.console.print(f"  {label}: {event}", markup=False)
+
+        with bar:
+            done = sweep_all(
+                name,
+                preset,
+                arms=names,
+                seeds=listed,
+                root=root,
+                scheduler=scheduler,
+                workers=workers,
+                report=report,
+                **_changes(settings),
+            )
+    except (ValueError, OSError) as error:
+        raise _fail(error) from None
+    except KeyboardInterrupt:
+        errors.print("stopped; finished runs are recorded, run the same command to go on")
+        raise typer.Exit(130) from None
+    console.print(
+        f"{done.done} done, {done.skipped} recorded before, {len(done.failed)} failed; records: {root / name}"
+    )
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def table(
+    name: Name,
+    preset: Preset = "smoke",
+    metric: Annotated[str | None, typer.Option(help="By default the experiment's own.")] = None,
+    baseline: Annotated[str, typer.Option(help="The arm that others are compared with.")] = "relu",
+    results: Results = None,
+    settings: Settings = None,
+) -> None:
+    """Print the table of an experiment from its records, with paired differences."""
+    from colu.experiments import ARMS, get_experiment
+    from colu.results import arm_table, find_records
+
+    try:
+        experiment = get_experiment(name)
+        defaults = experiment.config(preset, "relu", 0, **_changes(settings))
+        value = defaults.to_dict()
+        wanted = {f"plan.{k}": v for k, v in value["plan"].items()} | {
+            f"options.{k}": v for k, v in value["options"].items()
+        }
+        records = find_records(name, results, preset=preset, where=wanted)
+        chosen = metric or experiment.metric
+        higher = experiment.higher_is_better if chosen == experiment.metric else "loss" not in chosen
+        made = arm_table(records, chosen, baseline=baseline, higher_is_better=higher, order=list(ARMS))
+    except ValueError as error:
+        raise _fail(error) from None
+    print(made.markdown(3, {arm: ARMS[arm].label for arm in made.arms if arm in ARMS}))
+
+
+def doctor() -> None:
+    """Print what a report of a fault needs: versions, devices, threads, data found."""
+    from colu.experiments.doctor import doctor as ask
+
+    for heading, facts in ask().items():
+        console.print(f"{heading}", style="bold" if console.is_terminal else None)
+        for name, value in facts.items():
+            console.print(f"  {name}: {value}", markup=False)
