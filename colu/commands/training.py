@@ -111,6 +111,7 @@ def sweep(
     results: Results = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler; local where left out.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes of the local cluster.")] = None,
+    wait: Annotated[float, typer.Option(help="Seconds in which the scheduler must answer.")] = 30.0,
     settings: Settings = None,
 ) -> None:
     """Run an experiment on a Dask cluster; survives dead workers and a dead driver."""
@@ -143,6 +144,7 @@ def sweep(
                 root=root,
                 scheduler=scheduler,
                 workers=workers,
+                wait=wait,
                 report=report,
                 **_changes(settings),
             )

@@ -27,7 +27,7 @@ class PartlyLinear(nn.Module):
     Examples
     --------
     >>> PartlyLinear(4)(-torch.ones(1, 4))
-    tensor([[-1., 0., 0., 0.]])
+    tensor([[-1.,  0.,  0.,  0.]])
     """
 
     def __init__(self, dim: int = 4) -> None:

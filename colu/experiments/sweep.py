@@ -74,6 +74,7 @@ def sweep(
     root: str | Path | None = None,
     scheduler: str | None = None,
     workers: int | None = None,
+    wait: float = 30.0,
     report: Callable[[str, str], None] | None = None,
     **changes,
 ) -> SweepResult:
@@ -94,6 +95,8 @@ def sweep(
         Address of a Dask scheduler; without it a cluster of processes is started on this machine.
     workers : int, optional
         Processes of that local cluster; by default one a core.
+    wait : float
+        Seconds in which the scheduler must answer.
     report : callable, optional
         Called with a run's name and ``skipped``, ``done``, ``failed: ...``.
     **changes
@@ -144,7 +147,7 @@ def sweep(
             silence_logs=50,
         )
     try:
-        with Client(cluster or scheduler, timeout="30s") as client:
+        with Client(cluster or scheduler, timeout=wait) as client:
             futures = {
                 client.submit(
                     _on_worker, c.to_dict(), str(root), key=f"{c.experiment}-{c.hash}", pure=True, retries=0
