@@ -96,7 +96,7 @@ def _preset(steps: int, width: int, arms: tuple[str, ...], seeds: int, cost: str
     plan = Plan(
         steps=steps,
         batch_size=256,
-        learning_rate=5e-3,
+        learning_rate=2e-2,
         schedule="cosine",
         log_every=max(steps // 20, 1),
         evaluate_every=max(steps // 4, 1),
