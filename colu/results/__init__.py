@@ -10,7 +10,7 @@ from colu.results.records import (
     results_root,
     write_record,
 )
-from colu.results.statistics import PairedDifference, Summary, paired_difference, summarise
+from colu.results.statistics import PairedDifference, Summary, holm, paired_difference, summarise
 from colu.results.tables import ArmTable, arm_table
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "config_hash",
     "environment",
     "find_records",
+    "holm",
     "paired_difference",
     "read_record",
     "results_root",

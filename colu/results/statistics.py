@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["PairedDifference", "Summary", "paired_difference", "summarise"]
+__all__ = ["PairedDifference", "Summary", "holm", "paired_difference", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,16 @@ class Summary:
 @dataclass(frozen=True)
 class PairedDifference(Summary):
     """A :class:`Summary` of differences between two arms run on the same seeds."""
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided p-value of the paired t-test, from mean, interval and level; 0 where all differences are equal."""
+        from scipy import stats
+
+        if self.half_width == 0:
+            return 1.0 if self.mean == 0 else 0.0
+        standard_error = self.half_width / stats.t.ppf((1 + self.level) / 2, df=self.n - 1)
+        return float(2 * stats.t.sf(abs(self.mean) / standard_error, df=self.n - 1))
 
     @property
     def decided(self) -> bool:
@@ -147,3 +157,39 @@ def paired_difference(
         raise ValueError(f"first has {len(a)} values and second {len(b)}: pairs need the same seeds in both arms")
     summary = summarise(a - b, level=level)
     return PairedDifference(summary.mean, summary.low, summary.high, summary.n, level)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    r"""Holm's corrected p-values, in the order given.
+
+    Sorted :math:`p_{(1)} \le \dots \le p_{(m)}` become
+    :math:`\tilde p_{(k)} = \max_{j \le k} \min(1, (m - j + 1)\, p_{(j)})`;
+    rejecting where :math:`\tilde p \le \alpha` keeps the chance of any false rejection below :math:`\alpha`,
+    whatever the dependence.
+
+    Parameters
+    ----------
+    p_values : sequence of float, shape (m,)
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    ValueError
+        If a value lies outside [0, 1].
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    array = np.asarray(p_values, dtype=float).ravel()
+    if not ((array >= 0) & (array <= 1)).all():
+        raise ValueError(f"p_values are {array.tolist()}, wanted numbers between 0 and 1")
+    order = np.argsort(array, kind="stable")
+    raised = np.minimum(1.0, (len(array) - np.arange(len(array))) * array[order])
+    corrected = np.empty_like(array)
+    corrected[order] = np.maximum.accumulate(raised)
+    return [float(value) for value in corrected]

@@ -57,3 +57,27 @@ def test_unequal_arms_are_refused():
 
 def test_a_signed_format_signs_the_mean_only():
     assert f"{summarise([1.0, 2.0, 3.0]):+.1f}" == "+2.0 ± 2.5 (n = 3)"
+
+
+def test_p_value_is_that_of_scipy():
+    from scipy import stats
+
+    a, b = [2.0, 3.1, 4.5, 3.3], [1.0, 2.9, 3.0, 3.5]
+    assert paired_difference(a, b).p_value == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert paired_difference(a, b, level=0.8).p_value == pytest.approx(stats.ttest_rel(a, b).pvalue)
+    assert paired_difference([1.0, 1.0], [1.0, 1.0]).p_value == 1.0
+    assert paired_difference([2.0, 2.0], [1.0, 1.0]).p_value == 0.0
+
+
+def test_holm_never_lies_below_the_raw_value_nor_above_bonferroni():
+    import numpy as np
+
+    from colu.results import holm
+
+    p = np.random.default_rng(0).uniform(0, 0.2, 12)
+    corrected = np.array(holm(p))
+    assert (corrected >= p).all() and (corrected <= np.minimum(1, 12 * p) + 1e-15).all()
+    assert (np.diff(corrected[np.argsort(p)]) >= 0).all()
+    assert holm([]) == [] and holm([0.5, 0.9]) == [1.0, 1.0]
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        holm([1.2])
