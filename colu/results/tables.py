@@ -41,9 +41,10 @@ class ArmTable:
     varies: str = "the seed: initial weights and order of the batches"
     test: str = "Student's t, two-sided, paired on the seed; not corrected for the number of comparisons"
 
-    def verdict(self, arm: str) -> str:
-        """Whether ``arm`` is ahead of the baseline, or that no difference is shown."""
-        return self.against[arm].verdict(arm, self.baseline, higher_is_better=self.higher_is_better)
+    def verdict(self, arm: str, labels: dict[str, str] | None = None) -> str:
+        """Whether ``arm`` is ahead of the baseline, or that no difference is shown; with names from ``labels``."""
+        first, second = ((labels or {}).get(name, name) for name in (arm, self.baseline))
+        return self.against[arm].verdict(first, second, higher_is_better=self.higher_is_better)
 
     def markdown(self, digits: int = 2, labels: dict[str, str] | None = None) -> str:
         """The table in Markdown, with a line on what varies and which test was used."""
