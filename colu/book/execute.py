@@ -79,17 +79,21 @@ def single_build(project: Project):
         lock.release()
 
 
-def _environment(preset: str, jobs: int) -> dict[str, str]:
+def _environment(preset: str, jobs: int, project: Project) -> dict[str, str]:
     """One thread a kernel at smoke, so that its numbers do not depend on the machine's cores; else a fair share."""
     threads = "1" if preset == "smoke" else str(max(1, (os.cpu_count() or 1) // jobs))
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
-    return os.environ | limits | {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    # A worker runs in a folder of its own, from where it would not find the project's records.
+    records = {"COLU_RESULTS": str(project.root / "results")}
+    return os.environ | limits | records | {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 
 class _Run:
     """One notebook being executed."""
 
-    def __init__(self, notebook: Path, copy: Path, key: str, preset: str, cell_timeout: int, jobs: int) -> None:
+    def __init__(
+        self, project: Project, notebook: Path, copy: Path, key: str, preset: str, cell_timeout: int, jobs: int
+    ) -> None:
         self.notebook, self.copy, self.key = notebook, copy, key
         self.folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=copy.parent))
         self.output = self.folder / notebook.name
@@ -107,7 +111,7 @@ class _Run:
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
-            env=_environment(preset, jobs),
+            env=_environment(preset, jobs, project),
             start_new_session=True,
         )
 
@@ -216,7 +220,7 @@ def execute(
         while waiting or running:
             while waiting and len(running) < jobs:
                 notebook, copy, key = waiting.pop(0)
-                running.append(_Run(notebook, copy, key, preset, cell_timeout or CELL_TIMEOUT[preset], jobs))
+                running.append(_Run(project, notebook, copy, key, preset, cell_timeout or CELL_TIMEOUT[preset], jobs))
                 report(notebook.stem, "started")
             for run in [run for run in running if run.process.poll() is not None]:
                 running.remove(run)

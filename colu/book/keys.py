@@ -15,7 +15,7 @@ from colu.book.project import Project
 
 __all__ = ["file_digest", "notebook_key", "site_key"]
 
-_CODE = {".py", ".yml", ".c"}
+_CODE = {".py", ".yml", ".json", ".c", ".h"}
 _LOOKS = {".css", ".js", ".svg"}
 
 
@@ -56,6 +56,13 @@ def _own_claims(project: Project, notebook: str) -> str:
     return hashlib.sha256("\n".join(own).encode()).hexdigest()
 
 
+def _records(project: Project, notebook: Path) -> str:
+    """Checksum of the recorded runs, for a notebook that reads them."""
+    if "find_records" not in notebook.read_text(encoding="utf8"):
+        return ""
+    return _tree(project.root, project.root.glob("results/*/*.json"))
+
+
 def notebook_key(project: Project, notebook: Path, preset: str, *, package: str | None = None) -> str:
     """Key of an executed copy: it is current exactly when its record holds this key.
 
@@ -74,6 +81,7 @@ def notebook_key(project: Project, notebook: Path, preset: str, *, package: str 
         "lock": file_digest(project.lock) if project.lock.is_file() else "",
         "preset": preset,
         "claims": _own_claims(project, notebook.stem),
+        "records": _records(project, notebook),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 

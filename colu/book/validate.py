@@ -123,7 +123,7 @@ def validate(
         report, config = Path(folder, "report.xml"), Path(folder, "pytest.ini")
         config.write_text("[pytest]\n", encoding="utf8")
         command = _command(waiting, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
-        done = _run(command, env=_environment(preset, jobs), cwd=folder)
+        done = _run(command, env=_environment(preset, jobs, project), cwd=folder)
         if not report.is_file() or done.returncode not in (0, 1):
             said = (done.stdout + done.stderr)[-3000:]
             raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")
