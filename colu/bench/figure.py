@@ -40,7 +40,7 @@ def ratio_figure(records: Iterable[dict], *, passes: str = "both", allocator: st
     axis.axvline(1, color=PALETTE["neutral"], linewidth=1)
     axis.set_xscale("log")
     axis.set_yticks(range(len(cases)), [f"{case}, {threads} thr." for case, threads in cases])
-    axis.invert_yaxis()
+    axis.set_ylim(max(1, len(cases)) - 0.4, -0.6)
     axis.set_xlabel(f"time as a ratio to ReLU ({passes}, {allocator} allocator)")
     if names:
         axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
