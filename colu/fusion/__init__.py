@@ -1,0 +1,25 @@
+"""Alignment of networks modulo the symmetry of their activation, and fusion of what is aligned.
+
+State dicts in, new state dicts out; inputs are never changed, linear algebra is in float64.
+"""
+
+from .groups import Conic, Orthogonal, OrthogonalElement, Permutation, assign, polar
+from .propagate import from_sequential
+from .spec import FIXED, Part, Spec, apply, assert_invariant_under, check_states, invariance_error
+
+__all__ = [
+    "FIXED",
+    "Conic",
+    "Orthogonal",
+    "OrthogonalElement",
+    "Part",
+    "Permutation",
+    "Spec",
+    "apply",
+    "assert_invariant_under",
+    "assign",
+    "check_states",
+    "from_sequential",
+    "invariance_error",
+    "polar",
+]

@@ -1,0 +1,384 @@
+r"""Groups that act on one axis of a parameter, and the alignment problem of one layer in each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from colu.functional._blocks import LAYOUTS, check_choice, check_int, join, split
+from colu.geometry import ConicElement, sample_orthogonal
+
+__all__ = ["MODES", "Conic", "Group", "Orthogonal", "OrthogonalElement", "Permutation", "assign", "polar"]
+
+#: What a matching may use: nothing, permutations of units or cones, or the whole group.
+MODES = ("naive", "permutation", "conic")
+
+
+class Group(Protocol):
+    """What a specification needs of a group: a size, elements, their action, and a matching."""
+
+    @property
+    def size(self) -> int: ...
+
+    def identity(self): ...
+
+    def random(self, generator: torch.Generator | None = None): ...
+
+    def act(self, element, x: Tensor, axis: int) -> Tensor: ...
+
+    def solve(self, covariance: Tensor, mode: str): ...
+
+
+@dataclass(frozen=True, eq=False)
+class OrthogonalElement:
+    """An orthogonal matrix as a group element.
+
+    Parameters
+    ----------
+    matrix : Tensor
+        Shape ``(n, n)``, orthogonal to 1e-6; kept in float64.
+
+    Raises
+    ------
+    ValueError
+        A matrix that is not orthogonal.
+
+    Examples
+    --------
+    >>> flip = OrthogonalElement(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    >>> flip.compose(flip).is_identity()
+    True
+    """
+
+    matrix: Tensor
+
+    def __post_init__(self):
+        matrix = torch.as_tensor(self.matrix, dtype=torch.float64)
+        if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"matrix of shape {tuple(matrix.shape)} is not square; use (n, n)")
+        error = (matrix @ matrix.T - torch.eye(len(matrix), dtype=torch.float64)).abs().max() if len(matrix) else 0
+        if not error <= 1e-6:
+            raise ValueError(f"matrix is off orthogonal by {error:.2g}; orthogonalise it, for example by QR")
+        object.__setattr__(self, "matrix", matrix)
+
+    def compose(self, other: OrthogonalElement) -> OrthogonalElement:
+        """The element that acts as ``other`` first, then as ``self``."""
+        return OrthogonalElement(self.matrix @ other.matrix)
+
+    def inverse(self) -> OrthogonalElement:
+        """The element that undoes this one."""
+        return OrthogonalElement(self.matrix.T)
+
+    def is_identity(self, tol: float = 1e-9) -> bool:
+        """Whether this is the neutral element to ``tol``."""
+        return bool((self.matrix - torch.eye(len(self.matrix), dtype=torch.float64)).abs().le(tol).all())
+
+
+def polar(matrices: Tensor, rank_tol: float = 1e-12) -> Tensor:
+    r"""Orthogonal polar factors: the maximisers of :math:`\langle R, M\rangle` over :math:`O(n)`.
+
+    .. math:: M = U \Sigma V^\top \Rightarrow R = U V^\top
+
+    A reflection is returned where it is the best.
+    For a singular M the maximiser is not unique: the one nearest to the identity is returned.
+
+    Parameters
+    ----------
+    matrices : Tensor
+        Shape ``(..., n, n)``, float64.
+    rank_tol : float
+        Singular values below this share of the largest count as zero.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(..., n, n)``, orthogonal.
+
+    Examples
+    --------
+    >>> polar(torch.diag(torch.tensor([2.0, -3.0, 0.0], dtype=torch.float64))).diagonal()
+    tensor([ 1., -1.,  1.], dtype=torch.float64)
+    """
+    if matrices.shape[-1] == 0:
+        return matrices
+    u, values, vh = torch.linalg.svd(matrices)
+    result = u @ vh
+    singular = values[..., -1] <= rank_tol * values[..., 0]
+    for index in singular.nonzero():
+        i = tuple(index.tolist())
+        rank = int((values[i] > rank_tol * values[i][0]).sum()) if values[i][0] > 0 else 0
+        u0, v0 = u[i][:, rank:], vh[i][rank:].mT
+        left, _, right = torch.linalg.svd(u0.mT @ v0)
+        result[i] = u[i][:, :rank] @ vh[i][:rank] + u0 @ left @ right @ v0.mT
+    return result
+
+
+def assign(gain: Tensor, blocks: int = 1) -> Tensor:
+    r"""The permutation :math:`\pi` that maximises :math:`\sum_i \mathrm{gain}_{i\pi(i)}`, by SciPy.
+
+    Parameters
+    ----------
+    gain : Tensor
+        Shape ``(G, G)``; finite.
+    blocks : int
+        Move only inside each of this many equal blocks.
+
+    Returns
+    -------
+    Tensor
+        Shape ``(G,)``, integers. Among ties, units that stay are preferred.
+
+    Raises
+    ------
+    ValueError
+        For gains that are not finite.
+
+    Examples
+    --------
+    >>> assign(torch.tensor([[0.0, 2.0], [1.0, 0.0]]))
+    tensor([1, 0])
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    if not torch.isfinite(gain).all():
+        raise ValueError("gains hold NaN or infinity; check the weights and the samples")
+    table = gain.detach().double().cpu()
+    # Far below any meaningful difference: it only decides between equal gains, such as those of dead units.
+    table = table + 1e-13 * table.abs().amax().clamp_min(1e-300) * torch.eye(len(table), dtype=table.dtype)
+    step = len(table) // blocks
+    parts = [linear_sum_assignment(table[k : k + step, k : k + step].numpy(), maximize=True)[1] + k
+             for k in range(0, len(table), step or 1)]  # fmt: skip
+    return torch.cat([torch.as_tensor(part) for part in parts]) if parts else torch.arange(0)
+
+
+class _Wreath:
+    """Action and matching common to permutations and conic groups: G units of dimension S."""
+
+    def identity(self) -> ConicElement:
+        """The neutral element."""
+        return ConicElement.identity(self.groups, self.dim)
+
+    def random(self, generator: torch.Generator | None = None) -> ConicElement:
+        """A uniform element; from a generator on the CPU."""
+        step = self.groups // self.blocks
+        permutation = torch.cat([torch.randperm(step, generator=generator) + k * step for k in range(self.blocks)])
+        if not self.rotate:
+            return ConicElement.from_permutation(permutation, self.dim)
+        return ConicElement(permutation, sample_orthogonal(self.dim - 1, num=self.groups, generator=generator))
+
+    def act(self, element: ConicElement, x: Tensor, axis: int) -> Tensor:
+        """The element on one axis of ``x``, in float64; the dtype of ``x`` is kept."""
+        if (element.num_groups, element.dim) != (self.groups, self.dim):
+            raise ValueError(
+                f"an element of {element.num_groups} units of dim {element.dim} cannot act for {self}; "
+                "take elements from the same specification"
+            )
+        y = element.apply(self._turn(x.double(), axis), axis, share_axis=self.share_axis, layout=self.layout)
+        return self._turn(y, axis).to(x.dtype)
+
+    def _turn(self, x: Tensor, axis: int) -> Tensor:
+        """Swap the first coordinate and the homogeneous direction, if that is the frame; its own inverse."""
+        if self.frame == "coordinate" or self.dim == 1:
+            return x
+        last = x.movedim(axis, -1)
+        blocks = last if self.share_axis else torch.cat(self._split(last, last.dim() - 1), -1)
+        size = blocks.shape[-1]
+        v = torch.full((size,), -(size**-0.5), dtype=x.dtype, device=x.device)
+        v[0] += 1
+        blocks = blocks - 2 / v.square().sum() * (blocks @ v)[..., None] * v
+        if not self.share_axis:
+            blocks = join(blocks[..., :1], blocks[..., 1:], last.dim() - 1, False, self.layout)
+        return blocks.movedim(-1, axis)
+
+    def _split(self, x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+        return split(x, axis, self.groups, self.dim, self.share_axis, self.layout)
+
+    def blocks_of(self, covariance: Tensor) -> tuple[Tensor, Tensor]:
+        """Axis products ``(G, G)`` and section blocks ``(G, G, S-1, S-1)`` of a ``(C, C)`` covariance."""
+        turned = self._turn(self._turn(covariance, 0), 1)
+        axis, section = self._split(turned, 0)
+        axis = self._split(axis, 2)[0].squeeze(3).squeeze(1)
+        section = self._split(section, 2)[1]
+        return axis, section.permute(0, 2, 1, 3)
+
+    def gains(self, covariance: Tensor, mode: str) -> Tensor:
+        """What each pair of units contributes at its best rotation; shape ``(G, G)``."""
+        axis, section = self.blocks_of(covariance)
+        # A shared axis is the same for all pairs.
+        gain = torch.zeros(section.shape[:2], dtype=section.dtype, device=section.device)
+        if not self.share_axis:
+            gain = gain + axis
+        if self.dim == 1:
+            return gain
+        if mode == "conic" and self.rotate:
+            return gain + torch.linalg.svdvals(section).sum(-1)
+        return gain + section.diagonal(dim1=-2, dim2=-1).sum(-1)
+
+    def solve(self, covariance: Tensor, mode: str = "conic") -> ConicElement:
+        r"""The element :math:`g` that maximises :math:`\langle g, M\rangle`, a global optimum of this layer.
+
+        The gain of cone j for place i is :math:`M_{aa} + \lVert M_{ss}\rVert_*`;
+        an assignment problem over cones, then the polar factor of each chosen block.
+
+        Parameters
+        ----------
+        covariance : Tensor
+            M, shape ``(C, C)``, float64: rows belong to the model that stays, columns to the one that moves.
+        mode : {"naive", "permutation", "conic"}
+        """
+        check_choice("mode", mode, MODES)
+        if mode == "naive":
+            return self.identity()
+        covariance = covariance.cpu()
+        permutation = assign(self.gains(covariance, mode), self.blocks)
+        if mode == "permutation" or not self.rotate or self.dim == 1:
+            return ConicElement.from_permutation(permutation, self.dim)
+        section = self.blocks_of(covariance)[1]
+        return ConicElement(permutation, polar(section[torch.arange(self.groups), permutation]))
+
+
+def _check_blocks(groups: int, blocks: int) -> None:
+    check_int("blocks", blocks, 1)
+    if groups % blocks:
+        raise ValueError(f"{groups} units do not divide into blocks={blocks}; use a divisor of {groups}")
+
+
+@dataclass(frozen=True)
+class Permutation(_Wreath):
+    """All permutations of ``n`` channels: the symmetry of a pointwise activation.
+
+    Parameters
+    ----------
+    n : int
+        Channels.
+    blocks : int
+        Permute only inside each of this many equal blocks, as a GroupNorm demands.
+
+    Examples
+    --------
+    >>> Permutation(3).act(Permutation(3).identity(), torch.arange(3.0), 0)
+    tensor([0., 1., 2.])
+    """
+
+    n: int
+    blocks: int = 1
+
+    # One code path with the cones: a channel is a cone of dimension 1, all axis and no section.
+    dim = 1
+    rotate = False
+    share_axis = False
+    layout = "blocks"
+    frame = "coordinate"
+
+    def __post_init__(self):
+        check_int("n", self.n, 1)
+        _check_blocks(self.n, self.blocks)
+
+    @property
+    def groups(self) -> int:
+        return self.n
+
+    @property
+    def size(self) -> int:
+        """Channels."""
+        return self.n
+
+
+@dataclass(frozen=True)
+class Conic(_Wreath):
+    r"""The wreath product :math:`O(S-1) \wr \mathrm{Perm}(G)`: the symmetry of a conic activation.
+
+    Parameters
+    ----------
+    groups, dim : int
+        Number of cones G and their dimension S.
+    share_axis : bool
+        Channel 0 is the axis of all cones: it stays, only sections move.
+    layout : {"blocks", "axes_first"}
+        Where the channels of a cone are.
+    frame : {"coordinate", "homogeneous"}
+        The axis is the first channel of a cone, or the direction :math:`\mathbf 1/\sqrt S` as in RCoLU;
+        the group is then conjugated by the reflection that swaps the two.
+    rotate : bool
+        False leaves permutations of cones, what remains beside channelwise layers such as BatchNorm.
+    blocks : int
+        Permute cones only inside each of this many equal blocks.
+
+    References
+    ----------
+    Fu and Cohen, "Conic Activation Functions", UniReps 2024, PMLR 285, section 2.
+
+    Examples
+    --------
+    >>> Conic(groups=8, dim=4).size, Conic(groups=8, dim=4, share_axis=True).size
+    (32, 25)
+    """
+
+    groups: int
+    dim: int
+    share_axis: bool = False
+    layout: str = "blocks"
+    frame: str = "coordinate"
+    rotate: bool = True
+    blocks: int = 1
+
+    def __post_init__(self):
+        check_int("groups", self.groups, 1)
+        check_int("dim", self.dim, 2 if self.share_axis else 1)
+        check_choice("layout", self.layout, LAYOUTS)
+        check_choice("frame", self.frame, ("coordinate", "homogeneous"))
+        _check_blocks(self.groups, self.blocks)
+
+    @property
+    def size(self) -> int:
+        """Channels: G S, or 1 + G (S - 1) with a shared axis."""
+        return 1 + self.groups * (self.dim - 1) if self.share_axis else self.groups * self.dim
+
+
+@dataclass(frozen=True)
+class Orthogonal:
+    """The orthogonal group of ``n`` channels: the symmetry of a norm or of nothing between linear maps.
+
+    Examples
+    --------
+    >>> Orthogonal(3).solve(-torch.eye(3, dtype=torch.float64)).matrix.diagonal()
+    tensor([-1., -1., -1.], dtype=torch.float64)
+    """
+
+    n: int
+
+    def __post_init__(self):
+        check_int("n", self.n, 1)
+
+    @property
+    def size(self) -> int:
+        """Channels."""
+        return self.n
+
+    def identity(self) -> OrthogonalElement:
+        """The neutral element."""
+        return OrthogonalElement(torch.eye(self.n, dtype=torch.float64))
+
+    def random(self, generator: torch.Generator | None = None) -> OrthogonalElement:
+        """A uniform element."""
+        return OrthogonalElement(sample_orthogonal(self.n, generator=generator))
+
+    def act(self, element: OrthogonalElement, x: Tensor, axis: int) -> Tensor:
+        """The element on one axis of ``x``, in float64; the dtype of ``x`` is kept."""
+        if len(element.matrix) != self.n:
+            raise ValueError(f"a matrix of size {len(element.matrix)} cannot act for {self}; use {self.n}")
+        y = x.double().movedim(axis, -1) @ element.matrix.to(x.device).T
+        return y.movedim(-1, axis).to(x.dtype)
+
+    def solve(self, covariance: Tensor, mode: str = "conic") -> OrthogonalElement:
+        r"""The maximiser of :math:`\langle Q, M\rangle`; in mode ``permutation`` over permutation matrices."""
+        check_choice("mode", mode, MODES)
+        if mode == "naive":
+            return self.identity()
+        covariance = covariance.cpu()
+        if mode == "conic":
+            return OrthogonalElement(polar(covariance))
+        return OrthogonalElement(torch.eye(self.n, dtype=torch.float64)[assign(covariance)])

@@ -1,0 +1,364 @@
+"""Which channels are tied to which, found by following a value through the layers of a network."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from colu.functional._blocks import count_groups
+from colu.nn import MPU, CoLU, RCoLU, SquaredReLU
+
+from .groups import Conic, Permutation
+from .spec import FIXED, Part, Spec
+
+__all__ = ["from_sequential"]
+
+_POINTWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid,
+              nn.Softplus, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.PReLU, SquaredReLU)  # fmt: skip
+_KEEPS = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d,
+          nn.AdaptiveAvgPool2d, nn.Upsample)  # fmt: skip
+_MAX_POOL = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
+_BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+class Untraceable(ValueError):
+    """A layer through which no symmetry can be followed; the message names it."""
+
+
+@dataclass(eq=False)
+class Channels:
+    """Channels with one group to be found; merged with others, or cut into several, as layers demand."""
+
+    name: str
+    size: int
+    fixed: bool = False
+    into: list[Channels] | None = None
+
+    def resolve(self) -> list[Channels]:
+        """The final stretches that these channels became."""
+        return [self] if self.into is None else [leaf for part in self.into for leaf in part.resolve()]
+
+
+@dataclass(eq=False)
+class Value:
+    """What is known of an activation: its channels, None where they are inputs, and entries for one channel."""
+
+    parts: list[Channels] | None
+    repeat: int = 1
+    flat: bool = False
+
+    def leaves(self) -> list[Channels]:
+        return [] if self.parts is None else [leaf for part in self.parts for leaf in part.resolve()]
+
+    @property
+    def size(self) -> int:
+        return sum(leaf.size for leaf in self.leaves())
+
+
+@dataclass(eq=False)
+class Propagation:
+    """Collects ties and demands layer by layer; :meth:`spec` then decides the groups."""
+
+    pointwise: tuple[type, ...] = ()
+    rules: dict[str, list[tuple[Value | None, str | None]]] = field(default_factory=dict)
+    kinds: list[tuple[str, Value, object]] = field(default_factory=list)
+    channelwise: list[tuple[str, Value, int | None]] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+
+    def tie(self, one: Value, other: Value, where: str) -> None:
+        """Demand that two values carry the same elements, as a sum does."""
+        if one.parts is None or other.parts is None:
+            for leaf in (*one.leaves(), *other.leaves()):
+                leaf.fixed = True
+            return
+        if one.size != other.size:
+            raise Untraceable(f"{where} joins {one.size} and {other.size} channels; they must be equal")
+        while True:
+            a, b = one.leaves(), other.leaves()
+            differing = next(((x, y) for x, y in zip(a, b, strict=False) if x is not y), None)
+            if differing is None:
+                return
+            x, y = differing
+            if x.size == y.size:
+                y.into, x.fixed = [x], x.fixed or y.fixed
+                continue
+            small, large = sorted((x, y), key=lambda part: part.size)
+            rest = Channels(f"{large.name}[{small.size}:]", large.size - small.size, large.fixed)
+            small.fixed = small.fixed or large.fixed
+            large.into = [small, rest]
+
+    def declare(self, name: str, *axes: Value | None, sides: tuple = ()) -> None:
+        """Record the axes of a parameter; a second use of it ties both."""
+        if name in self.rules:
+            for (old, _), new in zip(self.rules[name], axes, strict=True):
+                if old is not None or new is not None:
+                    self.tie(old or Value(None), new or Value(None), name)
+            return
+        self.rules[name] = list(zip(axes, sides or (None,) * len(axes), strict=True))
+
+    def _fit(self, name: str, value: Value, features: int) -> Value | None:
+        """The value as ``features`` entries of an axis, its pixels counted where it was flattened."""
+        if value.parts is None:
+            return None
+        repeat, rest = divmod(features, max(value.size, 1))
+        if rest or not repeat or (repeat > 1 and not value.flat and value.repeat != repeat):
+            raise Untraceable(f"{name} reads {features} features, but gets {value.size} channels")
+        return Value(value.parts, repeat)
+
+    def module(self, name: str, module: nn.Module, value: Value) -> Value:
+        """The value after a layer."""
+        handlers = (
+            (nn.Linear, self._linear),
+            ((nn.Conv1d, nn.Conv2d), self._convolution),
+            (_BATCH_NORM, self._batch_norm),
+            (nn.GroupNorm, self._group_norm),
+            (nn.LayerNorm, self._layer_norm),
+            (nn.RMSNorm, self._layer_norm),
+            (nn.Embedding, self._embedding),
+            ((CoLU, RCoLU, MPU), self._conic),
+            ((*_POINTWISE, *self.pointwise), self._pointwise),
+        )
+        if isinstance(module, nn.Flatten):
+            if module.start_dim != 1 or module.end_dim != -1:
+                raise Untraceable(f"{name} is {module}, which does not flatten each sample; use nn.Flatten()")
+            return self.flatten(value)
+        if isinstance(module, _MAX_POOL):
+            self.channelwise.append((f"{name} ({type(module).__name__})", value, None))
+            return value
+        if isinstance(module, _KEEPS):
+            return value
+        for types, handler in handlers:
+            if isinstance(module, types):
+                return handler(name, module, value)
+        raise Untraceable(
+            f"no symmetry is known for module {name!r}, a {type(module).__name__}; "
+            "write its axes into a Spec by hand, or pass pointwise=(its class,) if it acts on each channel alone"
+        )
+
+    @staticmethod
+    def flatten(value: Value) -> Value:
+        """Pixels of a channel follow each other; how many is found where they are read."""
+        return Value(value.parts, value.repeat, flat=True)
+
+    def _linear(self, name: str, module: nn.Linear, value: Value) -> Value:
+        read = self._fit(name, value, module.in_features)
+        made = self._made(name, module.out_features)
+        self.declare(f"{name}.weight", made, read)
+        if module.bias is not None:
+            self.declare(f"{name}.bias", made)
+        return made
+
+    def _made(self, name: str, size: int) -> Value:
+        made = self.rules.get(f"{name}.weight", [None])[0]
+        return made[0] if made else Value([Channels(name, size)])
+
+    def _convolution(self, name: str, module: nn.Conv2d, value: Value) -> Value:
+        kernel = (None,) * len(module.kernel_size)
+        if module.groups == 1:
+            read = self._fit(name, value, module.in_channels)
+            made = self._made(name, module.out_channels)
+            self.declare(f"{name}.weight", made, read, *kernel)
+        elif module.groups == module.in_channels == module.out_channels and value.parts is not None:
+            made = value
+            self.channelwise.append((f"{name} (depthwise {type(module).__name__})", value, None))
+            self.declare(f"{name}.weight", made, None, *kernel)
+        else:
+            raise Untraceable(
+                f"module {name!r} is a convolution of {module.groups} groups; only groups=1 and depthwise are known"
+            )
+        if module.bias is not None:
+            self.declare(f"{name}.bias", made)
+        return made
+
+    def _embedding(self, name: str, module: nn.Embedding, value: Value) -> Value:
+        made = Value([Channels(name, module.embedding_dim)])
+        self.declare(f"{name}.weight", None, made, sides=(None, "out"))
+        return made
+
+    def _affine(self, name: str, module: nn.Module, value: Value, size: int, group: int | None) -> Value:
+        fitted = self._fit(name, value, size)
+        for parameter, tensor in module.state_dict().items():
+            if tensor.dim():
+                self.declare(f"{name}.{parameter}", fitted)
+                if parameter.startswith("running_"):
+                    self.unmatched.append(f"{name}.{parameter}")
+        if fitted is not None:
+            self.channelwise.append((f"{name} ({type(module).__name__})", fitted, group))
+        return value
+
+    def _batch_norm(self, name: str, module: nn.BatchNorm2d, value: Value) -> Value:
+        return self._affine(name, module, value, module.num_features, None)
+
+    def _group_norm(self, name: str, module: nn.GroupNorm, value: Value) -> Value:
+        return self._affine(name, module, value, module.num_channels, module.num_channels // module.num_groups)
+
+    def _layer_norm(self, name: str, module: nn.LayerNorm, value: Value) -> Value:
+        if len(module.normalized_shape) != 1:
+            raise Untraceable(f"{name} normalises {len(module.normalized_shape)} dimensions; only channels are known")
+        if isinstance(module, nn.RMSNorm) and module.weight is None:
+            # The norm of all channels is invariant under every orthogonal map.
+            return value
+        return self._affine(name, module, value, module.normalized_shape[0], None)
+
+    def _pointwise(self, name: str, module: nn.Module, value: Value) -> Value:
+        for parameter, tensor in module.state_dict().items():
+            if tensor.dim() and tensor.shape == (1,):
+                self.declare(f"{name}.{parameter}", None)
+            elif tensor.dim():
+                self.declare(f"{name}.{parameter}", self._fit(name, value, len(tensor)))
+        if value.parts is not None:
+            self.kinds.append((name, value, "pointwise"))
+        return value
+
+    def _conic(self, name: str, module: nn.Module, value: Value) -> Value:
+        if value.parts is None:
+            raise Untraceable(f"activation {name!r} acts on the inputs themselves; nothing there can be aligned")
+        shared = getattr(module, "share_axis", False)
+        groups, dim = count_groups(value.size, module.dim, module.num_groups, shared)
+        pointwise = getattr(module, "s2", "cone") == "pointwise" and dim == 2
+        if groups == 0 or dim == 1 or pointwise:
+            self.kinds.append((name, value, "pointwise"))
+            return value
+        if value.flat or value.repeat > 1:
+            raise Untraceable(f"activation {name!r} takes pixels for channels; put it before the Flatten")
+        homogeneous = isinstance(module, RCoLU) or getattr(module, "axis", "coordinate") == "homogeneous"
+        frame = "homogeneous" if homogeneous else "coordinate"
+        self.kinds.append((name, value, (dim, shared, module.layout, frame)))
+        if getattr(module, "p", 2) != 2:
+            self.channelwise.append((f"{name} (p={module.p}, whose norm rotations change)", value, None))
+        return value
+
+    def spec(self, rotate: bool = True) -> Spec:
+        """Decide the groups and write the specification."""
+        values = [value for axes in self.rules.values() for value, _ in axes if value is not None]
+        leaves = {id(leaf): leaf for value in values for leaf in value.leaves() if not leaf.fixed}
+        kinds = self._decide_kinds(leaves)
+        lengths, blockers = self._restrictions(leaves)
+        names, groups = {}, {}
+        for key, leaf in leaves.items():
+            activation, kind = kinds.get(key, ("", "pointwise"))
+            length = lengths.get(key, leaf.size)
+            if kind == "pointwise":
+                group = Permutation(leaf.size, leaf.size // length)
+            else:
+                if rotate and key in blockers:
+                    raise ValueError(
+                        f"{blockers[key]} acts on each channel by itself, and rotations of the cones of "
+                        f"{activation!r} mix channels: no symmetry is left but permutations of cones; "
+                        "pass rotate=False for these, or train without that layer"
+                    )
+                dim, shared, layout, frame = kind
+                if length != leaf.size and (length % dim or shared or layout != "blocks"):
+                    raise ValueError(
+                        f"cones of {activation!r} lie across the groups of a GroupNorm; "
+                        f"use groups whose channels are a multiple of dim={dim}, in layout 'blocks'"
+                    )
+                count = (leaf.size - shared) // (dim - shared)
+                group = Conic(count, dim, shared, layout, frame, rotate, leaf.size // length)
+            names[key] = leaf.name
+            groups[leaf.name] = group
+        axes = {name: tuple(_rule(value, side, names) for value, side in rules) for name, rules in self.rules.items()}
+        return Spec(groups, axes, tuple(self.unmatched))
+
+    def _decide_kinds(self, leaves: dict) -> dict:
+        decided: dict[int, tuple[str, object]] = {}
+        for name, value, kind in self.kinds:
+            parts = value.leaves()
+            if kind != "pointwise" and len(parts) > 1:
+                dim, shared, layout, _ = kind
+                if shared or layout != "blocks" or any(part.size % dim for part in parts):
+                    raise Untraceable(
+                        f"activation {name!r} joins cones of channels that come from different layers; "
+                        "this works only in layout 'blocks', without a shared axis, at whole cones"
+                    )
+            for leaf in parts:
+                if id(leaf) not in leaves:
+                    continue
+                before = decided.setdefault(id(leaf), (name, kind))
+                if before[1] != kind:
+                    raise ValueError(
+                        f"activations {before[0]!r} and {name!r} share channels but have different symmetries "
+                        f"({before[1]} and {kind}); give them one activation, or write the Spec by hand"
+                    )
+        return decided
+
+    def _restrictions(self, leaves: dict) -> tuple[dict, dict]:
+        """Channels of the blocks inside which units may move, and the layers that forbid rotations."""
+        lengths: dict[int, int] = {}
+        blockers: dict[int, str] = {}
+        for label, value, group in self.channelwise:
+            offset = 0
+            for leaf in value.leaves():
+                blockers.setdefault(id(leaf), label)
+                one_group = group and offset // group == (offset + leaf.size - 1) // group
+                if group and group > 1 and not one_group:
+                    # Whole groups could also be exchanged; that smaller freedom is left unused.
+                    length = math.gcd(group, leaf.size, offset)
+                    lengths[id(leaf)] = math.gcd(length, lengths.get(id(leaf), leaf.size))
+                offset += leaf.size
+        return lengths, blockers
+
+
+def _rule(value: Value | None, side: str | None, names: dict) -> str | tuple[Part, ...]:
+    if value is None or value.parts is None or all(id(leaf) not in names for leaf in value.leaves()):
+        return FIXED
+    return tuple(
+        Part(names[id(leaf)], value.repeat, None, side)
+        if id(leaf) in names
+        else Part(FIXED, value.repeat, leaf.size, side)
+        for leaf in value.leaves()
+    )
+
+
+def from_sequential(model: nn.Sequential, *, rotate: bool = True, pointwise: tuple[type, ...] = ()) -> Spec:
+    """The specification of a chain of layers; inputs and outputs stay fixed.
+
+    Parameters
+    ----------
+    model : Sequential
+        Linear, Conv1d and Conv2d (also depthwise), activations, norms, pooling, Flatten, Dropout; nested chains too.
+    rotate : bool
+        False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling leave.
+    pointwise : tuple of type
+        Further classes of activations that act on each channel alone.
+
+    Returns
+    -------
+    Spec
+        One group for each hidden layer, named as the layer that makes its channels.
+
+    Raises
+    ------
+    ValueError
+        A layer without known symmetry, or rotations where a layer forbids them; the message names it.
+
+    Notes
+    -----
+    Under a GroupNorm of more than one group, units move only inside a group;
+    that whole groups could be exchanged as well is left unused.
+
+    Examples
+    --------
+    >>> from colu.nn import CoLU
+    >>> from_sequential(nn.Sequential(nn.Linear(2, 8), CoLU(dim=4), nn.Linear(8, 1))).groups
+    {'0': Conic(groups=2, dim=4, share_axis=False, layout='blocks', frame='coordinate', rotate=True, blocks=1)}
+    """
+    if not isinstance(model, nn.Sequential):
+        raise ValueError(f"a {type(model).__name__} is no chain of layers; use trace_spec, or write a Spec")
+    propagation = Propagation(pointwise=tuple(pointwise))
+    value = Value(None)
+    for name, layer in _layers(model, ""):
+        value = propagation.module(name, layer, value)
+    for leaf in value.leaves():
+        leaf.fixed = True
+    return propagation.spec(rotate)
+
+
+def _layers(model: nn.Sequential, prefix: str):
+    for name, layer in model.named_children():
+        if isinstance(layer, nn.Sequential):
+            yield from _layers(layer, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", layer
