@@ -91,8 +91,10 @@ def test_order_is_random_and_repeats_with_the_seed():
         # The clock stands still, so the number of calls is the same for all.
         ticks = iter(range(10**9))
         interleave(functions, rounds=12, discard=0, least=0.5, seed=seed, clock=lambda: next(ticks))
-        rounds = seen[-48:]
-        return [tuple(rounds[i : i + 4]) for i in range(0, 48, 4)]
+        # Each function runs once untimed and once timed.
+        rounds = seen[-96:]
+        assert rounds[::2] == rounds[1::2]
+        return [tuple(rounds[i : i + 8 : 2]) for i in range(0, 96, 8)]
 
     assert orders(0) == orders(0) != orders(1)
     assert len(set(orders(0))) > 3
