@@ -4,11 +4,13 @@ State dicts in, new state dicts out; inputs are never changed, linear algebra is
 """
 
 from .groups import Conic, Orthogonal, OrthogonalElement, Permutation, assign, polar
+from .matching import Alignment, match_activations, match_weights, random_alignment
 from .propagate import from_sequential
 from .spec import FIXED, Part, Spec, apply, assert_invariant_under, check_states, invariance_error
 
 __all__ = [
     "FIXED",
+    "Alignment",
     "Conic",
     "Orthogonal",
     "OrthogonalElement",
@@ -21,5 +23,8 @@ __all__ = [
     "check_states",
     "from_sequential",
     "invariance_error",
+    "match_activations",
+    "match_weights",
     "polar",
+    "random_alignment",
 ]

@@ -1,0 +1,314 @@
+"""Matching: the group element that brings one network nearest to another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from colu.functional._blocks import check_choice, check_int
+from colu.geometry import ConicElement
+
+from .groups import MODES, Orthogonal
+from .observe import inputs_of, observed, points
+from .spec import Spec, State, apply, check_states, double_model
+
+__all__ = ["Alignment", "match_activations", "match_weights", "random_alignment"]
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    r"""Elements that move the second model towards the first, and how they were found.
+
+    Parameters
+    ----------
+    elements : dict
+        One element a group.
+    mode : str
+        ``naive``, ``permutation``, ``conic``, or ``random`` for the control.
+    source : str
+        ``weights`` or ``activations``.
+    trace : tuple of float
+        The objective :math:`\langle A, Q B\rangle` at the start and after each update; it never falls.
+    sweeps : int
+        Passes over all groups.
+    converged : bool
+        Whether the last sweep gained less than the tolerance.
+    seed : int
+        Of the order of updates.
+    """
+
+    elements: Mapping
+    mode: str
+    source: str
+    trace: tuple[float, ...]
+    sweeps: int
+    converged: bool
+    seed: int
+
+    @property
+    def objective(self) -> float:
+        """The last value of the trace."""
+        return self.trace[-1]
+
+    def apply(self, spec: Spec, state: State) -> dict[str, Tensor]:
+        """The second model in the frame of the first; see :func:`colu.fusion.apply`."""
+        return apply(spec, self.elements, state)
+
+    def describe(self) -> dict:
+        """Plain figures for a report: units moved, reflections, sweeps."""
+        groups = {}
+        for name, element in self.elements.items():
+            if isinstance(element, ConicElement):
+                moved = element.permutation != torch.arange(element.num_groups)
+                reflected = torch.linalg.det(element.rotations) < 0 if element.dim > 1 else torch.zeros(1)
+                groups[name] = {"units": element.num_groups, "dim": element.dim, "moved": int(moved.sum()),
+                                "reflections": int(reflected.sum())}  # fmt: skip
+            else:
+                groups[name] = {"units": 1, "dim": len(element.matrix), "moved": int(not element.is_identity()),
+                                "reflections": int(torch.linalg.det(element.matrix) < 0)}  # fmt: skip
+        return {"mode": self.mode, "source": self.source, "sweeps": self.sweeps, "converged": self.converged,
+                "seed": self.seed, "objective": [self.trace[0], self.trace[-1]], "groups": groups}  # fmt: skip
+
+
+def random_alignment(spec: Spec, seed: int = 0) -> Alignment:
+    """Random elements, the control that every matching has to beat.
+
+    Examples
+    --------
+    >>> from colu.fusion import from_sequential
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> random_alignment(from_sequential(model)).mode
+    'random'
+    """
+    return Alignment(spec.random(seed), "random", "none", (float("nan"),), 0, True, seed)
+
+
+def _as_rows(tensor: Tensor, axis: int, offset: int, size: int, repeat: int) -> Tensor:
+    stretch = tensor.narrow(axis, offset, size * repeat).unflatten(axis, (size, repeat))
+    return stretch.movedim(axis, 0).flatten(1)
+
+
+def _covariance(spec: Spec, name: str, a: State, b: State) -> Tensor:
+    """The sum over all axes that carry a group of what the two models have there."""
+    size = spec.groups[name].size
+    total = None
+    for parameter, axis, offset, repeat, _ in spec.occurrences(name):
+        if parameter in spec.unmatched:
+            continue
+        one, other = (_as_rows(state[parameter], axis, offset, size, repeat) for state in (a, b))
+        product = one @ other.T
+        total = product if total is None else total + product
+    return total
+
+
+def match_weights(
+    spec: Spec,
+    a: State,
+    b: State,
+    *,
+    mode: str = "conic",
+    seed: int = 0,
+    max_sweeps: int = 100,
+    tol: float = 1e-9,
+    start: Mapping | None = None,
+) -> Alignment:
+    r"""Bring ``b`` nearest to ``a`` in weight space, by block coordinate ascent.
+
+    .. math:: \max_Q \sum_\theta \langle \theta_A, (Q\theta_B)\rangle,\qquad
+        \mathrm{gain}(i,j) = M_{aa} + \lVert M_{ss}\rVert_*
+
+    One group at a time, the others fixed, the problem is linear in its element and solved exactly:
+    an assignment over cones (SciPy) and a polar factor for each (SVD; reflections allowed).
+
+    Parameters
+    ----------
+    spec : Spec
+    a, b : dict of str to Tensor
+        State dicts of one architecture, on any device; not changed.
+    mode : {"conic", "permutation", "naive"}
+        The whole group; permutations of channels or of cones only; nothing.
+    seed : int
+        Of the random order in which groups are updated; other orders end in other local optima.
+    max_sweeps : int
+        Rotations converge linearly, not in finitely many steps as permutations do.
+    tol : float
+        Stop when a sweep gains less than this share of :math:`\lVert A\rVert \lVert B\rVert`.
+    start : dict, optional
+        Elements to start from; the identity by default. In mode ``permutation`` it should hold no rotations.
+
+    Returns
+    -------
+    Alignment
+
+    Raises
+    ------
+    ValueError
+        States that differ in architecture, hold NaN, or do not fit the specification.
+
+    Notes
+    -----
+    Objective and linear algebra are in float64.
+    If a parameter carries one group on two axes, the objective is quadratic in it;
+    an update that would lower it is then not made, so that the trace never falls.
+    Each update costs :math:`O(C^2 D)` for the covariance, :math:`O(G^2 S^3)` for the singular values,
+    :math:`O(G^3)` for the assignment.
+
+    References
+    ----------
+    Ainsworth, Hayase and Srinivasa, "Git Re-Basin", ICLR 2023, arXiv 2209.04836, section 3.2 and algorithm 1.
+
+    Examples
+    --------
+    >>> from colu.fusion import from_sequential
+    >>> model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    >>> spec, state = from_sequential(model), model.state_dict()
+    >>> moved = apply(spec, spec.random(seed=1), state)
+    >>> back = match_weights(spec, state, moved).apply(spec, moved)
+    >>> all(torch.equal(back[name], state[name]) for name in state)
+    True
+    """
+    check_choice("mode", mode, MODES)
+    check_int("max_sweeps", max_sweeps, 1)
+    check_states(spec, a, b)
+    touched = {place[0] for name in spec.groups for place in spec.occurrences(name)}
+    device = next(iter(a.values())).device
+    fixed = {name: a[name].detach().double() for name in touched}
+    elements = dict(spec.identity() if start is None else start)
+    begun = (
+        b
+        if start is None
+        else apply(spec, start, {k: v.double() if v.is_floating_point() else v for k, v in b.items()})
+    )
+    moving = {name: begun[name].detach().to(device).double() for name in touched}
+    matched = sorted(touched - set(spec.unmatched))
+
+    def inner(names, state) -> float:
+        return sum((fixed[name] * state[name]).sum().item() for name in names)
+
+    scale = (sum(fixed[n].square().sum().item() for n in matched) ** 0.5
+             * sum(moving[n].square().sum().item() for n in matched) ** 0.5)  # fmt: skip
+    trace = [inner(matched, moving)]
+    names, generator = list(spec.groups), torch.Generator().manual_seed(seed)
+    sweep, converged = 0, mode == "naive"
+    while sweep < max_sweeps and not converged:
+        before = trace[-1]
+        for index in torch.randperm(len(names), generator=generator).tolist():
+            name = names[index]
+            element = spec.groups[name].solve(_covariance(spec, name, fixed, moving), mode)
+            changed = spec.act(name, element, moving)
+            affected = [n for n in changed if n not in spec.unmatched]
+            gained = inner(affected, changed) - inner(affected, moving)
+            if gained > 0:
+                moving.update(changed)
+                elements[name] = element.compose(elements[name])
+            trace.append(trace[-1] + max(gained, 0.0))
+        sweep += 1
+        converged = trace[-1] - before <= tol * scale
+    return Alignment(elements, mode, "weights", tuple(trace), sweep, converged, seed)
+
+
+def match_activations(
+    spec: Spec,
+    model_a: nn.Module,
+    model_b: nn.Module,
+    batches: Iterable | Tensor,
+    *,
+    mode: str = "conic",
+    centre: bool = False,
+) -> Alignment:
+    r"""Bring ``model_b`` nearest to ``model_a`` in what its layers put out on given samples.
+
+    .. math:: \max_Q \mathbb E\,\langle h_A(x), Q\, h_B(x)\rangle
+
+    Each group has a problem of its own, so one solution is the optimum and no sweeps are needed.
+
+    Parameters
+    ----------
+    spec : Spec
+        Its parameters must be those of modules: the outputs of these layers, before the activation, are compared.
+    model_a, model_b : Module
+        Copied in float64 and evaluation mode; not changed.
+    batches : Tensor or iterable of Tensor or of tuples
+        Inputs, or tuples that start with inputs. Statistics are streamed: memory does not grow with the samples.
+    mode : {"conic", "permutation", "naive"}
+    centre : bool
+        Subtract means. They are covariant too and carry the direction of the bias, so they stay by default.
+
+    Returns
+    -------
+    Alignment
+        With the objective at the identity and at the optimum as trace.
+
+    Raises
+    ------
+    ValueError
+        Fewer rows (samples times pixels) than the dimension S - 1 of a section:
+        rotations would not be determined; or what :func:`colu.fusion.match_weights` refuses.
+
+    Examples
+    --------
+    >>> from colu.fusion import from_sequential
+    >>> model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    >>> found = match_activations(from_sequential(model), model, model, torch.randn(64, 5))
+    >>> all(element.is_identity() for element in found.elements.values())
+    True
+    """
+    check_choice("mode", mode, MODES)
+    check_states(spec, model_a.state_dict(), model_b.state_dict())
+    places = points(spec, model_a)
+    models = [double_model(model_a), double_model(model_b)]
+    sums = {name: 0.0 for name in places}
+    means: list[dict] = [dict.fromkeys(places, 0.0), dict.fromkeys(places, 0.0)]
+    counts = dict.fromkeys(places, 0)
+    stream = [batches] if isinstance(batches, Tensor) else batches
+    with torch.no_grad():
+        for batch in stream:
+            seen: list[dict[str, Tensor]] = [{}, {}]
+            for model, store in zip(models, seen, strict=True):
+
+                def see(name, values, store=store):
+                    store[name] = torch.cat([store[name], values]) if name in store else values
+
+                with observed(model, places, see):
+                    for x in inputs_of([batch], model):
+                        model(x)
+            for name, one in seen[0].items():
+                other = seen[1][name].to(one.device)
+                sums[name] = sums[name] + one.T @ other
+                for mean, values in zip(means, (one, other), strict=True):
+                    mean[name] = mean[name] + values.sum(0)
+                counts[name] += len(one)
+    return _solve_covariances(spec, places, sums, means, counts, mode, centre)
+
+
+def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Alignment:
+    covariances: dict[str, Tensor] = {}
+    available: dict[str, int] = {}
+    for module, parts in places.items():
+        if not counts[module]:
+            raise ValueError(f"layer {module!r} saw no samples; give at least one batch that reaches it")
+        matrix = sums[module] / counts[module]
+        if centre:
+            matrix = matrix - torch.outer(means[0][module], means[1][module]) / counts[module] ** 2
+        for name, offset in parts:
+            size = spec.groups[name].size
+            block = matrix[offset : offset + size, offset : offset + size]
+            covariances[name] = covariances[name] + block if name in covariances else block
+            available[name] = max(available.get(name, 0), counts[module] - centre)
+    elements, trace = {}, [0.0, 0.0]
+    for name, group in spec.groups.items():
+        needed = group.n if isinstance(group, Orthogonal) else (group.dim - 1 if group.rotate else 1)
+        if mode == "conic" and available[name] < needed:
+            raise ValueError(
+                f"{available[name]} samples do not determine rotations of {needed} dimensions for {name!r}; "
+                f"give at least {needed}, better ten times as many, or use mode='permutation'"
+            )
+        if not torch.isfinite(covariances[name]).all():
+            raise ValueError(f"the activations of {name!r} hold NaN or infinity; check the inputs and the weights")
+        elements[name] = group.solve(covariances[name], mode)
+        trace[0] += covariances[name].diagonal().sum().item()
+        trace[1] += group.act(elements[name], covariances[name].mT.contiguous(), 0).diagonal().sum().item()
+    return Alignment(elements, mode, "activations", tuple(trace), 1, True, 0)

@@ -1,0 +1,97 @@
+"""What the layers of a network put out, as rows of channels in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from .spec import FIXED, Spec
+
+__all__ = ["inputs_of", "observed", "points"]
+
+_CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
+
+
+def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple[str, int]]]:
+    """Layers whose output carries groups: module name to (group, offset of its channels).
+
+    Raises
+    ------
+    ValueError
+        If a group has none: the parameters of the specification do not belong to modules.
+
+    Examples
+    --------
+    >>> from colu.fusion import from_sequential
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> points(from_sequential(model), model)
+    {'0': [('0', 0)]}
+    """
+    found: dict[str, list[tuple[str, int]]] = {}
+    for name, module in model.named_modules():
+        rules = spec.axes.get(f"{name}.weight" if name else "weight")
+        if rules is None or isinstance(module, nn.Embedding) or not isinstance(_weight(module), Tensor):
+            continue
+        if isinstance(module, nn.PReLU):
+            continue
+        offset, parts = 0, []
+        for part in rules[0]:
+            if part.name != FIXED and part.repeat == 1:
+                parts.append((part.name, offset))
+            offset += (part.size or 0) if part.name == FIXED else spec.groups[part.name].size * part.repeat
+        if parts:
+            found[name] = parts
+    missing = set(spec.groups) - {name for parts in found.values() for name, _ in parts}
+    if missing:
+        raise ValueError(
+            f"no layer of {type(model).__name__} makes the channels of {sorted(missing)}; "
+            "name parameters as in model.state_dict()"
+        )
+    return found
+
+
+def _weight(module: nn.Module):
+    return getattr(module, "weight", None)
+
+
+def rows(module: nn.Module, output: Tensor) -> Tensor:
+    """Samples (and pixels) as rows, channels as columns, in float64."""
+    channels = -1 if isinstance(module, _CHANNELS_LAST) else 1
+    return output.detach().movedim(channels, -1).flatten(0, -2).double()
+
+
+@contextmanager
+def observed(model: nn.Module, names: Iterable[str], see: Callable[[str, Tensor], None]) -> Iterator[None]:
+    """Call ``see(name, rows)`` whenever one of the named layers runs."""
+    handles = []
+    try:
+        for name in names:
+            module = model.get_submodule(name)
+            handles.append(module.register_forward_hook(lambda m, _, out, name=name: see(name, rows(m, out))))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def inputs_of(batches: Iterable | Tensor, model: nn.Module) -> Iterator[Tensor]:
+    """Inputs of each batch, a tensor or a tuple that starts with it, on the device and in the dtype of the model."""
+    if isinstance(batches, Tensor):
+        batches = [batches]
+    parameter = next(model.parameters())
+    for batch in batches:
+        x = batch if isinstance(batch, Tensor) else batch[0]
+        yield x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype)
+
+
+@torch.no_grad()
+def run(model: nn.Module, batches: Iterable | Tensor) -> int:
+    """Put all batches through the model; the number of samples."""
+    count = 0
+    for x in inputs_of(batches, model):
+        model(x)
+        count += len(x)
+    return count

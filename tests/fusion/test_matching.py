@@ -1,0 +1,268 @@
+"""Matching recovers what was planted, is optimal where that can be counted out, and never falls."""
+
+import itertools
+
+import pytest
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import nn
+
+from colu.fusion import (
+    FIXED,
+    Conic,
+    Orthogonal,
+    Permutation,
+    Spec,
+    apply,
+    assign,
+    from_sequential,
+    match_activations,
+    match_weights,
+    polar,
+    random_alignment,
+)
+from colu.geometry import sample_orthogonal
+from colu.nn import CoLU
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def planted(nets, model, spec, seed=3, noise=0.0):
+    """The model in another frame, with noise in units of the deviation of each tensor."""
+    truth = spec.random(seed)
+    moved = apply(spec, truth, model.state_dict())
+    draw = generator(seed + 1)
+    for tensor in moved.values():
+        if tensor.is_floating_point() and tensor.numel() > 1:
+            tensor += noise * tensor.std() * torch.randn(tensor.shape, generator=draw, dtype=tensor.dtype)
+    return truth, moved
+
+
+def distance(a, b):
+    return max((a[name] - b[name]).abs().max().item() for name in a if a[name].is_floating_point())
+
+
+PLANTED = {
+    "relu": lambda nets: nets.mlp(nn.ReLU, (20, 32, 32, 10)),
+    "hard": lambda nets: nets.mlp(lambda: CoLU(dim=4), (20, 32, 32, 10)),
+    "soft": lambda nets: nets.mlp(lambda: CoLU(dim=4, scaling="soft"), (20, 32, 32, 10)),
+    "shared": lambda nets: nets.mlp(lambda: CoLU(dim=4, share_axis=True), (20, 31, 31, 10)),
+    "axes first": lambda nets: nets.mlp(lambda: CoLU(dim=8, layout="axes_first"), (20, 32, 32, 10)),
+    "rotated": lambda nets: nets.mlp(nets.mlps["rotated"], (20, 32, 32, 10)),
+    "one cone": lambda nets: nets.mlp(lambda: CoLU(num_groups=1), (20, 16, 16, 10)),
+    "conv": lambda nets: nets.conv(lambda: CoLU(dim=4)),
+    "group norm": lambda nets: nets.conv(nn.ReLU, lambda c: nn.GroupNorm(2, c)),
+    "batch norm": lambda nets: nets.conv(nn.ReLU, nn.BatchNorm2d),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_element_is_recovered_from_weights(nets, name):
+    model = PLANTED[name](nets)
+    spec = from_sequential(model)
+    truth, moved = planted(nets, model, spec)
+    found = match_weights(spec, model.state_dict(), moved, tol=1e-14, max_sweeps=300)
+    assert distance(found.apply(spec, moved), model.state_dict()) < 1e-4
+    for group, element in found.elements.items():
+        assert torch.equal(element.permutation, truth[group].inverse().permutation)
+
+
+def test_reflections_and_noise_do_not_hide_the_planted_element(nets):
+    model = PLANTED["hard"](nets)
+    spec = from_sequential(model)
+    truth, moved = planted(nets, model, spec, noise=0.3)
+    signs = torch.cat([torch.linalg.det(element.rotations) for element in truth.values()])
+    assert (signs < 0).any() and (signs > 0).any()
+    found = match_weights(spec, model.state_dict(), moved)
+    for group, element in found.elements.items():
+        back = element.compose(truth[group])
+        assert torch.equal(back.permutation, torch.arange(8))
+        assert torch.linalg.det(back.rotations).gt(0).all()
+        assert (back.rotations - torch.eye(3)).norm(dim=(1, 2)).max() < 1
+
+
+def test_permutations_alone_do_not_recover_a_rotated_network(nets):
+    model = PLANTED["hard"](nets)
+    spec = from_sequential(model)
+    _, moved = planted(nets, model, spec)
+    state = model.state_dict()
+    conic, cones = (match_weights(spec, state, moved, mode=mode) for mode in ("conic", "permutation"))
+    assert distance(conic.apply(spec, moved), state) < 1e-2 < distance(cones.apply(spec, moved), state)
+    assert all(torch.equal(e.rotations, torch.eye(3).double().expand(8, 3, 3)) for e in cones.elements.values())
+    assert conic.objective > 1.2 * cones.objective
+
+
+@pytest.mark.parametrize("share_axis", [False, True])
+@pytest.mark.parametrize("groups", [1, 2, 3, 4])
+def test_one_layer_is_solved_as_well_as_by_all_permutations(groups, share_axis):
+    group = Conic(groups, 4, share_axis=share_axis)
+    matrix = torch.randn(group.size, group.size, dtype=torch.float64, generator=generator(groups))
+
+    def value(element):
+        return (element.as_matrix(share_axis=share_axis) * matrix).sum().item()
+
+    best = -float("inf")
+    for permutation in itertools.permutations(range(groups)):
+        element = type(group.identity()).from_permutation(list(permutation), 4)
+        full = element.as_matrix(share_axis=share_axis)
+        rotations = []
+        for i in range(groups):
+            rows = slice(1 + 3 * i, 4 + 3 * i) if share_axis else slice(4 * i + 1, 4 * i + 4)
+            columns = full[rows].argmax(1)
+            u, _, vh = torch.linalg.svd(matrix[rows][:, columns])
+            rotations.append(u @ vh)
+        best = max(best, value(type(element)(list(permutation), torch.stack(rotations))))
+    found = value(group.solve(matrix))
+    assert found == pytest.approx(best, abs=1e-12)
+    assert found >= value(group.solve(matrix, "permutation")) >= value(group.identity()) - 1e-12
+    for seed in range(20):
+        assert found >= value(group.random(generator(seed))) - 1e-12
+
+
+def test_dimension_one_is_the_assignment_problem_of_scipy():
+    gain = torch.randn(9, 9, dtype=torch.float64, generator=generator())
+    wanted = linear_sum_assignment(gain.numpy(), maximize=True)[1]
+    for group in (Permutation(9), Conic(9, 1)):
+        assert group.solve(gain).permutation.tolist() == wanted.tolist()
+
+
+def test_assignments_in_blocks_stay_there_and_ties_stay_put():
+    gain = torch.randn(6, 6, generator=generator())
+    assert (assign(gain, blocks=2) // 3).tolist() == [0, 0, 0, 1, 1, 1]
+    assert assign(torch.zeros(5, 5)).tolist() == list(range(5))
+    with pytest.raises(ValueError, match="NaN or infinity"):
+        assign(torch.full((2, 2), torch.nan))
+
+
+@pytest.mark.parametrize("mode", ["permutation", "conic"])
+@pytest.mark.parametrize("name", ["relu", "hard", "shared", "conv", "group norm"])
+def test_the_objective_never_falls_and_is_what_it_says(nets, name, mode):
+    one, other = PLANTED[name](nets), PLANTED[name](nets)
+    nets.randomised(other, seed=9)
+    spec = from_sequential(one)
+    a, b = one.state_dict(), other.state_dict()
+    found = match_weights(spec, a, b, mode=mode, max_sweeps=20)
+    assert all(later >= earlier for earlier, later in itertools.pairwise(found.trace))
+    assert found.objective > found.trace[0] + 1
+    moved = found.apply(spec, b)
+    touched = {place[0] for group in spec.groups for place in spec.occurrences(group)} - set(spec.unmatched)
+    assert found.objective == pytest.approx(sum((a[n] * moved[n]).sum().item() for n in touched), rel=1e-9)
+
+
+def test_conic_matching_reaches_more_than_permutations_of_cones(nets):
+    one, other = nets.mlp(seed=0), nets.mlp(seed=7)
+    spec = from_sequential(one)
+    reached = {mode: match_weights(spec, one.state_dict(), other.state_dict(), mode=mode).objective
+               for mode in ("naive", "permutation", "conic")}  # fmt: skip
+    assert reached["naive"] < reached["permutation"] < reached["conic"]
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_network_matches_itself_by_the_identity(nets, name):
+    model = PLANTED[name](nets)
+    spec = from_sequential(model)
+    found = match_weights(spec, model.state_dict(), model.state_dict())
+    assert all(element.is_identity(1e-9) for element in found.elements.values())
+    assert found.converged
+
+
+def test_dead_units_stay_where_they_are(nets):
+    model = PLANTED["hard"](nets)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state["0.weight"][4:12] = state["0.bias"][4:12] = 0
+    state["2.weight"][:, 4:12] = 0
+    found = match_weights(from_sequential(model), state, state)
+    assert all(element.is_identity(1e-9) for element in found.elements.values())
+
+
+def test_singular_blocks_take_the_orthogonal_factor_nearest_to_the_identity():
+    frame = sample_orthogonal(4, generator=generator())
+    matrix = frame[:, :2] @ torch.diag(torch.tensor([2.0, 1.0], dtype=torch.float64)) @ frame[:, :2].T
+    assert torch.allclose(polar(matrix), torch.eye(4, dtype=torch.float64), atol=1e-12)
+    assert torch.equal(polar(torch.zeros(2, 3, 3).double()), torch.eye(3).double().expand(2, 3, 3))
+    turned = polar(torch.stack([frame @ matrix, matrix]))
+    assert torch.allclose(turned @ turned.mT, torch.eye(4).double().expand(2, 4, 4), atol=1e-12)
+    assert (turned[0] * (frame @ matrix)).sum() == pytest.approx(3.0)
+
+
+def test_same_seed_gives_the_same_bits_and_inputs_stay(nets):
+    one, other = nets.mlp(seed=0), nets.mlp(seed=7)
+    spec, a, b = from_sequential(one), one.state_dict(), other.state_dict()
+    before = {name: tensor.clone() for name, tensor in (a | {"b." + k: v for k, v in b.items()}).items()}
+    first, second = match_weights(spec, a, b, seed=4), match_weights(spec, a, b, seed=4)
+    assert first.trace == second.trace
+    for name, element in first.elements.items():
+        assert torch.equal(element.rotations, second.elements[name].rotations)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in (a | {"b." + k: v for k, v in b.items()}).items())
+
+
+def test_a_matching_can_go_on_from_where_another_stopped(nets):
+    one, other = nets.mlp(seed=0), nets.mlp(seed=7)
+    spec, a, b = from_sequential(one), one.state_dict(), other.state_dict()
+    short = match_weights(spec, a, b, max_sweeps=2)
+    assert not short.converged
+    longer = match_weights(spec, a, b, start=short.elements)
+    assert longer.trace[0] == pytest.approx(short.objective) and longer.objective > short.objective
+
+
+def test_a_square_weight_on_the_stream_keeps_the_trace_monotone(nets):
+    model = nets.randomised(nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)))
+    other = nets.randomised(nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)), seed=2)
+    axes = {"0.weight": ("h", FIXED), "0.bias": ("h",), "1.weight": ("h", "h"), "1.bias": ("h",),
+            "2.weight": (FIXED, "h"), "2.bias": (FIXED,)}  # fmt: skip
+    for group in (Permutation(8), Conic(2, 4), Orthogonal(8)):
+        found = match_weights(Spec({"h": group}, axes), model.state_dict(), other.state_dict())
+        assert all(later >= earlier for earlier, later in itertools.pairwise(found.trace))
+
+
+@pytest.mark.parametrize("name", ["relu", "hard", "shared", "axes first", "rotated", "one cone", "conv", "batch norm"])
+def test_a_planted_element_is_recovered_from_activations_at_once(nets, name):
+    model, other = PLANTED[name](nets), PLANTED[name](nets)
+    spec = from_sequential(model)
+    _, moved = planted(nets, model, spec)
+    other.load_state_dict(moved)
+    x = nets.images(40) if name in ("conv", "batch norm") else nets.vectors(400, 20)
+    for centre in (False, True):
+        found = match_activations(spec, model, other, x.split(150), centre=centre)
+        assert distance(found.apply(spec, moved), model.state_dict()) < 1e-9
+        assert found.trace[1] > found.trace[0]
+
+
+def test_streamed_batches_add_up(nets):
+    one, other = nets.mlp(seed=0), nets.mlp(seed=7)
+    spec, x = from_sequential(one), nets.vectors(90)
+    whole = match_activations(spec, one, other, x)
+    parts = match_activations(spec, one, other, [(batch, "label") for batch in x.split(20)])
+    assert whole.trace == pytest.approx(parts.trace)
+
+
+def test_too_few_samples_are_refused_where_rotations_are_asked_for(nets):
+    model = nets.mlp(lambda: CoLU(num_groups=1))
+    spec = from_sequential(model)
+    with pytest.raises(ValueError, match="14 samples do not determine rotations of 15 dimensions for '0'"):
+        match_activations(spec, model, model, nets.vectors(14))
+    match_activations(spec, model, model, nets.vectors(14), mode="permutation")
+    with pytest.raises(ValueError, match="saw no samples"):
+        match_activations(spec, model, model, [])
+
+
+def test_the_random_control_is_far_from_the_model(nets):
+    one = nets.mlp()
+    spec = from_sequential(one)
+    control = random_alignment(spec, seed=1).apply(spec, one.state_dict())
+    assert distance(control, one.state_dict()) > 0.5
+
+
+def test_bad_states_are_refused_with_what_differs(nets):
+    one = nets.mlp()
+    spec, state = from_sequential(one), one.state_dict()
+    with pytest.raises(ValueError, match="differ in 0.weight: .16, 6. and .16, 7."):
+        match_weights(spec, state, nets.mlp(widths=(7, 16, 24, 5)).state_dict())
+    with pytest.raises(ValueError, match="only in the second .*more"):
+        match_weights(spec, state, state | {"more": torch.zeros(1)})
+    with pytest.raises(ValueError, match="0.bias of the second model holds NaN"):
+        match_weights(spec, state, state | {"0.bias": torch.full((16,), torch.nan)})
+    with pytest.raises(ValueError, match="mode='all' is unknown"):
+        match_weights(spec, state, state, mode="all")
