@@ -171,9 +171,9 @@ def control_problem(ratio: float) -> str | None:
     --------
     >>> control_problem(1.02)
     >>> control_problem(1.2)
-    'no verdict: ReLU against itself read 1.20, wanted 1.00 to 0.05'
+    'no verdict: ReLU against itself read 1.200, wanted 1.00 to 0.05'
     """
     # Written so that NaN fails.
     if abs(ratio - 1) <= CONTROL:
         return None
-    return f"no verdict: ReLU against itself read {ratio:.2f}, wanted 1.00 to {CONTROL:.2f}"
+    return f"no verdict: ReLU against itself read {ratio:.3f}, wanted 1.00 to {CONTROL:.2f}"

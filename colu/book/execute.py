@@ -79,13 +79,19 @@ def single_build(project: Project):
         lock.release()
 
 
+#: A page should not depend on the compiler of the machine that made it.
+WARNINGS = "ignore:no fused kernels"
+
+
 def _environment(preset: str, jobs: int, project: Project) -> dict[str, str]:
     """One thread a kernel at smoke, so that its numbers do not depend on the machine's cores; else a fair share."""
     threads = "1" if preset == "smoke" else str(max(1, (os.cpu_count() or 1) // jobs))
     limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
     # A worker runs in a folder of its own, from where it would not find the project's records.
     records = {"COLU_RESULTS": str(project.root / "results")}
-    return os.environ | limits | records | {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    fixed = {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    filters = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), WARNINGS)))
+    return os.environ | limits | records | fixed | {"PYTHONWARNINGS": filters}
 
 
 class _Run:

@@ -166,6 +166,14 @@ def outcome(dtype: torch.dtype):
         return None, str(error)
 
 
-@functools.cache
+# Said once a process, whatever the types and reasons that follow; explain() tells each of them.
+# A filter "ignore:no fused kernels" hides it: the executor of notebooks sets it, since a page should not
+# depend on the compiler of the machine that made it.
+_warned = False
+
+
 def _warn(reason: str) -> None:
-    warnings.warn(f"colu: no fused kernels, so a slower path is used: {reason}", stacklevel=3)
+    global _warned
+    if not _warned:
+        _warned = True
+        warnings.warn(f"no fused kernels, so colu takes a slower path: {reason}", stacklevel=3)

@@ -43,7 +43,7 @@ def cache(tmp_path, monkeypatch):
 def forget():
     _build.outcome.cache_clear()
     _build._version.cache_clear()
-    _build._warn.cache_clear()
+    _build._warned = False
 
 
 def script(path: pathlib.Path, text: str) -> str:
@@ -82,6 +82,34 @@ def test_library_is_built_once_and_kept(cache, monkeypatch):
     monkeypatch.setattr(_build, "build", lambda *_: pytest.fail("built again"))
     assert explain(torch.zeros(2, 4)).path == "fused"
     assert path.stat().st_mtime_ns == before
+
+
+def test_the_warning_comes_once_for_all_types(cache, monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.warns(UserWarning, match="no fused kernels") as record:
+        for dtype in _build.KINDS:
+            monkeypatch.setenv("CC", f"no-such-compiler-{dtype}".replace("torch.", ""))
+            colu(torch.randn(2, 4).to(dtype), dim=4)
+    assert len(record) == 1
+
+
+def test_the_filter_of_notebooks_hides_the_warning(tmp_path):
+    from colu.book.execute import WARNINGS
+
+    program = "import torch; from colu.functional import colu; colu(torch.ones(2, 4), dim=4)"
+    base = {
+        **os.environ,
+        "CC": "no-such-compiler",
+        "COLU_CACHE": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    said = {}
+    for filters in ("", WARNINGS):
+        environment = {**base, "PYTHONWARNINGS": filters}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said[filters] = done.stderr.count("no fused kernels")
+    assert said == {"": 1, WARNINGS: 0}
 
 
 def test_missing_compiler(cache, monkeypatch):
