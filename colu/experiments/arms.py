@@ -108,6 +108,7 @@ ARMS: dict[str, Arm] = {
         _arm("rcolu-3", "RCoLU S=3", lambda c: create("rcolu", dim=3), _blocks(3)),
         _arm("rcolu", "RCoLU S=4", lambda c: create("rcolu", dim=4), _blocks(4)),
         _arm("mpu", "MPU m=2", lambda c: MPU(dim=2), _blocks(2)),
+        _arm("mpu-4", "MPU m=4", lambda c: MPU(dim=4), _blocks(4)),
         _arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),
         _arm("acon-c", "ACON-C", lambda c: AconC(c)),
         _arm("lslu", "LSLU (corrected)", lambda c: create("lslu", num_channels=c)),
