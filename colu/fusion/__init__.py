@@ -5,13 +5,29 @@ State dicts in, new state dicts out; inputs are never changed, linear algebra is
 
 from .groups import Conic, Orthogonal, OrthogonalElement, Permutation, assign, polar
 from .matching import Alignment, match_activations, match_weights, random_alignment
+from .measure import (
+    BARRIER,
+    BarrierCurve,
+    FusionMetrics,
+    Metrics,
+    barrier,
+    compare,
+    evaluate,
+    evaluate_ensemble,
+    lerp,
+)
 from .propagate import from_sequential
+from .repair import recalibrate_batch_norm, repair
 from .spec import FIXED, Part, Spec, apply, assert_invariant_under, check_states, invariance_error
 
 __all__ = [
+    "BARRIER",
     "FIXED",
     "Alignment",
+    "BarrierCurve",
     "Conic",
+    "FusionMetrics",
+    "Metrics",
     "Orthogonal",
     "OrthogonalElement",
     "Part",
@@ -20,11 +36,18 @@ __all__ = [
     "apply",
     "assert_invariant_under",
     "assign",
+    "barrier",
     "check_states",
+    "compare",
+    "evaluate",
+    "evaluate_ensemble",
     "from_sequential",
     "invariance_error",
+    "lerp",
     "match_activations",
     "match_weights",
     "polar",
     "random_alignment",
+    "recalibrate_batch_norm",
+    "repair",
 ]

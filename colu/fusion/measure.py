@@ -1,0 +1,329 @@
+"""Loss and accuracy of states, of ensembles, and along the line between two networks."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .matching import Alignment
+from .spec import Spec, State
+
+__all__ = [
+    "BARRIER",
+    "BarrierCurve",
+    "FusionMetrics",
+    "Metrics",
+    "barrier",
+    "compare",
+    "evaluate",
+    "evaluate_ensemble",
+    "lerp",
+]
+
+#: The definition that every curve states.
+BARRIER = (
+    "maximum over the lambdas of the loss at (1 - lambda) A + lambda B minus (1 - lambda) loss(A) + lambda loss(B); "
+    "for accuracy the sign is turned"
+)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Mean cross-entropy in nats, share of right answers, and of how many samples."""
+
+    loss: float
+    accuracy: float
+    samples: int
+
+
+def lerp(a: State, b: State, t: float) -> dict[str, Tensor]:
+    r"""The state :math:`(1 - t) A + t B`; entries that are no floating numbers are those of A.
+
+    Parameters
+    ----------
+    a, b : dict of str to Tensor
+        States with equal names and shapes; not changed.
+    t : float
+        0 gives A and 1 gives B, bit for bit.
+
+    Returns
+    -------
+    dict of str to Tensor
+        New tensors on the device and in the dtype of A.
+
+    Raises
+    ------
+    ValueError
+        For states that differ in names or shapes.
+
+    Examples
+    --------
+    >>> lerp({"w": torch.zeros(2)}, {"w": torch.ones(2)}, 0.25)
+    {'w': tensor([0.2500, 0.2500])}
+    """
+    differing = sorted(n for n in {*a, *b} if n not in a or n not in b or a[n].shape != b[n].shape)
+    if differing:
+        raise ValueError(f"the states differ in {differing}; interpolate between equal architectures")
+    if t == 0 or t == 1:
+        source = b if t else a
+        return {n: (source[n] if a[n].is_floating_point() else a[n]).detach().to(a[n]).clone() for n in a}
+    return {
+        name: ((1 - t) * one.detach().double() + t * b[name].detach().to(one.device).double()).to(one.dtype)
+        if one.is_floating_point()
+        else one.detach().clone()
+        for name, one in a.items()
+    }
+
+
+def _pairs(data, chunk: int = 1000) -> Iterator[tuple[Tensor, Tensor]]:
+    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], Tensor):
+        yield from zip(data[0].split(chunk), data[1].split(chunk), strict=True)
+    else:
+        yield from data
+
+
+@torch.no_grad()
+def _measure(predict: Callable[[Tensor], Tensor], data) -> Metrics:
+    loss = right = count = 0
+    for x, y in _pairs(data):
+        log_probabilities = predict(x)
+        y = y.to(log_probabilities.device)
+        loss += F.nll_loss(log_probabilities, y, reduction="sum").item()
+        right += (log_probabilities.argmax(1) == y).sum().item()
+        count += len(y)
+    if not count:
+        raise ValueError("the data hold no samples; give at least one batch, in a form that can be read again")
+    return Metrics(loss / count, right / count, count)
+
+
+def _predictor(model: nn.Module, state: State) -> Callable[[Tensor], Tensor]:
+    model = copy.deepcopy(model).eval()
+    model.load_state_dict(dict(state))
+    first = next(model.parameters())
+
+    def predict(x: Tensor) -> Tensor:
+        x = x.to(first.device, first.dtype if x.is_floating_point() else x.dtype)
+        return model(x).double().log_softmax(1)
+
+    return predict
+
+
+def evaluate(model: nn.Module, state: State, data) -> Metrics:
+    """Loss and accuracy of one state.
+
+    Parameters
+    ----------
+    model : Module
+        A classifier, logits of shape (samples, classes); copied, not changed.
+    state : dict of str to Tensor
+    data : (inputs, labels), or iterable of such batches
+        Batches must be iterable more than once where curves are asked for.
+
+    Returns
+    -------
+    Metrics
+
+    Examples
+    --------
+    >>> model = nn.Linear(2, 2)
+    >>> evaluate(model, {"weight": torch.eye(2), "bias": torch.zeros(2)}, (torch.eye(2), torch.arange(2))).accuracy
+    1.0
+    """
+    return _measure(_predictor(model, state), data)
+
+
+def evaluate_ensemble(model: nn.Module, states: Sequence[State], data) -> Metrics:
+    """The mean of the probabilities of several states: the upper reference of any fusion.
+
+    It costs as many networks as it has members; a fused network costs one.
+
+    Examples
+    --------
+    >>> model, data = nn.Linear(2, 2), (torch.eye(2), torch.arange(2))
+    >>> state = model.state_dict()
+    >>> abs(evaluate_ensemble(model, [state, state], data).loss - evaluate(model, state, data).loss) < 1e-12
+    True
+    """
+    if not states:
+        raise ValueError("an ensemble of no states; give at least one")
+    members = [_predictor(model, state) for state in states]
+
+    def predict(x: Tensor) -> Tensor:
+        return torch.stack([member(x) for member in members]).logsumexp(0) - math.log(len(members))
+
+    return _measure(predict, data)
+
+
+@dataclass(frozen=True)
+class BarrierCurve:
+    """Loss and accuracy along the line between two states.
+
+    Parameters
+    ----------
+    lambdas, loss, accuracy : tuple of float
+    split : str
+        What the samples are, such as ``test``.
+    samples : int
+    definition : str
+    """
+
+    lambdas: tuple[float, ...]
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+    split: str
+    samples: int
+    definition: str = BARRIER
+
+    def _highest(self, values: Sequence[float]) -> float:
+        first, last = values[0], values[-1]
+        return max(v - (1 - t) * first - t * last for t, v in zip(self.lambdas, values, strict=True))
+
+    @property
+    def loss_barrier(self) -> float:
+        """In nats; 0 where no point lies above the chord."""
+        return self._highest(self.loss)
+
+    @property
+    def accuracy_barrier(self) -> float:
+        """As a share, not in points."""
+        return self._highest([-value for value in self.accuracy])
+
+    def to_dict(self) -> dict:
+        """All of it as plain values, for JSON."""
+        return asdict(self) | {"loss_barrier": self.loss_barrier, "accuracy_barrier": self.accuracy_barrier}
+
+
+def barrier(
+    model: nn.Module,
+    a: State,
+    b: State,
+    data,
+    *,
+    split: str,
+    lambdas: int | Sequence[float] = 25,
+    adjust: Callable[[dict, float], State] | None = None,
+) -> BarrierCurve:
+    r"""The curve between two states, and how high it rises above the chord.
+
+    .. math:: \max_\lambda\; \mathcal L\bigl((1-\lambda)A + \lambda B\bigr)
+              - (1-\lambda)\mathcal L(A) - \lambda \mathcal L(B)
+
+    Parameters
+    ----------
+    model : Module
+    a, b : dict of str to Tensor
+        B already in the frame of A.
+    data : (inputs, labels), or iterable of such batches
+    split : str
+        Name of the samples, kept in the result.
+    lambdas : int or sequence of float
+        How many from 0 to 1, or which: ascending, with both ends.
+    adjust : callable, optional
+        ``adjust(state, lambda)`` between the ends, such as a repair of the statistics.
+
+    Returns
+    -------
+    BarrierCurve
+
+    References
+    ----------
+    Frankle et al., "Linear Mode Connectivity and the Lottery Ticket Hypothesis", ICML 2020, arXiv 1912.05671;
+    Ainsworth, Hayase and Srinivasa, "Git Re-Basin", ICLR 2023, definition 2.1.
+
+    Examples
+    --------
+    >>> model, data = nn.Linear(2, 2), (torch.eye(2), torch.arange(2))
+    >>> state = model.state_dict()
+    >>> barrier(model, state, state, data, split="toy", lambdas=3).loss_barrier < 1e-6
+    True
+    """
+    points = torch.linspace(0, 1, lambdas, dtype=torch.float64).tolist() if isinstance(lambdas, int) else list(lambdas)
+    if len(points) < 3 or points[0] != 0 or points[-1] != 1 or points != sorted(points):
+        raise ValueError(f"lambdas={lambdas!r}: wanted at least three, ascending from 0 to 1, or their number")
+    metrics = []
+    for t in points:
+        state = lerp(a, b, t)
+        if adjust is not None and 0 < t < 1:
+            state = adjust(state, t)
+        metrics.append(evaluate(model, state, data))
+    return BarrierCurve(
+        tuple(points), tuple(m.loss for m in metrics), tuple(m.accuracy for m in metrics), split, metrics[0].samples
+    )
+
+
+@dataclass(frozen=True)
+class FusionMetrics:
+    """What a fusion did, with the aligned parent alone beside the fused network.
+
+    Fused accuracy by itself misleads: where an alignment destroys the second parent,
+    the mean behaves like the first one and still looks well.
+    """
+
+    parent_a: Metrics
+    parent_b: Metrics
+    aligned_alone: Metrics
+    fused: Metrics
+    ensemble: Metrics
+    norm_ratios: Mapping[str, float]
+    split: str
+
+    @property
+    def keeps_the_parent(self) -> bool:
+        """Whether the aligned parent alone answers as the parent does, which hard alignment must reach.
+
+        Up to rounding in float32: one answer in a thousand, and 1e-5 of the loss.
+        """
+        alone, parent = self.aligned_alone, self.parent_b
+        close = abs(alone.loss - parent.loss) <= 1e-5 * max(1.0, parent.loss)
+        return close and abs(alone.accuracy - parent.accuracy) <= 1e-3
+
+    def to_dict(self) -> dict:
+        """All of it as plain values, for JSON."""
+        return asdict(self) | {"keeps_the_parent": self.keeps_the_parent}
+
+
+def compare(
+    model: nn.Module,
+    spec: Spec,
+    a: State,
+    b: State,
+    alignment: Alignment,
+    data,
+    *,
+    split: str,
+    t: float = 0.5,
+    adjust: Callable[[dict, float], State] | None = None,
+) -> FusionMetrics:
+    """Both parents, the second one aligned and alone, the fused network, and the ensemble.
+
+    Parameters are those of :func:`colu.fusion.barrier`; ``b`` is the second parent before alignment.
+
+    Examples
+    --------
+    >>> from colu.fusion import from_sequential, random_alignment
+    >>> model, data = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2)), (torch.eye(2), torch.arange(2))
+    >>> spec, state = from_sequential(model), model.state_dict()
+    >>> compare(model, spec, state, state, random_alignment(spec), data, split="toy").keeps_the_parent
+    True
+    """
+    moved = alignment.apply(spec, b)
+    fused = lerp(a, moved, t)
+    if adjust is not None:
+        fused = adjust(fused, t)
+    ratios = {
+        name: (moved[name].double().norm() / b[name].double().norm().clamp_min(1e-300)).item()
+        for name in b
+        if b[name].is_floating_point() and b[name].dim() > 1
+    }
+    return FusionMetrics(
+        *(evaluate(model, state, data) for state in (a, b, moved, fused)),
+        evaluate_ensemble(model, [a, b], data),
+        ratios,
+        split,
+    )

@@ -1,0 +1,229 @@
+"""Resetting the statistics of an averaged network: REPAIR in two forms, and BatchNorm's own."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from colu.functional._blocks import check_choice, join, split
+
+from .groups import Orthogonal
+from .observe import inputs_of, observed, points, run
+from .spec import Spec, State, double_model
+
+__all__ = ["recalibrate_batch_norm", "repair"]
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+
+
+class _Moments:
+    """Means and variances of channels, streamed: two sums about the first row of samples."""
+
+    def __init__(self):
+        self.count, self.shift, self.sum, self.squares = 0, None, 0.0, 0.0
+
+    def see(self, rows: Tensor) -> None:
+        # About a point near the mean, so that squares do not cancel.
+        self.shift = rows.mean(0) if self.shift is None else self.shift
+        centred = rows - self.shift
+        self.sum, self.squares = self.sum + centred.sum(0), self.squares + centred.square().sum(0)
+        self.count += len(rows)
+
+    @property
+    def mean(self) -> Tensor:
+        return self.shift + self.sum / self.count
+
+    @property
+    def variance(self) -> Tensor:
+        return (self.squares / self.count - (self.sum / self.count).square()).clamp_min(0)
+
+
+def _turned(group, rows: Tensor, kind: str) -> Tensor:
+    """Rows in the frame in which the scales of a repair are diagonal."""
+    return group._turn(rows, -1) if kind == "cone" and not isinstance(group, Orthogonal) else rows
+
+
+def _pooled(group, variance: Tensor, kind: str) -> Tensor:
+    """One variance for what a covariant scale must treat alike: the channels of a section."""
+    if kind == "channel" or getattr(group, "dim", None) == 1:
+        return variance
+    if isinstance(group, Orthogonal):
+        return variance.mean().expand_as(variance)
+    axis, section = split(variance, 0, group.groups, group.dim, group.share_axis, group.layout)
+    section = section.mean(1, keepdim=True).expand_as(section)
+    return join(axis, section, 0, group.share_axis, group.layout)
+
+
+def _statistics(spec: Spec, model: nn.Module, places: dict, batches, kind: str) -> tuple[dict, list[str]]:
+    """Moments of every group at every layer, and the layers in the order in which they ran."""
+    moments: dict[tuple[str, int], _Moments] = {}
+    order: list[str] = []
+
+    def see(module: str, rows: Tensor) -> None:
+        if module not in order:
+            order.append(module)
+        for name, offset in places[module]:
+            group = spec.groups[name]
+            stretch = _turned(group, rows[:, offset : offset + group.size], kind)
+            moments.setdefault((module, offset), _Moments()).see(stretch)
+
+    with observed(model, places, see):
+        if run(model, batches) < 2:
+            raise ValueError("fewer than 2 samples; statistics need more, some hundreds at least")
+    return moments, order
+
+
+def repair(
+    spec: Spec,
+    model: nn.Module,
+    fused: State,
+    endpoints: tuple[State, State],
+    batches: Iterable | Tensor,
+    *,
+    t: float = 0.5,
+    kind: str = "cone",
+) -> dict[str, Tensor]:
+    r"""Give each layer of an averaged network the interpolated mean and deviation of its parents.
+
+    .. math:: W' = D\,W,\quad b' = D\,(b - \mu) + (1-t)\mu_A + t\mu_B,\quad
+              D = \mathrm{diag}\,\frac{(1-t)\sigma_A + t\sigma_B}{\sigma}
+
+    Layers are treated in the order in which they run, each after those before it, and the change is folded into
+    weights and biases: no layer is added.
+
+    Parameters
+    ----------
+    spec : Spec
+    model : Module
+        Copied; not changed.
+    fused : dict of str to Tensor
+    endpoints : pair of dict
+        The first parent, and the second one *aligned*.
+    batches : Tensor or iterable
+        Training inputs, or tuples that start with them; read several times.
+    t : float
+        The share of the second parent in ``fused``.
+    kind : {"cone", "channel"}
+        One scale for the axis and one for the whole section of each cone, which commutes with the group,
+        so that the result does not depend on the frame; or one for each channel, as published.
+
+    Returns
+    -------
+    dict of str to Tensor
+        A new state. Layers without a bias cannot take a mean and are left as they are.
+
+    Raises
+    ------
+    ValueError
+        If no layer can be treated, or a norm would need scales that are not diagonal.
+
+    Notes
+    -----
+    Channels whose deviation is below 1e-12 of the largest keep their scale.
+    One pass over the batches for each layer.
+
+    References
+    ----------
+    Jordan et al., "REPAIR: REnormalizing Permuted Activations for Interpolation Repair", ICLR 2023,
+    arXiv 2211.08403, section 3.
+
+    Examples
+    --------
+    >>> from colu.fusion import from_sequential
+    >>> model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    >>> spec, state = from_sequential(model), model.state_dict()
+    >>> same = repair(spec, model, state, (state, state), torch.randn(50, 5))
+    >>> all(torch.allclose(same[name], state[name], atol=1e-6) for name in state)
+    True
+    """
+    check_choice("kind", kind, ("cone", "channel"))
+    places = {name: parts for name, parts in points(spec, model).items() if f"{name}.bias" in fused}
+    if not places:
+        raise ValueError(f"no layer of {type(model).__name__} has a bias to take a mean; nothing can be repaired")
+    batches = [batches] if isinstance(batches, Tensor) else list(batches)
+    work = double_model(model)
+    goals = []
+    for state in endpoints:
+        work.load_state_dict(dict(state))
+        moments, order = _statistics(spec, work, places, batches, kind)
+        goals.append(moments)
+    result = {name: tensor.detach().clone() for name, tensor in fused.items()}
+    work.load_state_dict(result)
+    for module in order:
+        now, _ = _statistics(spec, work, {module: places[module]}, batches, kind)
+        weight = work.get_submodule(module).weight.data
+        bias = work.get_submodule(module).bias.data
+        for name, offset in places[module]:
+            group = spec.groups[name]
+            if isinstance(work.get_submodule(module), _NORMS) and getattr(group, "frame", "") == "homogeneous":
+                raise ValueError(f"norm {module!r} scales channels, not the axes of its cones; use kind='channel'")
+            key = (module, offset)
+            deviations = [_pooled(group, m[key].variance, kind).sqrt() for m in (*goals, now)]
+            goal = (1 - t) * deviations[0] + t * deviations[1]
+            alive = deviations[2] > 1e-12 * deviations[2].amax()
+            scale = torch.where(alive, goal / deviations[2].where(alive, torch.ones_like(goal)), 1.0)
+            mean = (1 - t) * goals[0][key].mean + t * goals[1][key].mean
+            part = slice(offset, offset + group.size)
+            rows = _turned(group, weight[part].flatten(1).T if weight.dim() > 1 else weight[part][None], kind)
+            # A norm's weight is a scale, not a vector: it has no frame to turn back.
+            scaled = rows * scale if weight.dim() > 1 else weight[part][None] * scale
+            back = _turned(group, scaled, kind) if weight.dim() > 1 else scaled
+            weight[part] = back.T.reshape(weight[part].shape) if weight.dim() > 1 else back[0]
+            shifted = (_turned(group, bias[part][None], kind)[0] - now[key].mean) * scale + mean
+            bias[part] = _turned(group, shifted[None], kind)[0]
+        result[f"{module}.weight"] = weight.to(fused[f"{module}.weight"].dtype).clone()
+        result[f"{module}.bias"] = bias.to(fused[f"{module}.bias"].dtype).clone()
+    return result
+
+
+@torch.no_grad()
+def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | Tensor) -> dict[str, Tensor]:
+    """Measure the running statistics of all BatchNorm layers anew: averages of two networks' statistics fit neither.
+
+    Parameters
+    ----------
+    model : Module
+        Copied; not changed.
+    state : dict of str to Tensor
+    batches : Tensor or iterable
+        Training inputs, or tuples that start with them; cumulative means over the batches.
+
+    Returns
+    -------
+    dict of str to Tensor
+        The state with new running means and variances, nothing else changed.
+
+    Raises
+    ------
+    ValueError
+        For a model without BatchNorm, or no batches.
+
+    Examples
+    --------
+    >>> model = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 1))
+    >>> recalibrate_batch_norm(model, model.state_dict(), torch.ones(8, 2))["0.running_mean"]
+    tensor([1., 1.])
+    """
+    model = copy.deepcopy(model).eval()
+    model.load_state_dict(dict(state))
+    norms = [module for module in model.modules() if isinstance(module, _BATCH_NORMS) and module.track_running_stats]
+    if not norms:
+        raise ValueError(f"{type(model).__name__} has no BatchNorm with running statistics; use repair instead")
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+        norm.train()
+    count = 0
+    for x in inputs_of(batches, model):
+        model(x)
+        count += 1
+    if not count:
+        raise ValueError("no batches; give some hundreds of training samples")
+    return {
+        name: tensor.detach().clone().to(state[name].dtype) if "running_" in name else state[name].detach().clone()
+        for name, tensor in model.state_dict().items()
+    }
