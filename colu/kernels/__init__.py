@@ -15,8 +15,9 @@ Inside ``torch.compile`` the reference is compiled, but for channels innermost a
 on the CPU, where the compiler's code is slow and the C kernel is called as an opaque operator;
 ``torch.export`` sees only the reference.
 
-Values, gradients, zeros, ties, NaN and infinity are those of the reference up to rounding, with three exceptions:
+Values, gradients, zeros, ties, NaN and infinity are those of the reference up to rounding, with four exceptions:
 near the ends of the range of numbers the reference over- or underflows in places where the fused path does not;
+the projection's gradient at infinite entries may be finite where that of the reference is not;
 for entries that differ in rounding alone from a tie either side may be taken;
 and on processors with bfloat16 instructions a bfloat16 result under 1.2e-38 may be zero.
 

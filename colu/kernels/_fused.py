@@ -32,6 +32,10 @@ class Spec(NamedTuple):
 def packed(spec: Spec, outer: int, inner: int, threads: int) -> bytes:
     """The arguments of the C function as it lays them out."""
     groups, size = spec.groups, spec.size
+    if spec.share_axis and spec.name != "colu":
+        raise ValueError(
+            f"share_axis=True with {spec.name!r} is not defined in the C library; use backend=None or 'reference'"
+        )
     if spec.share_axis:
         step, section, section_step = 0, 1, size - 1
     elif spec.layout == "axes_first":

@@ -1,4 +1,4 @@
-"""One Triton kernel for forward and backward of CoLU and RCoLU on the GPU.
+"""Triton kernels for forward and backward of CoLU, RCoLU and the two-dimensional projection on the GPU.
 
 A program takes a tile of cones times entries.
 With channels last the entries are contiguous, with channels second the cones are;
@@ -31,10 +31,10 @@ def missing(x: Tensor, spec: Spec) -> str | None:
         return f"the tensor is on {x.device.type}, not on a CUDA device"
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
-    if spec.name == "mpu":
-        return "the projection has no Triton kernel"
-    if spec.share_axis:
-        return "a shared axis has no Triton kernel"
+    if spec.name == "mpu" and spec.size != 2:
+        return f"the projection has a Triton kernel for dim=2 only, not dim={spec.size}"
+    if spec.name == "rcolu" and spec.share_axis:
+        return "RCoLU with a shared axis has no Triton kernel"
     if spec.size > WIDEST:
         return f"cones of {spec.size} entries do not fit a tile of {WIDEST}"
     return None if x.dtype in _DTYPES else f"{x.dtype} has no kernel"
@@ -64,7 +64,7 @@ class _Triton(torch.autograd.Function):
 
 def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
     """Launch the kernel: the value, or with ``grad`` the gradient."""
-    from ._triton_kernel import conic_kernel
+    from ._triton_kernel import conic_kernel, projection_kernel
 
     x, last = fit(x.detach(), spec.channel)
     y = torch.empty_like(x)
@@ -73,16 +73,36 @@ def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
     if grad is not None and grad.stride() != x.stride():
         grad = torch.empty_like(x).copy_(grad)
     inner = 1 if last else math.prod(x.shape[spec.channel + 1 :])
-    cones = x.numel() // spec.size
+    channels = x.shape[spec.channel]
+    cones = x.numel() // channels * spec.groups
+    double = x.dtype == torch.float64
+    info = torch.finfo(torch.float64 if double else torch.float32)
+    angle = math.pi / 4 if spec.angle is None else spec.angle
+    # Divisions of 64 bits are slow.
+    common = dict(BACK=grad is not None, DOUBLE=double, LARGE=x.numel() >= 2**31 - 4096)
+    common["AXES_FIRST"] = spec.layout == "axes_first"
+    if spec.name == "mpu":
+        rows = 1024
+        projection_kernel[(-(-cones // rows),)](
+            x, x if grad is None else grad, y, cones, spec.groups, inner, math.cos(angle), math.sin(angle), spec.leak,
+            info.tiny, info.max, ROWS=rows, HOMOGENEOUS=spec.axis == "homogeneous", LEAKY=spec.leak != 0,
+            **common,
+        )  # fmt: skip
+        return y
     width = 1 << (spec.size - 1).bit_length()
     rows = max(1, 2048 // width)
-    first = spec.layout == "axes_first"
-    info = torch.finfo(torch.float64 if x.dtype == torch.float64 else torch.float32)
+    extra = None
+    if spec.share_axis and grad is not None:
+        extra = x.new_empty(cones, dtype=torch.float64 if double else torch.float32)
     conic_kernel[(-(-cones // rows),)](
-        x, x if grad is None else grad, y, cones, spec.groups, inner,
-        1.0 if spec.angle is None else math.tan(spec.angle), spec.eps, max(info.tiny, spec.eps), info.max,
-        SIZE=spec.size, WIDTH=width, ROWS=rows, AXES_FIRST=first, ROTATED=spec.name == "rcolu",
-        SOFT=spec.scaling == "soft", BACK=grad is not None, DOUBLE=x.dtype == torch.float64,
-        LARGE=x.numel() >= 2**31 - 4096,  # divisions of 64 bits are slow
+        x, x if grad is None else grad, y, x if extra is None else extra, cones, spec.groups, inner,
+        1.0 if spec.angle is None else math.tan(angle), spec.eps, max(info.tiny, spec.eps), info.max,
+        SIZE=spec.size, WIDTH=width, ROWS=rows, ROTATED=spec.name == "rcolu", SOFT=spec.scaling == "soft",
+        SHARED=spec.share_axis, **common,
     )  # fmt: skip
+    if extra is not None:
+        # The order of the cones is that of the axis' entries in memory, with the groups before the inner positions.
+        axis = y.select(spec.channel, 0)
+        total = extra.view(-1, spec.groups, inner).sum(1).view(axis.shape)
+        axis.copy_(total + grad.select(spec.channel, 0))
     return y

@@ -65,6 +65,16 @@ def test_path_taken_is_the_one_explained(name, options, path, taken):
     assert explanation.why
 
 
+def test_shared_axis_of_rcolu_is_refused_not_computed_wrongly():
+    x = torch.randn(3, 16)
+    for backend in ("fused", "blocked"):
+        with pytest.raises(ValueError, match="shared axis"):
+            rcolu(x, dim=4, share_axis=True, backend=backend)
+    spec = _fused.Spec("rcolu", 1, 5, 4, share_axis=True)
+    with pytest.raises(ValueError, match="share_axis=True with 'rcolu' is not defined in the C library"):
+        _fused.run(x, spec)
+
+
 @pytest.mark.parametrize("f", [colu, rcolu])
 def test_without_a_library_pieces_are_computed_by_torch(f, no_library, taken):
     x = torch.randn(3, 8)

@@ -11,7 +11,7 @@ pytest.importorskip("triton")
 
 PROGRAM = """
 import itertools, math, torch
-from colu.functional import colu, rcolu
+from colu.functional import colu, rcolu, soc_projection
 from colu.kernels import explain
 
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-6, torch.bfloat16: 1.6e-2, torch.float16: 2e-3}
@@ -45,19 +45,80 @@ if PICK == "specials":
     check(colu, x, dim=3)
     check(colu, x, dim=3, scaling="soft")
     check(colu, torch.tensor([[5.0, 3, 4, 0], [-5, 3, 4, 0], [0, 3, 4, 0], [10, 6, 8, 0]]), dim=4)
+if PICK == "shared":
+    for size, scaling, dtype in itertools.product((2, 3, 4, 16), ("hard", "soft"), TOLERANCE):
+        for shape in ((5, 1 + 3 * (size - 1)), (2, 1 + 3 * (size - 1), 3, 5)):
+            check(colu, (3 * torch.randn(shape)).to(dtype), dim=size, scaling=scaling, share_axis=True)
+    image = torch.randn(2, 7, 3, 5)
+    check(colu, image.to(memory_format=torch.channels_last), dim=4, share_axis=True, angle=0.4, eps=0.1)
+    check(colu, torch.randn(2, 3, 5, 7), dim=4, share_axis=True, channel_dim=-1)
+    # More than one program, so that cones of one axis lie in several.
+    check(colu, torch.randn(1, 1 + 700 * 3, 3), dim=4, share_axis=True)
+if PICK == "projection":
+    for axis, layout, dtype in itertools.product(("homogeneous", "coordinate"), ("blocks", "axes_first"), TOLERANCE):
+        for shape in ((5, 6), (2, 6, 3, 5), (3, 1400)):
+            x = (3 * torch.randn(shape)).to(dtype)
+            check(soc_projection, x, axis=axis, layout=layout)
+            check(soc_projection, x, axis=axis, layout=layout, angle=0.4, leak=0.1)
+    check(soc_projection, torch.randn(2, 8, 3, 3).to(memory_format=torch.channels_last))
+    for axis in ("homogeneous", "coordinate"):
+        x = torch.tensor(list(itertools.product([0.0, 1.0, -2.0, math.nan, 1e-25, 1e18], repeat=2)))
+        check(soc_projection, x, axis=axis)
+        # Gradients at infinity differ, as for the C kernel.
+        x = torch.tensor(list(itertools.product([0.0, 1.0, -2.0, math.nan, math.inf, -math.inf], repeat=2)))
+        y, want = (soc_projection(x, axis=axis, backend=b) for b in ("triton", "reference"))
+        torch.testing.assert_close(y, want, equal_nan=True)
 if PICK == "second":
     x = torch.randn(3, 8, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(lambda v: colu(v, backend="triton"), x)
 """
 
 
-@pytest.mark.parametrize("what", ["values", "specials", "second"])
+@pytest.mark.parametrize("what", ["values", "specials", "shared", "projection", "second"])
 def test_interpreted_kernel_is_the_reference(what):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     program = PROGRAM.replace("PICKED", repr(what))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True
     )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+AHEAD = """
+import warnings
+warnings.simplefilter("ignore")
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from colu.kernels import _triton_kernel as module
+
+def build(kernel, kind, **constants):
+    def of(name):
+        if name in constants:
+            return "constexpr"
+        if name.endswith("pointer"):
+            return "*fp32" if name == "extra_pointer" else f"*{kind}"
+        return "i32" if name in ("cones", "groups", "inner") else "fp32"
+    source = ASTSource(kernel, {name: of(name) for name in kernel.arg_names}, constants)
+    made = triton.compile(source, target=GPUTarget("cuda", 90, 32))
+    assert ".target sm_90" in made.asm["ptx"] and len(made.asm["cubin"]) > 1000
+    assert ".local" not in made.asm["ptx"], "registers are spilled"
+
+common = dict(AXES_FIRST=False, DOUBLE=False, LARGE=False)
+for back in (False, True):
+    for kind in ("fp32", "bf16"):
+        build(module.projection_kernel, kind, ROWS=1024, HOMOGENEOUS=True, LEAKY=True, BACK=back, **common)
+        for rotated, shared, soft in ((False, False, False), (False, True, False), (True, False, True)):
+            switches = dict(ROTATED=rotated, SHARED=shared, SOFT=soft, BACK=back)
+            build(module.conic_kernel, kind, SIZE=4, WIDTH=4, ROWS=512, **switches, **common)
+"""
+
+
+def test_kernels_compile_ahead_for_a_device_that_is_not_there(tmp_path):
+    pytest.importorskip("triton.backends.nvidia.compiler")
+    environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("TRITON_INTERPRET", None)
+    done = subprocess.run([sys.executable, "-c", AHEAD], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 
 
