@@ -17,8 +17,9 @@ from .measure import (
     lerp,
 )
 from .propagate import from_sequential
-from .repair import recalibrate_batch_norm, repair
+from .repair import recalibrate_batch_norm, repair_statistics
 from .spec import FIXED, Part, Spec, apply, assert_invariant_under, check_states, invariance_error
+from .transport import Plan, carry, check_coupling, transport_plans
 
 __all__ = [
     "BARRIER",
@@ -32,11 +33,14 @@ __all__ = [
     "OrthogonalElement",
     "Part",
     "Permutation",
+    "Plan",
     "Spec",
     "apply",
     "assert_invariant_under",
     "assign",
     "barrier",
+    "carry",
+    "check_coupling",
     "check_states",
     "compare",
     "evaluate",
@@ -49,5 +53,6 @@ __all__ = [
     "polar",
     "random_alignment",
     "recalibrate_batch_norm",
-    "repair",
+    "repair_statistics",
+    "transport_plans",
 ]

@@ -14,7 +14,7 @@ from .groups import Orthogonal
 from .observe import inputs_of, observed, points, run
 from .spec import Spec, State, double_model
 
-__all__ = ["recalibrate_batch_norm", "repair"]
+__all__ = ["recalibrate_batch_norm", "repair_statistics"]
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -77,7 +77,7 @@ def _statistics(spec: Spec, model: nn.Module, places: dict, batches, kind: str) 
     return moments, order
 
 
-def repair(
+def repair_statistics(
     spec: Spec,
     model: nn.Module,
     fused: State,
@@ -136,7 +136,7 @@ def repair(
     >>> from colu.fusion import from_sequential
     >>> model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
     >>> spec, state = from_sequential(model), model.state_dict()
-    >>> same = repair(spec, model, state, (state, state), torch.randn(50, 5))
+    >>> same = repair_statistics(spec, model, state, (state, state), torch.randn(50, 5))
     >>> all(torch.allclose(same[name], state[name], atol=1e-6) for name in state)
     True
     """
@@ -212,7 +212,9 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
     model.load_state_dict(dict(state))
     norms = [module for module in model.modules() if isinstance(module, _BATCH_NORMS) and module.track_running_stats]
     if not norms:
-        raise ValueError(f"{type(model).__name__} has no BatchNorm with running statistics; use repair instead")
+        raise ValueError(
+            f"{type(model).__name__} has no BatchNorm with running statistics; use repair_statistics instead"
+        )
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None

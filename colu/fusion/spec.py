@@ -243,7 +243,7 @@ def check_states(spec: Spec, a: State, b: State) -> None:
         if a[name].shape != b[name].shape:
             raise ValueError(
                 f"the models differ in {name}: {tuple(a[name].shape)} and {tuple(b[name].shape)}; "
-                "align equal widths, or use transport"
+                "align equal widths, or use transport_plans"
             )
     for label, state in (("the first model", a), ("the second model", b)):
         spec.check(state, label)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from colu.fusion import apply, from_sequential, lerp, recalibrate_batch_norm, repair
+from colu.fusion import apply, from_sequential, lerp, recalibrate_batch_norm, repair_statistics
 from colu.nn import CoLU
 
 
@@ -37,7 +37,7 @@ def test_channelwise_repair_reaches_the_statistics_asked_for(nets, name):
     model, a, b = pair(nets, lambda: MODELS[name](nets))
     spec = from_sequential(model)
     x = nets.images(30) if name == "conv" else nets.vectors(200)
-    mended = repair(spec, model, lerp(a, b, 0.3), (a, b), x, t=0.3, kind="channel")
+    mended = repair_statistics(spec, model, lerp(a, b, 0.3), (a, b), x, t=0.3, kind="channel")
     for layer in spec.groups:
         one, other, now = (outputs(model, state, layer, x) for state in (a, b, mended))
         assert torch.allclose(now.mean(0), 0.7 * one.mean(0) + 0.3 * other.mean(0), atol=1e-9)
@@ -51,7 +51,7 @@ def test_covariant_repair_reaches_the_mean_and_the_scale_of_a_section(nets, name
     spec = from_sequential(model)
     x = nets.images(30) if name == "conv" else nets.vectors(200)
     before = lerp(a, b, 0.5)
-    mended = repair(spec, model, before, (a, b), x)
+    mended = repair_statistics(spec, model, before, (a, b), x)
     for layer in spec.groups:
         one, other, now = (outputs(model, state, layer, x) for state in (a, b, mended))
         assert torch.allclose(now.mean(0), (one.mean(0) + other.mean(0)) / 2, atol=1e-9)
@@ -70,8 +70,8 @@ def test_only_the_covariant_form_is_free_of_the_frame(nets, name):
     moved = [apply(spec, turn, state) for state in (a, b)]
     difference = {}
     for kind in ("cone", "channel"):
-        here = apply(spec, turn, repair(spec, model, lerp(a, b, 0.5), (a, b), x, kind=kind))
-        there = repair(spec, model, lerp(*moved, 0.5), tuple(moved), x, kind=kind)
+        here = apply(spec, turn, repair_statistics(spec, model, lerp(a, b, 0.5), (a, b), x, kind=kind))
+        there = repair_statistics(spec, model, lerp(*moved, 0.5), tuple(moved), x, kind=kind)
         difference[kind] = max((here[key] - there[key]).abs().max().item() for key in here)
     assert difference["cone"] < 1e-9 < 1e-3 < difference["channel"]
 
@@ -81,9 +81,9 @@ def test_repair_of_a_parent_changes_nothing_and_inputs_stay(nets, kind):
     model, a, b = pair(nets, lambda: nets.mlp())
     spec = from_sequential(model)
     before = {name: tensor.clone() for name, tensor in a.items()}
-    same = repair(spec, model, a, (a, b), nets.vectors(100), t=0.0, kind=kind)
+    same = repair_statistics(spec, model, a, (a, b), nets.vectors(100), t=0.0, kind=kind)
     assert all(torch.allclose(same[name], a[name], atol=1e-9) for name in a)
-    repair(spec, model, a, (a, b), nets.vectors(100), kind=kind)
+    repair_statistics(spec, model, a, (a, b), nets.vectors(100), kind=kind)
     assert all(torch.equal(a[name], before[name]) for name in a)
 
 
@@ -91,14 +91,14 @@ def test_dead_channels_keep_their_scale(nets):
     model, a, b = pair(nets, lambda: nets.mlp(nn.ReLU))
     fused = lerp(a, b, 0.5)
     fused["0.weight"][3] = 0
-    mended = repair(from_sequential(model), model, fused, (a, b), nets.vectors(100))
+    mended = repair_statistics(from_sequential(model), model, fused, (a, b), nets.vectors(100))
     assert all(torch.isfinite(tensor).all() for tensor in mended.values())
     assert (mended["0.weight"][3] == 0).all()
 
 
 def test_group_norm_is_repaired_in_its_affine_part(nets):
     model, a, b = pair(nets, lambda: nets.conv(nn.ReLU, lambda c: nn.GroupNorm(2, c)))
-    mended = repair(from_sequential(model), model, lerp(a, b, 0.5), (a, b), nets.images(30))
+    mended = repair_statistics(from_sequential(model), model, lerp(a, b, 0.5), (a, b), nets.images(30))
     one, other, now = (outputs(model, state, "3", nets.images(30)) for state in (a, b, mended))
     assert torch.allclose(now.std(0), (one.std(0) + other.std(0)) / 2, atol=1e-9)
 
@@ -107,13 +107,13 @@ def test_what_cannot_be_repaired_is_refused(nets):
     model = nets.randomised(nn.Sequential(nn.Linear(6, 8, bias=False), nn.ReLU(), nn.Linear(8, 2)))
     state = model.state_dict()
     with pytest.raises(ValueError, match="bias to take a mean"):
-        repair(from_sequential(model), model, state, (state, state), nets.vectors())
+        repair_statistics(from_sequential(model), model, state, (state, state), nets.vectors())
     model = nets.mlp()
     state = model.state_dict()
     with pytest.raises(ValueError, match="fewer than 2 samples"):
-        repair(from_sequential(model), model, state, (state, state), nets.vectors(1))
+        repair_statistics(from_sequential(model), model, state, (state, state), nets.vectors(1))
     with pytest.raises(ValueError, match="kind='all' is unknown"):
-        repair(from_sequential(model), model, state, (state, state), nets.vectors(), kind="all")
+        repair_statistics(from_sequential(model), model, state, (state, state), nets.vectors(), kind="all")
 
 
 def test_batch_norm_is_measured_anew_and_nothing_else_changes(nets):
