@@ -19,6 +19,7 @@ from .measure import (
 from .propagate import from_sequential
 from .repair import recalibrate_batch_norm, repair_statistics
 from .spec import FIXED, Part, Spec, apply, assert_invariant_under, check_states, invariance_error
+from .trace import from_chains, trace_spec
 from .transport import Plan, carry, check_coupling, transport_plans
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "compare",
     "evaluate",
     "evaluate_ensemble",
+    "from_chains",
     "from_sequential",
     "invariance_error",
     "lerp",
@@ -54,5 +56,6 @@ __all__ = [
     "random_alignment",
     "recalibrate_batch_norm",
     "repair_statistics",
+    "trace_spec",
     "transport_plans",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
 
@@ -35,6 +36,7 @@ class Channels:
     size: int
     fixed: bool = False
     into: list[Channels] | None = None
+    made: int = field(default_factory=itertools.count().__next__)
 
     def resolve(self) -> list[Channels]:
         """The final stretches that these channels became."""
@@ -82,10 +84,12 @@ class Propagation:
                 return
             x, y = differing
             if x.size == y.size:
+                # The name of the layer that came first stays.
+                x, y = sorted((x, y), key=lambda part: part.made)
                 y.into, x.fixed = [x], x.fixed or y.fixed
                 continue
             small, large = sorted((x, y), key=lambda part: part.size)
-            rest = Channels(f"{large.name}[{small.size}:]", large.size - small.size, large.fixed)
+            rest = Channels(f"{large.name}[{small.size}:]", large.size - small.size, large.fixed, made=large.made)
             small.fixed = small.fixed or large.fixed
             large.into = [small, rest]
 

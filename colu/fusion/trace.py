@@ -1,0 +1,281 @@
+"""Specifications found by ``torch.fx``: residual networks, or chains inside a larger model."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import fx, nn
+
+from .propagate import Channels, Propagation, Untraceable, Value
+from .spec import Spec
+
+__all__ = ["from_chains", "trace_spec"]
+
+_ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
+_SCALE = (operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div")
+_POINTWISE = (F.relu, torch.relu, F.gelu, F.silu, F.elu, F.leaky_relu, torch.tanh, F.tanh, torch.sigmoid, F.sigmoid,
+              F.softplus, "relu", "relu_", "tanh", "sigmoid")  # fmt: skip
+_KEEP = (F.avg_pool2d, F.adaptive_avg_pool2d, F.dropout, F.dropout2d, F.interpolate, "contiguous", "clone", "detach")
+_MAX_POOL = (F.max_pool2d, F.adaptive_max_pool2d)
+_OPAQUE = ("size", "dim")
+
+
+class _Tracer(fx.Tracer):
+    """Stops at modules without children, and knows where it was when tracing failed."""
+
+    def __init__(self):
+        super().__init__()
+        self.entered = ""
+
+    def is_leaf_module(self, module: nn.Module, name: str) -> bool:
+        return not any(module.children()) or super().is_leaf_module(module, name)
+
+    def call_module(self, module, forward, args, kwargs):
+        self.entered = self.path_of_module(module)
+        return super().call_module(module, forward, args, kwargs)
+
+
+def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, ...] = ()) -> Spec:
+    """The specification of a model, found by following channels through its graph.
+
+    What is added shares a group; channels that a shortcut pads with zeros, or that are concatenated,
+    become stretches of one axis with a group each.
+
+    Parameters
+    ----------
+    model : Module
+        Perceptrons, VGG, residual networks with any of the layers of :func:`colu.fusion.from_sequential`;
+        not run and not changed.
+    rotate : bool
+        False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling leave.
+    pointwise : tuple of type
+        Further classes of activations that act on each channel alone.
+
+    Returns
+    -------
+    Spec
+        Groups are named as the layer that first makes their channels.
+
+    Raises
+    ------
+    ValueError
+        A model or an operation that cannot be followed; the message names the module.
+
+    Notes
+    -----
+    Control flow that depends on shapes cannot be traced; :func:`colu.fusion.from_chains` then finds the groups of
+    the parts named, and leaves the others fixed.
+
+    Examples
+    --------
+    >>> from colu.models import CIFARResNet
+    >>> spec = trace_spec(CIFARResNet(8, widths=(4, 8, 8)))
+    >>> {name: group.size for name, group in spec.groups.items()}
+    {'conv': 4, 'blocks.0.conv1': 4, 'blocks.1.conv1': 8, 'blocks.1.conv2[4:]': 4, 'blocks.2.conv1': 8}
+    """
+    tracer = _Tracer()
+    try:
+        graph = tracer.trace(model)
+    except Exception as error:
+        where = f"module {tracer.entered!r} of {type(model).__name__}" if tracer.entered else type(model).__name__
+        raise Untraceable(
+            f"tracing stopped in or after {where}: {error}; "
+            "write the Spec by hand, or name chains of layers with from_chains"
+        ) from error
+    propagation = Propagation(pointwise=tuple(pointwise))
+    values: dict[fx.Node, object] = {}
+    for node in graph.nodes:
+        if node.op == "output":
+            _fix(node.args[0], values)
+        else:
+            values[node] = _step(node, values, model, propagation)
+    covered = set(propagation.rules)
+    left = [name for name, tensor in model.state_dict().items() if tensor.dim() and name not in covered]
+    if left:
+        raise Untraceable(f"parameters {left} are not used by any layer that is known; write the Spec by hand")
+    return propagation.spec(rotate)
+
+
+def _fix(result, values: dict) -> None:
+    for node in _nodes(result):
+        value = values.get(node)
+        for leaf in value.leaves() if isinstance(value, Value) else ():
+            leaf.fixed = True
+
+
+def _nodes(result) -> list[fx.Node]:
+    found: list[fx.Node] = []
+    fx.node.map_arg(result, lambda node: found.append(node) or node)
+    return found
+
+
+def _place(node: fx.Node, model: nn.Module) -> str:
+    stack = node.meta.get("nn_module_stack") or {}
+    last = [str(entry[0] if isinstance(entry, tuple) else key) for key, entry in stack.items()]
+    inside = f"module {last[-1]!r} of " if last and last[-1] else ""
+    return f"operation {node.name!r} ({_title(node.target)}) in {inside}{type(model).__name__}"
+
+
+def _title(target) -> str:
+    return target if isinstance(target, str) else getattr(target, "__name__", str(target))
+
+
+def _step(node: fx.Node, values: dict, model: nn.Module, propagation: Propagation):
+    """The value of one node."""
+    if node.op == "placeholder":
+        return Value(None)
+    if node.op == "get_attr":
+        raise Untraceable(
+            f"{type(model).__name__} uses the tensor {node.target!r} outside a layer; write the Spec by hand"
+        )
+    args = [values.get(arg, arg) if isinstance(arg, fx.Node) else arg for arg in node.args]
+    first = args[0] if args else None
+    if node.op == "call_module":
+        return propagation.module(node.target, model.get_submodule(node.target), first)
+    target, place = node.target, _place(node, model)
+    if target in _ADD or target in _SCALE:
+        return _arithmetic(target, args, place, propagation)
+    if target in (torch.cat, torch.concat):
+        return _cat(node, values, place)
+    if not isinstance(first, Value) or target is getattr or target in _OPAQUE:
+        # Sizes and the like: harmless as long as no layer reads them.
+        return None
+    if target in _KEEP:
+        return first
+    if target in _MAX_POOL:
+        propagation.channelwise.append((place, first, None))
+        return first
+    if target in _POINTWISE:
+        if first.parts is not None:
+            propagation.kinds.append((place, first, "pointwise"))
+        return first
+    handler = {
+        operator.getitem: _getitem, F.pad: _pad, torch.flatten: _flatten, "flatten": _flatten, "view": _view,
+        "reshape": _view, torch.reshape: _view, "mean": _mean, torch.mean: _mean,
+    }.get(target)  # fmt: skip
+    if handler is None:
+        raise Untraceable(f"no symmetry is known for {place}; use a layer that is known, or write the Spec by hand")
+    return handler(node, args, first, place)
+
+
+def _arithmetic(target, args: list, place: str, propagation: Propagation) -> Value:
+    one, other = args[:2]
+    both = isinstance(one, Value) and isinstance(other, Value)
+    if both and target in _ADD:
+        if (one.repeat, one.flat) != (other.repeat, other.flat):
+            raise Untraceable(f"{place} adds flattened and other values; add before the flatten")
+        propagation.tie(one, other, place)
+        return one if one.parts is not None else other
+    if both:
+        raise Untraceable(f"{place} multiplies two values; gates have no symmetry that is known")
+    value, number = (one, other) if isinstance(one, Value) else (other, one)
+    if not isinstance(number, int | float):
+        raise Untraceable(f"{place} takes {number!r}; only numbers and values of layers are known")
+    if target in _ADD:
+        propagation.channelwise.append((place, value, None))
+    return value
+
+
+def _cat(node: fx.Node, values: dict, place: str) -> Value:
+    tensors = node.args[0]
+    axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
+    parts = [values[tensor] for tensor in tensors]
+    if axis != 1 or any(value.parts is None or value.flat or value.repeat > 1 for value in parts):
+        raise Untraceable(f"{place} joins along axis {axis}; only channels of layers, along axis 1, are known")
+    return Value([part for value in parts for part in value.parts])
+
+
+def _getitem(node: fx.Node, args: list, value: Value, place: str) -> Value:
+    index = args[1] if isinstance(args[1], tuple) else (args[1],)
+    if any(not isinstance(entry, slice) for entry in index) or (len(index) > 1 and index[1] != slice(None)):
+        raise Untraceable(f"{place} takes some of the channels; only pixels and samples may be taken")
+    return value
+
+
+def _pad(node: fx.Node, args: list, value: Value, place: str) -> Value:
+    pad = list(args[1])
+    zero = node.kwargs.get("mode", "constant") == "constant" and not node.kwargs.get("value") and len(args) == 2
+    if len(pad) > 4 and any(pad[4:]):
+        if not zero or len(pad) != 6 or value.parts is None or value.flat:
+            raise Untraceable(f"{place} pads channels by something other than zeros")
+        # Zeros bear any group: channels of their own, tied to what is added.
+        before, after = ([Channels(f"{node.name}[{end}]", count)] if count else [] for end, count in enumerate(pad[4:]))
+        return Value([*before, *value.parts, *after])
+    return value
+
+
+def _flatten(node: fx.Node, args: list, value: Value, place: str) -> Value:
+    start = args[1] if len(args) > 1 else node.kwargs.get("start_dim", 0)
+    end = args[2] if len(args) > 2 else node.kwargs.get("end_dim", -1)
+    if (start, end) != (1, -1):
+        raise Untraceable(f"{place} flattens from {start} to {end}; only start_dim=1 is known")
+    return Propagation.flatten(value)
+
+
+def _view(node: fx.Node, args: list, value: Value, place: str) -> Value:
+    shape = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else args[1:]
+    if len(shape) != 2 or shape[1] != -1:
+        raise Untraceable(f"{place} changes the shape; only view(samples, -1) is known, which flattens")
+    return Propagation.flatten(value)
+
+
+def _mean(node: fx.Node, args: list, value: Value, place: str) -> Value:
+    axes = args[1] if len(args) > 1 else node.kwargs.get("dim")
+    axes = (axes,) if isinstance(axes, int) else axes
+    pixels = ({2, 3}, {-1, -2}, {2}, {-1})
+    if axes is None or set(axes) not in pixels or value.flat:
+        raise Untraceable(f"{place} averages over axes {axes}; only pixels are known")
+    return value
+
+
+def from_chains(
+    model: nn.Module, chains: Sequence[Sequence[str]], *, rotate: bool = True, pointwise: tuple[type, ...] = ()
+) -> Spec:
+    """The specification of chains of layers inside a larger model, whose other parameters stay fixed.
+
+    For the perceptrons of a transformer: what enters and leaves a chain is fixed, what is between is free.
+
+    Parameters
+    ----------
+    model : Module
+    chains : sequence of sequences of str
+        Names of modules in the order in which they run, each chain from its first linear layer to its last one.
+        That nothing else reads the values in between cannot be seen here:
+        check it with :func:`colu.fusion.assert_invariant_under`.
+    rotate, pointwise
+        As for :func:`colu.fusion.trace_spec`.
+
+    Returns
+    -------
+    Spec
+
+    Raises
+    ------
+    ValueError
+        For a name that is no module, or a layer without known symmetry.
+
+    Examples
+    --------
+    >>> from colu.models import GPT
+    >>> model = GPT(65, length=16, width=32, depth=2, heads=4)
+    >>> spec = from_chains(model, [[f"blocks.{i}.{layer}" for layer in ("up", "act", "down")] for i in range(2)])
+    >>> list(spec.groups)
+    ['blocks.0.up', 'blocks.1.up']
+    """
+    modules = dict(model.named_modules())
+    propagation = Propagation(pointwise=tuple(pointwise))
+    for chain in chains:
+        value = Value(None)
+        for name in chain:
+            if name not in modules:
+                raise ValueError(f"{type(model).__name__} has no module {name!r}; names are those of named_modules()")
+            value = propagation.module(name, modules[name], value)
+        for leaf in value.leaves():
+            leaf.fixed = True
+    for name, tensor in model.state_dict().items():
+        if tensor.dim() and name not in propagation.rules:
+            propagation.rules[name] = [(None, None)] * tensor.dim()
+    return propagation.spec(rotate)
