@@ -11,6 +11,7 @@ from .evonorm import evonorm_b0, evonorm_s0
 from .gated import gated, norm_relu
 from .hopfield import hopfield_energy, hopfield_update
 from .hypercomplex import phm_weight, quaternion_algebra
+from .inplace import colu_
 from .isometric import crelu, group_sort, householder_activation
 from .lslu import depthwise, fold_batch_norm, lslu, lslu_chain
 from .orthogonal import gram_schmidt_rotation, householder_product, orthogonal_convolution_penalty
@@ -29,6 +30,7 @@ __all__ = [
     "axes_first_to_blocks",
     "blocks_to_axes_first",
     "colu",
+    "colu_",
     "crelu",
     "depthwise",
     "dynamic_relu",

@@ -162,3 +162,8 @@ def _relayout(x, dim, num_groups, channel_dim, source, target):
     if groups == 0:
         return x
     return join(*split(x, c, groups, size, False, source), c, False, target)
+
+
+def working(x: Tensor) -> Tensor:
+    """Half types in float32, everything else as it is."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -1,5 +1,6 @@
 """Conic Linear Units: the skew projection onto cones, block by block."""
 
+import functools
 import math
 
 import torch
@@ -16,7 +17,9 @@ from ._blocks import (
     count_groups,
     join,
     split,
+    working,
 )
+from ._saving import from_output, plain, refuse
 
 SCALINGS = ("hard", "soft", "firm", "sqrt", "log")
 AXIS_MODES = ("pass", "rectify")
@@ -48,6 +51,7 @@ def colu(
     double: bool = False,
     s2: str = "cone",
     eps: float = 0.0,
+    save: str = "input",
     backend: str | None = None,
 ) -> Tensor:
     r"""Conic Linear Unit: slide each block of channels towards its axis until it is in the cone.
@@ -96,6 +100,11 @@ def colu(
         on all channels. No effect for other ``S``.
     eps : float
         Added to the norm. The papers use 1e-7; 0 keeps homogeneity and idempotence exact.
+    save : {"input", "output"}
+        What is kept for the backward pass. ``output`` keeps the output, which a layer that follows keeps anyway,
+        and one norm a cone (in float32 for half types); for ``hard``, ``axis_mode="pass"``, ``p=2``.
+        It takes more time, and cannot be differentiated twice.
+        Compilers and ``torch.func`` decide for themselves what they keep.
     backend : {"reference", "fused", "blocked", "triton"}, optional
         Force a way to compute; None chooses one, and :func:`colu.kernels.explain` says which.
 
@@ -133,12 +142,17 @@ def colu(
     """
     check_floating(x, "colu")
     check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
+    refuse(save, scaling, axis_mode, p, angle, double)
     c = check_channel_dim(x, channel_dim)
     groups, size = count_groups(x.shape[c], dim, num_groups, share_axis)
     if groups == 0 or (size == 1 and axis_mode == "pass"):
         return x
     if size == 2 and s2 == "pointwise":
         return _pointwise(x, scaling, angle, double)
+    if save == "output" and not plain(x):
+        options = dict(dim=dim, num_groups=num_groups, channel_dim=c, share_axis=share_axis, layout=layout)
+        function = functools.partial(colu, **options, angle=angle, eps=eps, backend=backend)
+        return from_output(x, function, c, groups, size, share_axis, layout, angle, eps)
     y = accelerated(
         x, backend, "colu", c, groups, size, _lacking(size, scaling, axis_mode, p, angle, double),
         scaling=scaling, share_axis=share_axis, layout=layout, angle=angle, eps=eps,
@@ -213,11 +227,6 @@ def _pointwise(x, scaling, angle, double):
         option = "angle" if angle is not None else "double"
         raise ValueError(f"s2='pointwise' with dim=2 has no cone, so {option} has no meaning; use s2='cone'")
     return F.relu(x) if scaling == "hard" else F.silu(x)
-
-
-def working(x: Tensor) -> Tensor:
-    """Half types in float32, everything else as it is."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def _tangent(angle, like, c, groups):

@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from colu.functional import colu, rcolu, soc_projection
 from colu.functional._blocks import LAYOUTS, check_choice, check_int, count_groups
+from colu.functional._saving import refuse
 from colu.functional.conic import check_angle, check_options, cone_weight, rectified
 from colu.functional.projection import AXES, check_leak
 
@@ -153,7 +154,7 @@ class CoLU(_Skew):
         Position of the channels.
     num_groups : int, optional
         Number of cones, instead of ``dim``; 0 is the identity.
-    scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps
+    scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps, save
         As for :func:`colu.functional.colu`; ``angle`` in radians, None is pi/4.
     learnable_angle : bool
         Make the angle one scalar parameter, kept inside (0, pi/2).
@@ -178,9 +179,9 @@ class CoLU(_Skew):
     CoLU(dim=8, scaling='soft')
     """
 
-    _options = ("channel_dim", "scaling", "axis_mode", "share_axis", "layout", "p", "double", "s2", "eps")
+    _options = ("channel_dim", "scaling", "axis_mode", "share_axis", "layout", "p", "double", "s2", "eps", "save")
     _defaults = dict(channel_dim=1, scaling="hard", axis_mode="pass", share_axis=False, layout="blocks", p=2,
-                     double=False, s2="cone", eps=0.0)  # fmt: skip
+                     double=False, s2="cone", eps=0.0, save="input")  # fmt: skip
 
     def __init__(
         self,
@@ -198,10 +199,15 @@ class CoLU(_Skew):
         double: bool = False,
         s2: str = "cone",
         eps: float = 0.0,
+        save: str = "input",
         inplace: bool = False,
     ):
         super().__init__()
         check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
+        refuse(save, scaling, axis_mode, p, angle, double)
+        if save == "output" and learnable_angle:
+            raise ValueError("save='output' is not possible with learnable_angle=True; use save='input'")
+        self.save = save
         _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
         self.num_groups, self.channel_dim, self.scaling, self.axis_mode = (
