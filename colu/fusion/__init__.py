@@ -4,6 +4,15 @@ State dicts in, new state dicts out; inputs are never changed, linear algebra is
 """
 
 from .groups import Conic, Orthogonal, OrthogonalElement, Permutation, assign, polar
+from .many import (
+    FrankWolfe,
+    Universe,
+    cycle_error,
+    frank_wolfe_merge,
+    mean_state,
+    sequential_merge,
+    universe_match,
+)
 from .matching import Alignment, match_activations, match_weights, random_alignment
 from .measure import (
     BARRIER,
@@ -28,6 +37,7 @@ __all__ = [
     "Alignment",
     "BarrierCurve",
     "Conic",
+    "FrankWolfe",
     "FusionMetrics",
     "Metrics",
     "Orthogonal",
@@ -36,6 +46,7 @@ __all__ = [
     "Permutation",
     "Plan",
     "Spec",
+    "Universe",
     "apply",
     "assert_invariant_under",
     "assign",
@@ -44,18 +55,23 @@ __all__ = [
     "check_coupling",
     "check_states",
     "compare",
+    "cycle_error",
     "evaluate",
     "evaluate_ensemble",
+    "frank_wolfe_merge",
     "from_chains",
     "from_sequential",
     "invariance_error",
     "lerp",
     "match_activations",
     "match_weights",
+    "mean_state",
     "polar",
     "random_alignment",
     "recalibrate_batch_norm",
     "repair_statistics",
+    "sequential_merge",
     "trace_spec",
     "transport_plans",
+    "universe_match",
 ]

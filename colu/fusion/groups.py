@@ -59,7 +59,11 @@ class OrthogonalElement:
         matrix = torch.as_tensor(self.matrix, dtype=torch.float64)
         if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
             raise ValueError(f"matrix of shape {tuple(matrix.shape)} is not square; use (n, n)")
-        error = (matrix @ matrix.T - torch.eye(len(matrix), dtype=torch.float64)).abs().max() if len(matrix) else 0
+        error = (
+            (matrix @ matrix.T - torch.eye(len(matrix), dtype=torch.float64)).abs().max()
+            if len(matrix)
+            else 0
+        )
         if not error <= 1e-6:
             raise ValueError(f"matrix is off orthogonal by {error:.2g}; orthogonalise it, for example by QR")
         object.__setattr__(self, "matrix", matrix)
@@ -164,10 +168,14 @@ class _Wreath:
     def random(self, generator: torch.Generator | None = None) -> ConicElement:
         """A uniform element; from a generator on the CPU."""
         step = self.groups // self.blocks
-        permutation = torch.cat([torch.randperm(step, generator=generator) + k * step for k in range(self.blocks)])
+        permutation = torch.cat(
+            [torch.randperm(step, generator=generator) + k * step for k in range(self.blocks)]
+        )
         if not self.rotate:
             return ConicElement.from_permutation(permutation, self.dim)
-        return ConicElement(permutation, sample_orthogonal(self.dim - 1, num=self.groups, generator=generator))
+        return ConicElement(
+            permutation, sample_orthogonal(self.dim - 1, num=self.groups, generator=generator)
+        )
 
     def act(self, element: ConicElement, x: Tensor, axis: int) -> Tensor:
         """The element on one axis of ``x``, in float64; the dtype of ``x`` is kept."""
@@ -374,7 +382,7 @@ class Orthogonal:
         return y.movedim(-1, axis).to(x.dtype)
 
     def solve(self, covariance: Tensor, mode: str = "conic") -> OrthogonalElement:
-        r"""The maximiser of :math:`\langle Q, M\rangle`; in mode ``permutation`` over permutation matrices."""
+        r"""The maximiser of :math:`\langle Q, M\rangle`, in mode ``permutation`` over permutations."""
         check_choice("mode", mode, MODES)
         if mode == "naive":
             return self.identity()

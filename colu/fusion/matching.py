@@ -67,10 +67,14 @@ class Alignment:
                 groups[name] = {"units": element.num_groups, "dim": element.dim, "moved": int(moved.sum()),
                                 "reflections": int(reflected.sum())}  # fmt: skip
             else:
-                groups[name] = {"units": 1, "dim": len(element.matrix), "moved": int(not element.is_identity()),
+                moved = int(not element.is_identity())
+                groups[name] = {"units": 1, "dim": len(element.matrix), "moved": moved,
                                 "reflections": int(torch.linalg.det(element.matrix) < 0)}  # fmt: skip
-        return {"mode": self.mode, "source": self.source, "sweeps": self.sweeps, "converged": self.converged,
-                "seed": self.seed, "objective": [self.trace[0], self.trace[-1]], "groups": groups}  # fmt: skip
+        names = ("mode", "source", "sweeps", "converged", "seed")
+        return {name: getattr(self, name) for name in names} | {
+            "objective": [self.trace[0], self.objective],
+            "groups": groups,
+        }
 
 
 def random_alignment(spec: Spec, seed: int = 0) -> Alignment:
@@ -228,11 +232,13 @@ def match_activations(
     Parameters
     ----------
     spec : Spec
-        Its parameters must be those of modules: the outputs of these layers, before the activation, are compared.
+        Its parameters must be those of modules: the outputs of these layers, before the activation, are
+        compared.
     model_a, model_b : Module
         Copied in float64 and evaluation mode; not changed.
     batches : Tensor or iterable of Tensor or of tuples
-        Inputs, or tuples that start with inputs. Statistics are streamed: memory does not grow with the samples.
+        Inputs, or tuples that start with inputs. Statistics are streamed: memory does not grow with the
+        samples.
     mode : {"conic", "permutation", "naive"}
     centre : bool
         Subtract means. They are covariant too and carry the direction of the bias, so they stay by default.
@@ -307,7 +313,9 @@ def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Align
                 f"give at least {needed}, better ten times as many, or use mode='permutation'"
             )
         if not torch.isfinite(covariances[name]).all():
-            raise ValueError(f"the activations of {name!r} hold NaN or infinity; check the inputs and the weights")
+            raise ValueError(
+                f"the activations of {name!r} hold NaN or infinity; check the inputs and the weights"
+            )
         elements[name] = group.solve(covariances[name], mode)
         trace[0] += covariances[name].diagonal().sum().item()
         trace[1] += group.act(elements[name], covariances[name].mT.contiguous(), 0).diagonal().sum().item()

@@ -28,8 +28,8 @@ __all__ = [
 
 #: The definition that every curve states.
 BARRIER = (
-    "maximum over the lambdas of the loss at (1 - lambda) A + lambda B minus (1 - lambda) loss(A) + lambda loss(B); "
-    "for accuracy the sign is turned"
+    "maximum over the lambdas of the loss at (1 - lambda) A + lambda B "
+    "minus (1 - lambda) loss(A) + lambda loss(B); for accuracy the sign is turned"
 )
 
 
@@ -98,7 +98,9 @@ def _measure(predict: Callable[[Tensor], Tensor], data) -> Metrics:
         right += (log_probabilities.argmax(1) == y).sum().item()
         count += len(y)
     if not count:
-        raise ValueError("the data hold no samples; give at least one batch, in a form that can be read again")
+        raise ValueError(
+            "the data hold no samples; give at least one batch, in a form that can be read again"
+        )
     return Metrics(loss / count, right / count, count)
 
 
@@ -132,7 +134,8 @@ def evaluate(model: nn.Module, state: State, data) -> Metrics:
     Examples
     --------
     >>> model = nn.Linear(2, 2)
-    >>> evaluate(model, {"weight": torch.eye(2), "bias": torch.zeros(2)}, (torch.eye(2), torch.arange(2))).accuracy
+    >>> state = {"weight": torch.eye(2), "bias": torch.zeros(2)}
+    >>> evaluate(model, state, (torch.eye(2), torch.arange(2))).accuracy
     1.0
     """
     return _measure(_predictor(model, state), data)
@@ -243,9 +246,15 @@ def barrier(
     >>> barrier(model, state, state, data, split="toy", lambdas=3).loss_barrier < 1e-6
     True
     """
-    points = torch.linspace(0, 1, lambdas, dtype=torch.float64).tolist() if isinstance(lambdas, int) else list(lambdas)
+    points = (
+        torch.linspace(0, 1, lambdas, dtype=torch.float64).tolist()
+        if isinstance(lambdas, int)
+        else list(lambdas)
+    )
     if len(points) < 3 or points[0] != 0 or points[-1] != 1 or points != sorted(points):
-        raise ValueError(f"lambdas={lambdas!r}: wanted at least three, ascending from 0 to 1, or their number")
+        raise ValueError(
+            f"lambdas={lambdas!r}: wanted at least three, ascending from 0 to 1, or their number"
+        )
     metrics = []
     for t in points:
         state = lerp(a, b, t)
@@ -253,7 +262,11 @@ def barrier(
             state = adjust(state, t)
         metrics.append(evaluate(model, state, data))
     return BarrierCurve(
-        tuple(points), tuple(m.loss for m in metrics), tuple(m.accuracy for m in metrics), split, metrics[0].samples
+        tuple(points),
+        tuple(m.loss for m in metrics),
+        tuple(m.accuracy for m in metrics),
+        split,
+        metrics[0].samples,
     )
 
 
@@ -307,7 +320,8 @@ def compare(
     Examples
     --------
     >>> from colu.fusion import from_sequential, random_alignment
-    >>> model, data = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2)), (torch.eye(2), torch.arange(2))
+    >>> model = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+    >>> data = (torch.eye(2), torch.arange(2))
     >>> spec, state = from_sequential(model), model.state_dict()
     >>> compare(model, spec, state, state, random_alignment(spec), data, split="toy").keeps_the_parent
     True

@@ -78,7 +78,7 @@ def observed(model: nn.Module, names: Iterable[str], see: Callable[[str, Tensor]
 
 
 def inputs_of(batches: Iterable | Tensor, model: nn.Module) -> Iterator[Tensor]:
-    """Inputs of each batch, a tensor or a tuple that starts with it, on the device and in the dtype of the model."""
+    """Inputs of each batch, a tensor or what a tuple starts with, where and as the model wants them."""
     if isinstance(batches, Tensor):
         batches = [batches]
     parameter = next(model.parameters())

@@ -16,10 +16,14 @@ from .spec import FIXED, Part, Spec
 
 __all__ = ["from_sequential"]
 
-_POINTWISE = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid,
-              nn.Softplus, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.PReLU, SquaredReLU)  # fmt: skip
-_KEEPS = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d,
-          nn.AdaptiveAvgPool2d, nn.Upsample)  # fmt: skip
+_POINTWISE = (
+    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid,
+    nn.Softplus, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.PReLU, SquaredReLU,
+)  # fmt: skip
+_KEEPS = (
+    nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d,
+    nn.AdaptiveAvgPool2d, nn.Upsample,
+)  # fmt: skip
 _MAX_POOL = (nn.MaxPool1d, nn.MaxPool2d, nn.AdaptiveMaxPool1d, nn.AdaptiveMaxPool2d)
 _BATCH_NORM = (nn.BatchNorm1d, nn.BatchNorm2d)
 
@@ -45,7 +49,7 @@ class Channels:
 
 @dataclass(eq=False)
 class Value:
-    """What is known of an activation: its channels, None where they are inputs, and entries for one channel."""
+    """What is known of an activation: its channels, None for inputs, and entries for one channel."""
 
     parts: list[Channels] | None
     repeat: int = 1
@@ -89,7 +93,9 @@ class Propagation:
                 y.into, x.fixed = [x], x.fixed or y.fixed
                 continue
             small, large = sorted((x, y), key=lambda part: part.size)
-            rest = Channels(f"{large.name}[{small.size}:]", large.size - small.size, large.fixed, made=large.made)
+            rest = Channels(
+                f"{large.name}[{small.size}:]", large.size - small.size, large.fixed, made=large.made
+            )
             small.fixed = small.fixed or large.fixed
             large.into = [small, rest]
 
@@ -138,7 +144,7 @@ class Propagation:
                 return handler(name, module, value)
         raise Untraceable(
             f"no symmetry is known for module {name!r}, a {type(module).__name__}; "
-            "write its axes into a Spec by hand, or pass pointwise=(its class,) if it acts on each channel alone"
+            "write its axes into a Spec by hand, or pass pointwise=(its class,) if it acts on channels alone"
         )
 
     @staticmethod
@@ -170,7 +176,8 @@ class Propagation:
             self.declare(f"{name}.weight", made, None, *kernel)
         else:
             raise Untraceable(
-                f"module {name!r} is a convolution of {module.groups} groups; only groups=1 and depthwise are known"
+                f"module {name!r} is a convolution of {module.groups} groups; "
+                "only groups=1 and depthwise are known"
             )
         if module.bias is not None:
             self.declare(f"{name}.bias", made)
@@ -196,11 +203,15 @@ class Propagation:
         return self._affine(name, module, value, module.num_features, None)
 
     def _group_norm(self, name: str, module: nn.GroupNorm, value: Value) -> Value:
-        return self._affine(name, module, value, module.num_channels, module.num_channels // module.num_groups)
+        return self._affine(
+            name, module, value, module.num_channels, module.num_channels // module.num_groups
+        )
 
     def _layer_norm(self, name: str, module: nn.LayerNorm, value: Value) -> Value:
         if len(module.normalized_shape) != 1:
-            raise Untraceable(f"{name} normalises {len(module.normalized_shape)} dimensions; only channels are known")
+            raise Untraceable(
+                f"{name} normalises {len(module.normalized_shape)} dimensions; only channels are known"
+            )
         if isinstance(module, nn.RMSNorm) and module.weight is None:
             # The norm of all channels is invariant under every orthogonal map.
             return value
@@ -218,7 +229,9 @@ class Propagation:
 
     def _conic(self, name: str, module: nn.Module, value: Value) -> Value:
         if value.parts is None:
-            raise Untraceable(f"activation {name!r} acts on the inputs themselves; nothing there can be aligned")
+            raise Untraceable(
+                f"activation {name!r} acts on the inputs themselves; nothing there can be aligned"
+            )
         shared = getattr(module, "share_axis", False)
         groups, dim = count_groups(value.size, module.dim, module.num_groups, shared)
         pointwise = getattr(module, "s2", "cone") == "pointwise" and dim == 2
@@ -263,7 +276,10 @@ class Propagation:
                 group = Conic(count, dim, shared, layout, frame, rotate, leaf.size // length)
             names[key] = leaf.name
             groups[leaf.name] = group
-        axes = {name: tuple(_rule(value, side, names) for value, side in rules) for name, rules in self.rules.items()}
+        axes = {
+            name: tuple(_rule(value, side, names) for value, side in rules)
+            for name, rules in self.rules.items()
+        }
         return Spec(groups, axes, tuple(self.unmatched))
 
     def _decide_kinds(self, leaves: dict) -> dict:
@@ -283,7 +299,7 @@ class Propagation:
                 before = decided.setdefault(id(leaf), (name, kind))
                 if before[1] != kind:
                     raise ValueError(
-                        f"activations {before[0]!r} and {name!r} share channels but have different symmetries "
+                        f"activations {before[0]!r} and {name!r} share channels but differ in symmetry "
                         f"({before[1]} and {kind}); give them one activation, or write the Spec by hand"
                     )
         return decided
@@ -322,9 +338,11 @@ def from_sequential(model: nn.Sequential, *, rotate: bool = True, pointwise: tup
     Parameters
     ----------
     model : Sequential
-        Linear, Conv1d and Conv2d (also depthwise), activations, norms, pooling, Flatten, Dropout; nested chains too.
+        Linear, Conv1d and Conv2d (also depthwise), activations, norms, pooling, Flatten, Dropout; nested
+        chains too.
     rotate : bool
-        False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling leave.
+        False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling
+        leave.
     pointwise : tuple of type
         Further classes of activations that act on each channel alone.
 
@@ -346,8 +364,9 @@ def from_sequential(model: nn.Sequential, *, rotate: bool = True, pointwise: tup
     Examples
     --------
     >>> from colu.nn import CoLU
-    >>> from_sequential(nn.Sequential(nn.Linear(2, 8), CoLU(dim=4), nn.Linear(8, 1))).groups
-    {'0': Conic(groups=2, dim=4, share_axis=False, layout='blocks', frame='coordinate', rotate=True, blocks=1)}
+    >>> spec = from_sequential(nn.Sequential(nn.Linear(2, 8), CoLU(dim=4), nn.Linear(8, 1)))
+    >>> spec.groups == {"0": Conic(groups=2, dim=4)}
+    True
     """
     if not isinstance(model, nn.Sequential):
         raise ValueError(f"a {type(model).__name__} is no chain of layers; use trace_spec, or write a Spec")

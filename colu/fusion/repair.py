@@ -92,7 +92,8 @@ def repair_statistics(
     .. math:: W' = D\,W,\quad b' = D\,(b - \mu) + (1-t)\mu_A + t\mu_B,\quad
               D = \mathrm{diag}\,\frac{(1-t)\sigma_A + t\sigma_B}{\sigma}
 
-    Layers are treated in the order in which they run, each after those before it, and the change is folded into
+    Layers are treated in the order in which they run, each after those before it, and the change is folded
+    into
     weights and biases: no layer is added.
 
     Parameters
@@ -143,7 +144,9 @@ def repair_statistics(
     check_choice("kind", kind, ("cone", "channel"))
     places = {name: parts for name, parts in points(spec, model).items() if f"{name}.bias" in fused}
     if not places:
-        raise ValueError(f"no layer of {type(model).__name__} has a bias to take a mean; nothing can be repaired")
+        raise ValueError(
+            f"no layer of {type(model).__name__} has a bias to take a mean; nothing can be repaired"
+        )
     batches = [batches] if isinstance(batches, Tensor) else list(batches)
     work = double_model(model)
     goals = []
@@ -159,8 +162,13 @@ def repair_statistics(
         bias = work.get_submodule(module).bias.data
         for name, offset in places[module]:
             group = spec.groups[name]
-            if isinstance(work.get_submodule(module), _NORMS) and getattr(group, "frame", "") == "homogeneous":
-                raise ValueError(f"norm {module!r} scales channels, not the axes of its cones; use kind='channel'")
+            if (
+                isinstance(work.get_submodule(module), _NORMS)
+                and getattr(group, "frame", "") == "homogeneous"
+            ):
+                raise ValueError(
+                    f"norm {module!r} scales channels, not the axes of its cones; use kind='channel'"
+                )
             key = (module, offset)
             deviations = [_pooled(group, m[key].variance, kind).sqrt() for m in (*goals, now)]
             goal = (1 - t) * deviations[0] + t * deviations[1]
@@ -182,7 +190,7 @@ def repair_statistics(
 
 @torch.no_grad()
 def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | Tensor) -> dict[str, Tensor]:
-    """Measure the running statistics of all BatchNorm layers anew: averages of two networks' statistics fit neither.
+    """Measure the running statistics of all BatchNorm layers anew: means of two networks' fit neither.
 
     Parameters
     ----------
@@ -210,7 +218,11 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
     """
     model = copy.deepcopy(model).eval()
     model.load_state_dict(dict(state))
-    norms = [module for module in model.modules() if isinstance(module, _BATCH_NORMS) and module.track_running_stats]
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, _BATCH_NORMS) and module.track_running_stats
+    ]
     if not norms:
         raise ValueError(
             f"{type(model).__name__} has no BatchNorm with running statistics; use repair_statistics instead"
@@ -226,6 +238,8 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
     if not count:
         raise ValueError("no batches; give some hundreds of training samples")
     return {
-        name: tensor.detach().clone().to(state[name].dtype) if "running_" in name else state[name].detach().clone()
+        name: tensor.detach().clone().to(state[name].dtype)
+        if "running_" in name
+        else state[name].detach().clone()
         for name, tensor in model.state_dict().items()
     }

@@ -60,7 +60,8 @@ class Spec:
     Parameters
     ----------
     groups : dict
-        Name to :class:`colu.fusion.Permutation`, :class:`colu.fusion.Conic` or :class:`colu.fusion.Orthogonal`.
+        Name to :class:`colu.fusion.Permutation`, :class:`colu.fusion.Conic` or
+        :class:`colu.fusion.Orthogonal`.
         What is added on a residual stream shares one name.
     axes : dict
         Parameter (or buffer) to one entry an axis: a name, ``FIXED``, a :class:`colu.fusion.Part`,
@@ -102,10 +103,13 @@ class Spec:
                     if part.name != FIXED and part.name not in self.groups:
                         known = ", ".join(self.groups)
                         raise ValueError(
-                            f"axis {axis} of {parameter} carries {part.name!r}, which is no group; use one of {known}"
+                            f"axis {axis} of {parameter} carries {part.name!r}, which is no group; "
+                            f"use one of {known}"
                         )
                     if part.name == FIXED and part.size is None and len(parts) > 1:
-                        raise ValueError(f"a fixed part of axis {axis} of {parameter} lacks its size; give Part(size=)")
+                        raise ValueError(
+                            f"a fixed part of axis {axis} of {parameter} lacks its size; give Part(size=)"
+                        )
                     length = self._length(part)
                     if part.name != FIXED:
                         side = part.side or ("in" if axis else "out")
@@ -134,7 +138,9 @@ class Spec:
             raise ValueError(f"the specification leaves out {missing} of {label}; name their axes, or FIXED")
         absent = [name for name in self.axes if name not in shaped]
         if absent:
-            raise ValueError(f"{label} lacks {absent} of the specification; take the specification of this model")
+            raise ValueError(
+                f"{label} lacks {absent} of the specification; take the specification of this model"
+            )
         for name, tensor in shaped.items():
             rules = self.axes[name]
             if len(rules) != tensor.dim():
@@ -188,7 +194,9 @@ def _parts(rule) -> tuple[Part, ...]:
     try:
         return tuple(part if isinstance(part, Part) else Part(part) for part in rule)
     except TypeError:
-        raise ValueError(f"{rule!r} names no axis; use a group name, FIXED, a Part, or a sequence of them") from None
+        raise ValueError(
+            f"{rule!r} names no axis; use a group name, FIXED, a Part, or a sequence of them"
+        ) from None
 
 
 def apply(spec: Spec, elements: Mapping, state: State) -> dict[str, Tensor]:
@@ -237,7 +245,8 @@ def check_states(spec: Spec, a: State, b: State) -> None:
     only_a, only_b = sorted(set(a) - set(b)), sorted(set(b) - set(a))
     if only_a or only_b:
         raise ValueError(
-            f"the models differ: only in the first {only_a}, only in the second {only_b}; align equal architectures"
+            f"the models differ: only in the first {only_a}, only in the second {only_b}; "
+            "align equal architectures"
         )
     for name in a:
         if a[name].shape != b[name].shape:
@@ -249,7 +258,9 @@ def check_states(spec: Spec, a: State, b: State) -> None:
         spec.check(state, label)
         for name, tensor in state.items():
             if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-                raise ValueError(f"{name} of {label} holds NaN or infinity; take a checkpoint from before it diverged")
+                raise ValueError(
+                    f"{name} of {label} holds NaN or infinity; take a checkpoint from before it diverged"
+                )
 
 
 def double_model(model: nn.Module) -> nn.Module:
@@ -288,7 +299,9 @@ def invariance_error(
     return ((after - before).abs().max() / before.abs().max().clamp_min(1e-300)).item()
 
 
-def assert_invariant_under(spec: Spec, model: nn.Module, x: Tensor, *, tol: float = 1e-9, seed: int = 0) -> None:
+def assert_invariant_under(
+    spec: Spec, model: nn.Module, x: Tensor, *, tol: float = 1e-9, seed: int = 0
+) -> None:
     """Raise ``AssertionError`` unless random elements of every group leave the function as it is.
 
     Each group is also tried alone, so that the message names the one whose axes are wrong.
@@ -306,5 +319,7 @@ def assert_invariant_under(spec: Spec, model: nn.Module, x: Tensor, *, tol: floa
         error = invariance_error(model, spec, x, spec.identity() | {name: drawn[name]})
         if not error <= tol:
             places = ", ".join(f"{parameter} axis {axis}" for parameter, axis, *_ in spec.occurrences(name))
-            raise AssertionError(f"group {name!r} moves the function by {error:.2g} > {tol:g}; its axes: {places}")
+            raise AssertionError(
+                f"group {name!r} moves the function by {error:.2g} > {tol:g}; its axes: {places}"
+            )
     raise AssertionError(f"the groups together move the function by more than {tol:g}")

@@ -16,9 +16,20 @@ __all__ = ["from_chains", "trace_spec"]
 
 _ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
 _SCALE = (operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div")
-_POINTWISE = (F.relu, torch.relu, F.gelu, F.silu, F.elu, F.leaky_relu, torch.tanh, F.tanh, torch.sigmoid, F.sigmoid,
-              F.softplus, "relu", "relu_", "tanh", "sigmoid")  # fmt: skip
-_KEEP = (F.avg_pool2d, F.adaptive_avg_pool2d, F.dropout, F.dropout2d, F.interpolate, "contiguous", "clone", "detach")
+_POINTWISE = (
+    F.relu, torch.relu, F.gelu, F.silu, F.elu, F.leaky_relu, torch.tanh, F.tanh, torch.sigmoid, F.sigmoid,
+    F.softplus, "relu", "relu_", "tanh", "sigmoid",
+)  # fmt: skip
+_KEEP = (
+    F.avg_pool2d,
+    F.adaptive_avg_pool2d,
+    F.dropout,
+    F.dropout2d,
+    F.interpolate,
+    "contiguous",
+    "clone",
+    "detach",
+)
 _MAX_POOL = (F.max_pool2d, F.adaptive_max_pool2d)
 _OPAQUE = ("size", "dim")
 
@@ -50,7 +61,8 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
         Perceptrons, VGG, residual networks with any of the layers of :func:`colu.fusion.from_sequential`;
         not run and not changed.
     rotate : bool
-        False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling leave.
+        False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling
+        leave.
     pointwise : tuple of type
         Further classes of activations that act on each channel alone.
 
@@ -66,7 +78,8 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
 
     Notes
     -----
-    Control flow that depends on shapes cannot be traced; :func:`colu.fusion.from_chains` then finds the groups of
+    Control flow that depends on shapes cannot be traced; :func:`colu.fusion.from_chains` then finds the
+    groups of
     the parts named, and leaves the others fixed.
 
     Examples
@@ -80,7 +93,9 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
     try:
         graph = tracer.trace(model)
     except Exception as error:
-        where = f"module {tracer.entered!r} of {type(model).__name__}" if tracer.entered else type(model).__name__
+        where = (
+            f"module {tracer.entered!r} of {type(model).__name__}" if tracer.entered else type(model).__name__
+        )
         raise Untraceable(
             f"tracing stopped in or after {where}: {error}; "
             "write the Spec by hand, or name chains of layers with from_chains"
@@ -95,7 +110,9 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
     covered = set(propagation.rules)
     left = [name for name, tensor in model.state_dict().items() if tensor.dim() and name not in covered]
     if left:
-        raise Untraceable(f"parameters {left} are not used by any layer that is known; write the Spec by hand")
+        raise Untraceable(
+            f"parameters {left} are not used by any layer that is known; write the Spec by hand"
+        )
     return propagation.spec(rotate)
 
 
@@ -157,7 +174,9 @@ def _step(node: fx.Node, values: dict, model: nn.Module, propagation: Propagatio
         "reshape": _view, torch.reshape: _view, "mean": _mean, torch.mean: _mean,
     }.get(target)  # fmt: skip
     if handler is None:
-        raise Untraceable(f"no symmetry is known for {place}; use a layer that is known, or write the Spec by hand")
+        raise Untraceable(
+            f"no symmetry is known for {place}; use a layer that is known, or write the Spec by hand"
+        )
     return handler(node, args, first, place)
 
 
@@ -184,7 +203,9 @@ def _cat(node: fx.Node, values: dict, place: str) -> Value:
     axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
     parts = [values[tensor] for tensor in tensors]
     if axis != 1 or any(value.parts is None or value.flat or value.repeat > 1 for value in parts):
-        raise Untraceable(f"{place} joins along axis {axis}; only channels of layers, along axis 1, are known")
+        raise Untraceable(
+            f"{place} joins along axis {axis}; only channels of layers, along axis 1, are known"
+        )
     return Value([part for value in parts for part in value.parts])
 
 
@@ -197,12 +218,16 @@ def _getitem(node: fx.Node, args: list, value: Value, place: str) -> Value:
 
 def _pad(node: fx.Node, args: list, value: Value, place: str) -> Value:
     pad = list(args[1])
-    zero = node.kwargs.get("mode", "constant") == "constant" and not node.kwargs.get("value") and len(args) == 2
+    zero = (
+        node.kwargs.get("mode", "constant") == "constant" and not node.kwargs.get("value") and len(args) == 2
+    )
     if len(pad) > 4 and any(pad[4:]):
         if not zero or len(pad) != 6 or value.parts is None or value.flat:
             raise Untraceable(f"{place} pads channels by something other than zeros")
         # Zeros bear any group: channels of their own, tied to what is added.
-        before, after = ([Channels(f"{node.name}[{end}]", count)] if count else [] for end, count in enumerate(pad[4:]))
+        before, after = (
+            [Channels(f"{node.name}[{end}]", count)] if count else [] for end, count in enumerate(pad[4:])
+        )
         return Value([*before, *value.parts, *after])
     return value
 
@@ -232,7 +257,11 @@ def _mean(node: fx.Node, args: list, value: Value, place: str) -> Value:
 
 
 def from_chains(
-    model: nn.Module, chains: Sequence[Sequence[str]], *, rotate: bool = True, pointwise: tuple[type, ...] = ()
+    model: nn.Module,
+    chains: Sequence[Sequence[str]],
+    *,
+    rotate: bool = True,
+    pointwise: tuple[type, ...] = (),
 ) -> Spec:
     """The specification of chains of layers inside a larger model, whose other parameters stay fixed.
 
@@ -242,7 +271,8 @@ def from_chains(
     ----------
     model : Module
     chains : sequence of sequences of str
-        Names of modules in the order in which they run, each chain from its first linear layer to its last one.
+        Names of modules in the order in which they run, each chain from its first linear layer to its last
+        one.
         That nothing else reads the values in between cannot be seen here:
         check it with :func:`colu.fusion.assert_invariant_under`.
     rotate, pointwise
@@ -261,8 +291,8 @@ def from_chains(
     --------
     >>> from colu.models import GPT
     >>> model = GPT(65, length=16, width=32, depth=2, heads=4)
-    >>> spec = from_chains(model, [[f"blocks.{i}.{layer}" for layer in ("up", "act", "down")] for i in range(2)])
-    >>> list(spec.groups)
+    >>> chains = [[f"blocks.{i}.{layer}" for layer in ("up", "act", "down")] for i in range(2)]
+    >>> list(from_chains(model, chains).groups)
     ['blocks.0.up', 'blocks.1.up']
     """
     modules = dict(model.named_modules())
@@ -271,7 +301,9 @@ def from_chains(
         value = Value(None)
         for name in chain:
             if name not in modules:
-                raise ValueError(f"{type(model).__name__} has no module {name!r}; names are those of named_modules()")
+                raise ValueError(
+                    f"{type(model).__name__} has no module {name!r}; names are those of named_modules()"
+                )
             value = propagation.module(name, modules[name], value)
         for leaf in value.leaves():
             leaf.fixed = True

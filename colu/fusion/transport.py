@@ -1,4 +1,4 @@
-"""Soft alignment and different widths: optimal transport over units, or over cones with a rotation for each pair."""
+"""Soft alignment and different widths: optimal transport over units, or over cones and their rotations."""
 
 from __future__ import annotations
 
@@ -135,7 +135,9 @@ def _units(group, second: Tensor) -> Tensor:
     return section.sum(1) if group.share_axis else axis.squeeze(1) + section.sum(1)
 
 
-def _couple(cost: Tensor, gain: Tensor, solver: str, eps: float, partners: int, max_iterations: int) -> Tensor:
+def _couple(
+    cost: Tensor, gain: Tensor, solver: str, eps: float, partners: int, max_iterations: int
+) -> Tensor:
     """The coupling ``(G_A, G_B)`` for a cost of the same shape."""
     import ot
 
@@ -145,17 +147,24 @@ def _couple(cost: Tensor, gain: Tensor, solver: str, eps: float, partners: int, 
     if not torch.isfinite(cost).all():
         raise ValueError("costs hold NaN or infinity; check the weights and the samples")
     scaled = (cost / cost.abs().max().clamp_min(1e-300)).numpy()
-    a, b = torch.full((rows,), 1 / rows).double().numpy(), torch.full((columns,), 1 / columns).double().numpy()
+    a, b = (
+        torch.full((rows,), 1 / rows).double().numpy(),
+        torch.full((columns,), 1 / columns).double().numpy(),
+    )
     if solver == "emd":
         return torch.as_tensor(ot.emd(a, b, scaled, numItermax=max(max_iterations, 10**6)))
     if solver == "sinkhorn":
         return torch.as_tensor(
-            ot.sinkhorn(a, b, scaled, eps, method="sinkhorn_log", numItermax=max_iterations, stopThr=1e-7, warn=False)
+            ot.sinkhorn(
+                a, b, scaled, eps, method="sinkhorn_log", numItermax=max_iterations, stopThr=1e-7, warn=False
+            )
         )
     from scipy.optimize import linear_sum_assignment
 
     if rows != columns or partners > rows:
-        raise ValueError(f"partners={partners} for {rows} and {columns} units; wanted equal widths of at least that")
+        raise ValueError(
+            f"partners={partners} for {rows} and {columns} units; wanted equal widths of at least that"
+        )
     left, coupling = gain.T.clone(), torch.zeros(rows, columns, dtype=torch.float64)
     # Taken pairs cost more than any set of free ones could gain.
     penalty = 4 * rows * left.abs().max().clamp_min(1e-300)
@@ -223,7 +232,8 @@ def transport_plans(
     >>> from colu.fusion import from_sequential
     >>> small = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
     >>> large = nn.Sequential(nn.Linear(5, 8), nn.ReLU(), nn.Linear(8, 3))
-    >>> plans = transport_plans(from_sequential(small), from_sequential(large), small, large, torch.randn(50, 5))
+    >>> specs = from_sequential(small), from_sequential(large)
+    >>> plans = transport_plans(*specs, small, large, torch.randn(50, 5))
     >>> plans["0"].coupling.shape, round(plans["0"].perplexity, 6)
     (torch.Size([4, 8]), 1.0)
     """
@@ -240,7 +250,8 @@ def transport_plans(
         covariance, second_a, second_b, count = statistics[name]
         if mode == "conic" and source.rotate and count < source.dim - 1:
             raise ValueError(
-                f"{count} samples do not determine rotations of {source.dim - 1} dimensions for {name!r}; give more"
+                f"{count} samples do not determine rotations of {source.dim - 1} dimensions for {name!r}; "
+                "give more"
             )
         axis, section = _blocks(source, target, covariance)
         gain = torch.zeros_like(axis) if source.share_axis else axis.clone()
@@ -276,7 +287,9 @@ def _check_correspond(spec_a: Spec, spec_b: Spec) -> None:
             raise ValueError(f"{name!r} is {one} in A and {other} in B; only the number of units may differ")
     for parameter, rules in spec_a.axes.items():
         if rules != spec_b.axes[parameter]:
-            raise ValueError(f"{parameter} has axes {rules} in A and {spec_b.axes[parameter]} in B; they must agree")
+            raise ValueError(
+                f"{parameter} has axes {rules} in A and {spec_b.axes[parameter]} in B; they must agree"
+            )
 
 
 def _second_moments(spec_a: Spec, spec_b: Spec, model_a, model_b, batches) -> dict:
@@ -298,7 +311,9 @@ def _second_moments(spec_a: Spec, spec_b: Spec, model_a, model_b, batches) -> di
                     source, target = spec_a.groups[name], spec_b.groups[name]
                     a, b = one[:, at : at + source.size], other[:, to : to + target.size]
                     sums = [b.T @ a, source._turn(a, 1).square().sum(0), target._turn(b, 1).square().sum(0)]
-                    found[name] = [x + y for x, y in zip(found[name], sums, strict=True)] if name in found else sums
+                    found[name] = (
+                        [x + y for x, y in zip(found[name], sums, strict=True)] if name in found else sums
+                    )
                     counted[name] = counted.get(name, 0) + len(a)
     missing = [name for name in spec_a.groups if name not in found]
     if missing:
@@ -345,7 +360,9 @@ def carry(spec_a: Spec, plans: Mapping[str, Plan], state_a: State) -> dict[str, 
         raise ValueError(f"plans for {sorted(plans)}, wanted one for each of {sorted(spec_a.groups)}")
     for name, plan in plans.items():
         if plan.source != spec_a.groups[name]:
-            raise ValueError(f"the plan of {name!r} starts from {plan.source}, not from {spec_a.groups[name]}")
+            raise ValueError(
+                f"the plan of {name!r} starts from {plan.source}, not from {spec_a.groups[name]}"
+            )
     operators = {(name, side): plan.operator(side) for name, plan in plans.items() for side in ("out", "in")}
     result = {}
     for parameter, tensor in state_a.items():

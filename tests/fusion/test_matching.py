@@ -90,7 +90,9 @@ def test_permutations_alone_do_not_recover_a_rotated_network(nets):
     state = model.state_dict()
     conic, cones = (match_weights(spec, state, moved, mode=mode) for mode in ("conic", "permutation"))
     assert distance(conic.apply(spec, moved), state) < 1e-2 < distance(cones.apply(spec, moved), state)
-    assert all(torch.equal(e.rotations, torch.eye(3).double().expand(8, 3, 3)) for e in cones.elements.values())
+    assert all(
+        torch.equal(e.rotations, torch.eye(3).double().expand(8, 3, 3)) for e in cones.elements.values()
+    )
     assert conic.objective > 1.2 * cones.objective
 
 
@@ -195,7 +197,10 @@ def test_same_seed_gives_the_same_bits_and_inputs_stay(nets):
     assert first.trace == second.trace
     for name, element in first.elements.items():
         assert torch.equal(element.rotations, second.elements[name].rotations)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in (a | {"b." + k: v for k, v in b.items()}).items())
+    assert all(
+        torch.equal(tensor, before[name])
+        for name, tensor in (a | {"b." + k: v for k, v in b.items()}).items()
+    )
 
 
 def test_a_matching_can_go_on_from_where_another_stopped(nets):
@@ -217,7 +222,9 @@ def test_a_square_weight_on_the_stream_keeps_the_trace_monotone(nets):
         assert all(later >= earlier for earlier, later in itertools.pairwise(found.trace))
 
 
-@pytest.mark.parametrize("name", ["relu", "hard", "shared", "axes first", "rotated", "one cone", "conv", "batch norm"])
+@pytest.mark.parametrize(
+    "name", ["relu", "hard", "shared", "axes first", "rotated", "one cone", "conv", "batch norm"]
+)
 def test_a_planted_element_is_recovered_from_activations_at_once(nets, name):
     model, other = PLANTED[name](nets), PLANTED[name](nets)
     spec = from_sequential(model)

@@ -84,7 +84,11 @@ def test_a_barrier_is_the_height_above_the_chord():
     assert curve.accuracy_barrier == pytest.approx(0.75 * 0.9 + 0.25 * 0.8 - 0.5)
     assert BarrierCurve((0.0, 0.5, 1.0), (1.0, 0.2, 1.0), (0.9, 0.95, 0.9), "test", 10).loss_barrier == 0
     stated = curve.to_dict()
-    assert stated["split"] == "test" and "chord" not in stated["definition"] and "maximum" in stated["definition"]
+    assert (
+        stated["split"] == "test"
+        and "chord" not in stated["definition"]
+        and "maximum" in stated["definition"]
+    )
 
 
 @pytest.mark.parametrize("lambdas", [2, [0, 0.5], [0, 1, 0.5, 1], [0.1, 0.5, 1]])
@@ -122,7 +126,10 @@ def test_activations_align_trained_pairs_too(wide_cones):
     found = match_activations(spec, one, other, digits("train")[0])
     height = {
         name: barrier(one, one.state_dict(), state, test, split="test", lambdas=9).loss_barrier
-        for name, state in {"aligned": found.apply(spec, other.state_dict()), "naive": other.state_dict()}.items()
+        for name, state in {
+            "aligned": found.apply(spec, other.state_dict()),
+            "naive": other.state_dict(),
+        }.items()
     }
     assert height["aligned"] < 0.6 * height["naive"]
 
@@ -169,7 +176,9 @@ def test_adjustment_is_asked_for_between_the_ends_only(nets):
         asked.append(t)
         return state
 
-    barrier(model, state, state, (nets.vectors(), torch.zeros(40).long()), split="s", lambdas=5, adjust=adjust)
+    barrier(
+        model, state, state, (nets.vectors(), torch.zeros(40).long()), split="s", lambdas=5, adjust=adjust
+    )
     assert asked == [0.25, 0.5, 0.75]
 
 

@@ -19,8 +19,8 @@ from colu.fusion import (
 )
 from colu.nn import MPU, CoLU, RCoLU
 
-MLPS = ["relu", "prelu", "hard", "soft", "rectified axis", "axes first", "one cone", "S=2", "S=2 by fiat", "S=1",
-        "identity", "learnable angle", "rotated", "rotated, axes first", "projection",
+MLPS = ["relu", "prelu", "hard", "soft", "rectified axis", "axes first", "one cone", "S=2", "S=2 by fiat",
+        "S=1", "identity", "learnable angle", "rotated", "rotated, axes first", "projection",
         "projection, coordinate axis"]  # fmt: skip
 SHARED = ["shared", "shared and soft", "rotated and shared"]
 
@@ -172,7 +172,8 @@ def test_parts_of_an_axis_carry_their_own_groups(nets):
             return self.head(torch.cat([self.one(x).relu(), x[:, :2], torch.tanh(self.two(x))], 1))
 
     model = nets.randomised(Joined())
-    axes = {"one.weight": ("one", FIXED), "one.bias": ("one",), "two.weight": ("two", FIXED), "two.bias": ("two",),
+    axes = {"one.weight": ("one", FIXED), "one.bias": ("one",),
+            "two.weight": ("two", FIXED), "two.bias": ("two",),
             "head.weight": (FIXED, ["one", Part(FIXED, size=2), "two"]), "head.bias": (FIXED,)}  # fmt: skip
     spec = Spec({"one": Permutation(4), "two": Permutation(8)}, axes)
     assert_invariant_under(spec, model, nets.vectors())
@@ -265,7 +266,9 @@ def test_a_model_that_is_no_chain_is_refused():
 
 def test_a_depthwise_convolution_keeps_its_channels(nets):
     model = nets.randomised(
-        nn.Sequential(nn.Conv2d(2, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 3, 1))
+        nn.Sequential(
+            nn.Conv2d(2, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 3, 1)
+        )
     )
     spec = from_sequential(model)
     assert list(spec.groups) == ["0"]

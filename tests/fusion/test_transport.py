@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from colu.fusion import carry, check_coupling, from_sequential, match_activations, random_alignment, transport_plans
+from colu.fusion import (
+    carry,
+    check_coupling,
+    from_sequential,
+    match_activations,
+    random_alignment,
+    transport_plans,
+)
 from colu.nn import CoLU
 
 WIDTHS = {
@@ -113,11 +120,13 @@ def test_partners_set_the_softness(nets):
 
 def test_the_baseline_pads_or_cuts(nets):
     (small, large), specs = pair(nets, "hard")
-    state = carry(specs[0], transport_plans(*specs, small, large, nets.vectors(50), solver="naive"), small.state_dict())
+    state = carry(
+        specs[0], transport_plans(*specs, small, large, nets.vectors(50), solver="naive"), small.state_dict()
+    )
     assert torch.equal(state["0.weight"][:8], small.state_dict()["0.weight"])
     assert (state["0.weight"][8:] == 0).all()
-    back = carry(specs[1], transport_plans(specs[1], specs[0], large, small, nets.vectors(50), solver="naive"),
-                 large.state_dict())  # fmt: skip
+    plans = transport_plans(specs[1], specs[0], large, small, nets.vectors(50), solver="naive")
+    back = carry(specs[1], plans, large.state_dict())
     assert torch.equal(back["2.weight"], large.state_dict()["2.weight"][:12, :8])
 
 
@@ -139,7 +148,9 @@ def test_plans_that_are_none_raise(coupling, message):
 def test_a_solver_that_did_not_converge_raises(nets):
     (small, large), specs = pair(nets, "hard")
     with pytest.raises(ValueError, match="did not converge"):
-        transport_plans(*specs, small, large, nets.vectors(200), solver="sinkhorn", eps=1e-4, max_iterations=2)
+        transport_plans(
+            *specs, small, large, nets.vectors(200), solver="sinkhorn", eps=1e-4, max_iterations=2
+        )
 
 
 @pytest.mark.parametrize("eps", [0.0, -1.0, math.nan])
@@ -165,7 +176,8 @@ def test_inputs_stay_and_the_same_call_gives_the_same_bits(nets):
     (small, large), specs = pair(nets, "hard")
     before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
     runs = [
-        carry(specs[0], transport_plans(*specs, small, large, nets.vectors()), small.state_dict()) for _ in range(2)
+        carry(specs[0], transport_plans(*specs, small, large, nets.vectors()), small.state_dict())
+        for _ in range(2)
     ]
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
     assert all(torch.equal(small.state_dict()[name], before[name]) for name in before)
