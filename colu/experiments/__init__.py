@@ -4,6 +4,7 @@ from colu.experiments.arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose
 from colu.experiments.classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
 from colu.experiments.experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
 from colu.experiments.language import GPT_TEXT, NextCharacter
+from colu.experiments.networks import Networks, train_networks
 from colu.experiments.rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from colu.experiments.run import record_path, run, run_arms
 
@@ -13,6 +14,7 @@ __all__ = [
     "EXPERIMENTS",
     "GPT_TEXT",
     "MNIST_MLP",
+    "Networks",
     "ROTATION",
     "STANDARD_ARMS",
     "Arm",
@@ -32,4 +34,5 @@ __all__ = [
     "rotation_matrix",
     "run",
     "run_arms",
+    "train_networks",
 ]
