@@ -24,4 +24,4 @@ def test_the_wheel_holds_every_file_of_the_package(tmp_path):
     inside = set(zipfile.ZipFile(wheel).namelist())
     wanted = {path.relative_to(copy).as_posix() for path in (copy / "colu").rglob("*") if path.is_file()}
     assert wanted - inside == set(), "add the suffix to package-data in pyproject.toml"
-    assert "colu/claims/expectations.yml" in inside
+    assert "colu/claims/expectations/10-cones-and-projections.yml" in inside

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from colu.book.project import Project
+from colu.claims.ledger import ledger_files
 
 __all__ = ["file_digest", "notebook_key", "site_key"]
 
@@ -37,7 +38,7 @@ def _package_files(project: Project, suffixes: set[str]) -> list[Path]:
     return [
         path
         for path in project.package.rglob("*")
-        if path.suffix in suffixes and path.is_file() and path != project.ledger and "__pycache__" not in path.parts
+        if path.suffix in suffixes and path.is_file() and project.ledger not in path.parents and "__pycache__" not in path.parts
     ]
 
 
@@ -49,7 +50,7 @@ def package_digest(project: Project) -> str:
 def _own_claims(project: Project, notebook: str) -> str:
     from colu.claims import load_expectations
 
-    if not project.ledger.is_file():
+    if not project.ledger.exists():
         return ""
     entries = load_expectations(project.ledger).values()
     own = [repr(entry) for entry in entries if entry.notebook == notebook]
@@ -92,6 +93,6 @@ def site_key(project: Project, preset: str, executed: Iterable[Path]) -> str:
     files += [path for path in project.pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     files += [path for path in (project.root / "results").rglob("*.json")]
     files += _package_files(project, _CODE | _LOOKS)
-    files += [project.ledger] if project.ledger.is_file() else []
+    files += ledger_files(project.ledger) if project.ledger.exists() else []
     files += list(executed)
     return hashlib.sha256(f"{preset}\n{_tree(project.root, files)}".encode()).hexdigest()

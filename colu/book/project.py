@@ -46,8 +46,8 @@ class Project:
 
     @property
     def ledger(self) -> Path:
-        """The committed expectations of the claims."""
-        return self.package / "claims" / "expectations.yml"
+        """The committed expectations of the claims, one file a chapter."""
+        return self.package / "claims" / "expectations"
 
     @property
     def lock(self) -> Path:

@@ -81,7 +81,7 @@ def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path |
     Parameters
     ----------
     claim_id : str
-        A key of ``expectations.yml``.
+        A key of the ledger.
     measured : number, bool or tensor of one entry
     preset : {"smoke", "laptop", "full"}
         Which value holds where the expectation depends on the preset.
@@ -104,7 +104,7 @@ def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path |
     if claim_id not in expectations:
         near = difflib.get_close_matches(claim_id, expectations, n=3)
         raise KeyError(
-            f"claim {claim_id!r} is not in expectations.yml"
+            f"claim {claim_id!r} is not in the ledger"
             + (f"; the nearest ids are {near}" if near else "; add an entry for it")
         )
     expectation = expectations[claim_id]

@@ -1,4 +1,15 @@
-"""The committed expectations, read and checked."""
+"""The committed expectations, read and checked.
+
+One file a chapter, ``expectations/NN-topic.yml``, with one entry a claim in the order of the text::
+
+    id-of-the-claim:
+      notebook: NN-topic
+      statement: word for word as in the notebook's {claim} box
+      expected: value, with tolerance: the absolute half-width; or at_most / at_least / between: [low, high]
+      source: why this value, a derivation or a paper with its equation
+
+A value or a tolerance may be a mapping ``{smoke: .., laptop: .., full: ..}``.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +20,12 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Expectation", "LedgerError", "PRESETS", "load_expectations"]
+__all__ = ["Expectation", "LedgerError", "PRESETS", "ledger_files", "load_expectations"]
 
 PRESETS = ("smoke", "laptop", "full")
 _BOUNDS = ("expected", "at_most", "at_least", "between")
 _KEYS = {"notebook", "statement", "tolerance", "source", *_BOUNDS}
-LEDGER = Path(__file__).parent / "expectations.yml"
+LEDGER = Path(__file__).parent / "expectations"
 
 
 class LedgerError(ValueError):
@@ -125,20 +136,40 @@ def _mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict:
 _UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
+def ledger_files(path: Path) -> list[Path]:
+    """The files of a ledger: itself, or one a chapter in a folder, in the order of the chapters."""
+    return sorted(path.glob("*.yml")) if path.is_dir() else [path]
+
+
 def load_expectations(path: Path | None = None) -> dict[str, Expectation]:
-    """All expectations by claim id, in the order of the file.
+    """All expectations by claim id, in the order of the chapters and of their files.
 
     Parameters
     ----------
     path : Path, optional
-        Another ledger than the package's ``expectations.yml``.
+        Another ledger than the package's folder ``expectations``: a folder with one file a chapter, or one file.
 
     Raises
     ------
     LedgerError
-        If an entry is not complete; names entry and key.
+        If an entry is not complete, stands in another chapter's file or in two; names entry and key.
     """
     path = path or LEDGER
+    if not path.is_dir():
+        return _load_file(path)
+    found: dict[str, Expectation] = {}
+    for file in ledger_files(path):
+        entries = _load_file(file)
+        if doubled := sorted(set(found) & set(entries)):
+            raise LedgerError(f"{file.name}: {doubled} stands in another chapter's file too")
+        for claim_id, entry in entries.items():
+            if entry.notebook != file.stem:
+                raise LedgerError(f"{file.name}: claim {claim_id!r} is of {entry.notebook!r}, move it to its own file")
+        found |= entries
+    return found
+
+
+def _load_file(path: Path) -> dict[str, Expectation]:
     try:
         entries = yaml.load(path.read_text(encoding="utf8"), Loader=_UniqueLoader) or {}
     except yaml.YAMLError as error:

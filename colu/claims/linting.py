@@ -93,15 +93,15 @@ def lint(notebooks: Path, pages: Path, *, ledger: Path | None = None) -> list[st
             found.append(f"{notebook}: claim {claim_id!r} is checked in another notebook, {checks[claim_id]}")
         entry = expectations.get(claim_id)
         if entry is None:
-            found.append(f"{notebook}: claim {claim_id!r} has no entry in expectations.yml")
+            found.append(f"{notebook}: claim {claim_id!r} has no entry in the ledger")
         elif _one_line(entry.statement) != _one_line(statement):
-            found.append(f"{notebook}: claim {claim_id!r} is worded otherwise in expectations.yml")
+            found.append(f"{notebook}: claim {claim_id!r} is worded otherwise in the ledger")
         elif entry.notebook != notebook:
-            found.append(f"{notebook}: claim {claim_id!r} belongs to {entry.notebook} in expectations.yml")
+            found.append(f"{notebook}: claim {claim_id!r} belongs to {entry.notebook} in the ledger")
     for claim_id, notebook in checks.items():
         if claim_id not in boxes:
             found.append(f"{notebook}: a cell checks claim {claim_id!r}, which no text states")
     for claim_id in expectations:
         if claim_id not in checks:
-            found.append(f"expectations.yml: no cell checks claim {claim_id!r}")
+            found.append(f"the ledger: no cell checks claim {claim_id!r}")
     return found

@@ -122,6 +122,26 @@ def test_incomplete_entry_is_refused_with_its_name_and_key(entry, said, tmp_path
         claims.load_expectations(path)
 
 
+ENTRY = "{}:\n  notebook: {}\n  statement: It holds.\n  source: here\n  expected: 1\n"
+
+
+def test_a_folder_is_read_chapter_by_chapter(tmp_path):
+    (tmp_path / "12-b.yml").write_text(ENTRY.format("two", "12-b"))
+    (tmp_path / "11-a.yml").write_text(ENTRY.format("one", "11-a"))
+    assert list(claims.load_expectations(tmp_path)) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [(ENTRY.format("one", "12-b"), "another chapter's file too"), (ENTRY.format("two", "11-a"), "move it")],
+)
+def test_an_entry_in_the_wrong_file_is_refused(entry, said, tmp_path):
+    (tmp_path / "11-a.yml").write_text(ENTRY.format("one", "11-a"))
+    (tmp_path / "12-b.yml").write_text(entry)
+    with pytest.raises(ValueError, match=said):
+        claims.load_expectations(tmp_path)
+
+
 def test_package_ledger_can_be_met_at_smoke():
     for entry in claims.load_expectations().values():
         assert entry.holds(entry.at("smoke")[0] if entry.kind != "between" else entry.at("smoke")[0][0])

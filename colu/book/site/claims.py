@@ -1,6 +1,6 @@
 """The claim box, the role that links to one from any page, and the table of all claims.
 
-A claim's statement and expectation come from ``colu/claims/expectations.yml``; what was measured comes from
+A claim's statement and expectation come from ``colu/claims/expectations``; what was measured comes from
 the output of its cell in the executed notebook, so the page cannot say more than the run showed.
 """
 
@@ -18,7 +18,7 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from colu.book.site.executed import PREFIX, executed_path, read_executed
 from colu.claims import Expectation, load_expectations
-from colu.claims.ledger import LEDGER
+from colu.claims.ledger import LEDGER, ledger_files
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ class Reading:
         self.expectations = load_expectations(self.ledger)
         self.numbers = numbered(self.expectations)
         self._measured: dict[str, dict[str, dict]] = {}
-        app.env.note_dependency(str(self.ledger))
+        for file in ledger_files(self.ledger):
+            app.env.note_dependency(str(file))
 
     def record(self, claim: str) -> dict | None:
         """Return what the claim's cell recorded; None where it did not run."""
