@@ -38,7 +38,10 @@ def _package_files(project: Project, suffixes: set[str]) -> list[Path]:
     return [
         path
         for path in project.package.rglob("*")
-        if path.suffix in suffixes and path.is_file() and project.ledger not in path.parents and "__pycache__" not in path.parts
+        if path.suffix in suffixes
+        and path.is_file()
+        and project.ledger not in path.parents
+        and "__pycache__" not in path.parts
     ]
 
 

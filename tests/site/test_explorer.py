@@ -31,7 +31,8 @@ def site(tmp_path_factory):
     root = tmp_path_factory.mktemp("explorer")
     (root / "conf.py").write_text(CONF)
     (root / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
-    (root / "index.md").write_text("# First\n\nA cone.\n\n```{turning-figure}\n```\n\n```{toctree}\nbook/explorer\n```\n")
+    first = "# First\n\nA cone.\n\n```{turning-figure}\n```\n\n"
+    (root / "index.md").write_text(first + "```{toctree}\nbook/explorer\n```\n")
     (root / "book").mkdir()
     (root / "book" / "explorer.md").write_text(PAGE)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(root), str(root / "out")]
