@@ -1,4 +1,4 @@
-"""The command line: ``colu book ...``, ``colu run | sweep | table | doctor | bench``."""
+"""The command line: ``colu book ...``, ``colu run | sweep | table | doctor | bench | fuse``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from rich.console import Console
 from colu.bench.command import bench
 from colu.book.project import BookError, Project, UnknownName, check_preset, find_project
 from colu.commands import training
+from colu.commands.fuse import fuse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 book = typer.Typer(no_args_is_help=True, help="Execute, validate and render the book.")
 app.add_typer(book, name="book")
-for command in (training.run, training.sweep, training.table, training.doctor, bench):
+for command in (training.run, training.sweep, training.table, training.doctor, bench, fuse):
     app.command()(command)
 
 console = Console(highlight=False, soft_wrap=True)
