@@ -3,6 +3,7 @@
 from colu.experiments.arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
 from colu.experiments.classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
 from colu.experiments.experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
+from colu.experiments.generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from colu.experiments.language import GPT_TEXT, NextCharacter
 from colu.experiments.networks import Networks, train_networks
 from colu.experiments.rotation import ROTATION, RotationTask, cap_points, rotation_matrix
@@ -10,6 +11,7 @@ from colu.experiments.run import record_path, run, run_arms
 
 __all__ = [
     "ARMS",
+    "AUTOENCODER",
     "CIFAR_RESNET",
     "EXPERIMENTS",
     "GPT_TEXT",
@@ -17,7 +19,9 @@ __all__ = [
     "Networks",
     "ROTATION",
     "STANDARD_ARMS",
+    "VAE_MNIST",
     "Arm",
+    "AutoencoderTask",
     "Config",
     "Experiment",
     "ImageClassification",
@@ -25,6 +29,7 @@ __all__ = [
     "PartlyLinear",
     "Preset",
     "RotationTask",
+    "VAETask",
     "cap_points",
     "choose_arms",
     "get_arm",

@@ -105,6 +105,18 @@ ARMS: dict[str, Arm] = {
             lambda c: CoLU(dim=4, scaling="soft", share_axis=True),
             lambda c: (c - 1) // 3 * 3 + 1,
         ),
+        _arm(
+            "colu-shared-13",
+            "CoLU S=13, shared axis",
+            lambda c: CoLU(dim=13, share_axis=True),
+            lambda c: (c - 1) // 12 * 12 + 1,
+        ),
+        _arm(
+            "colu-soft-shared-13",
+            "CoLU S=13, soft, shared axis",
+            lambda c: CoLU(dim=13, scaling="soft", share_axis=True),
+            lambda c: (c - 1) // 12 * 12 + 1,
+        ),
         _arm("rcolu-3", "RCoLU S=3", lambda c: create("rcolu", dim=3), _blocks(3)),
         _arm("rcolu", "RCoLU S=4", lambda c: create("rcolu", dim=4), _blocks(4)),
         _arm("mpu", "MPU m=2", lambda c: MPU(dim=2), _blocks(2)),

@@ -40,15 +40,12 @@ def shared_weights(experiment, arm, seed=0):
 @pytest.mark.parametrize("experiment", sorted(EXPERIMENTS))
 def test_arms_of_one_width_start_from_equal_weights(experiment):
     start = shared_weights(experiment, "relu")
-    width = {"rotation": 3}.get(experiment, 64)
     compared = 0
     for name, arm in ARMS.items():
-        if (
-            arm.width(width) == width
-            and not (experiment == "cifar-resnet" and arm.width(32) != 32)
-            and (experiment not in ("mnist-mlp",) or arm.width(512) == 512)
-        ):
-            other = shared_weights(experiment, name)
+        if experiment == "rotation" and arm.width(3) != 3:  # cones of more than the width of this network
+            continue
+        other = shared_weights(experiment, name)
+        if all(start[n].shape == other[n].shape for n in start):
             assert all(torch.equal(start[n], other[n]) for n in start), name
             compared += 1
     assert compared >= 5
@@ -74,7 +71,7 @@ def test_every_arm_fits_its_widths(name):
     arm = get_arm(name)
     for channels in (16, 32, 64, 512):
         width = arm.width(channels)
-        assert channels - 3 <= width <= channels
+        assert channels - (12 if name.endswith("-13") else 3) <= width <= channels
         x = torch.randn(5, width)
         assert arm.for_channels(width)(x).shape == x.shape
 
