@@ -22,6 +22,7 @@ _SUBPACKAGES = (
     "data",
     "experiments",
     "functional",
+    "generative",
     "geometry",
     "kernels",
     "models",

@@ -2,6 +2,7 @@
 
 from colu.experiments.arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
 from colu.experiments.classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
+from colu.experiments.diffusion import DDPM, ImageDenoising
 from colu.experiments.experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
 from colu.experiments.generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from colu.experiments.language import GPT_TEXT, NextCharacter
@@ -13,6 +14,7 @@ __all__ = [
     "ARMS",
     "AUTOENCODER",
     "CIFAR_RESNET",
+    "DDPM",
     "EXPERIMENTS",
     "GPT_TEXT",
     "MNIST_MLP",
@@ -25,6 +27,7 @@ __all__ = [
     "Config",
     "Experiment",
     "ImageClassification",
+    "ImageDenoising",
     "NextCharacter",
     "PartlyLinear",
     "Preset",

@@ -1,5 +1,6 @@
-"""Generative models: likelihoods, and measures of samples that say what they are."""
+"""Generative models: likelihoods, diffusion on the schedulers of diffusers, measures that say what they are."""
 
+from colu.generative.diffusion import Denoising, denoising_profile, make_scheduler, sample, sampling_noise, strata
 from colu.generative.likelihood import (
     Bound,
     binarise,
@@ -10,8 +11,14 @@ from colu.generative.likelihood import (
 
 __all__ = [
     "Bound",
+    "Denoising",
     "binarise",
     "bits_per_dimension",
+    "denoising_profile",
     "importance_weighted_bound",
+    "make_scheduler",
     "negative_elbo",
+    "sample",
+    "sampling_noise",
+    "strata",
 ]

@@ -6,6 +6,7 @@ from colu.models.gpt import GPT
 from colu.models.mlp import MLP
 from colu.models.resnet import CIFARResNet
 from colu.models.threshold_network import ThresholdNetwork, fit_threshold_lasso, hyperplane_arrangements
+from colu.models.unet import UNet, time_embedding
 from colu.models.vae import VAE
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "GPT",
     "MLP",
     "ThresholdNetwork",
+    "UNet",
     "VAE",
     "fit_threshold_lasso",
     "hyperplane_arrangements",
     "make_activation",
+    "time_embedding",
 ]

@@ -1,0 +1,226 @@
+"""Training and sampling with diffusion, on the schedulers of diffusers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from colu.training import generator_for
+
+__all__ = ["Denoising", "denoising_profile", "make_scheduler", "sample", "sampling_noise", "strata"]
+
+PREDICTIONS = ("epsilon", "v_prediction")
+
+
+def make_scheduler(kind: str = "ddpm", *, prediction: str = "epsilon", steps: int = 1000, clip: bool = True):
+    r"""A scheduler of diffusers with the cosine schedule.
+
+    .. math:: x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon, \qquad \epsilon \sim N(0, I)
+
+    Parameters
+    ----------
+    kind : {"ddpm", "ddim"}
+    prediction : {"epsilon", "v_prediction"}
+        What the model gives: :math:`\epsilon`, or
+        :math:`v = \sqrt{\bar\alpha_t}\,\epsilon - \sqrt{1-\bar\alpha_t}\,x_0`.
+    steps : int
+        Times of training, ``T``.
+    clip : bool
+        Whether sampling clips the predicted image to [-1, 1]; not for latents.
+
+    Returns
+    -------
+    diffusers.DDPMScheduler or diffusers.DDIMScheduler
+
+    Raises
+    ------
+    ValueError
+        For an unknown kind or prediction.
+
+    References
+    ----------
+    Ho et al., NeurIPS 2020, arXiv 2006.11239; Song et al., ICLR 2021, arXiv 2010.02502;
+    Nichol and Dhariwal, ICML 2021, arXiv 2102.09672 (the cosine schedule).
+
+    Examples
+    --------
+    >>> kept = make_scheduler().alphas_cumprod
+    >>> len(kept), bool((kept.diff() < 0).all())
+    (1000, True)
+    """
+    if kind not in ("ddpm", "ddim"):
+        raise ValueError(f"kind is {kind!r}, choose 'ddpm' or 'ddim'")
+    if prediction not in PREDICTIONS:
+        raise ValueError(f"prediction is {prediction!r}, choose one of {PREDICTIONS}")
+    # Here and not above, because this import takes seconds.
+    from diffusers import DDIMScheduler, DDPMScheduler
+
+    options = {
+        "num_train_timesteps": steps,
+        "beta_schedule": "squaredcos_cap_v2",
+        "prediction_type": prediction,
+        "clip_sample": clip,
+    }
+    if kind == "ddim":
+        return DDIMScheduler(**options, set_alpha_to_one=True, timestep_spacing="trailing")
+    return DDPMScheduler(**options)
+
+
+class Denoising:
+    """The training objective: from an image in [-1, 1] to the mean squared error of the prediction.
+
+    Parameters
+    ----------
+    prediction : {"epsilon", "v_prediction"}
+    steps : int
+        ``T``.
+
+    Examples
+    --------
+    >>> objective = Denoising()
+    >>> x, noise = torch.zeros(2, 1, 4, 4), torch.ones(2, 1, 4, 4)
+    >>> float(objective.errors(lambda noisy, t: 0 * noisy, x, torch.tensor([0, 999]), noise).mean())
+    1.0
+    """
+
+    def __init__(self, prediction: str = "epsilon", steps: int = 1000) -> None:
+        self.scheduler = make_scheduler("ddpm", prediction=prediction, steps=steps)
+        self.prediction, self.steps = prediction, steps
+
+    def errors(self, model, images: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Mean squared error of each image, shape (batch,), float32."""
+        noisy = self.scheduler.add_noise(images, noise, t)
+        target = noise if self.prediction == "epsilon" else self.scheduler.get_velocity(images, noise, t)
+        return (model(noisy, t).float() - target).square().flatten(1).mean(1)
+
+
+def strata(n: int, steps: int = 1000) -> Tensor:
+    """Times spread evenly over ``range(steps)``, one an image, in an order that goes round the range; shape (n,).
+
+    Examples
+    --------
+    >>> strata(4, 1000).sort().values
+    tensor([125, 375, 625, 875])
+    """
+    if n < 1:
+        raise ValueError(f"n is {n}, wanted at least 1 image")
+    even = ((torch.arange(n) + 0.5) * steps / n).long()
+    return even[torch.randperm(n, generator=generator_for(0, "strata", n, steps))]
+
+
+@torch.no_grad()
+def denoising_profile(
+    model: nn.Module, images: Tensor, objective: Denoising, *, bins: int = 10, seed: int = 0, batch_size: int = 500
+) -> Tensor:
+    """Held-out loss in bins of the time, on fixed noise.
+
+    Times and noise depend on ``seed`` and the images' shape alone, so that the losses of two models are paired.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+    images : torch.Tensor, shape (n, channels, height, width)
+        In [-1, 1], not seen in training.
+    objective : Denoising
+    bins : int
+        Of equal width over ``range(objective.steps)``.
+    seed : int
+        Of the noise; the same for all models that are to be compared.
+    batch_size : int
+
+    Returns
+    -------
+    torch.Tensor, shape (bins,), float64
+        Mean loss for each bin; the mean over bins is the held-out loss where ``n`` divides by ``bins``.
+
+    Raises
+    ------
+    ValueError
+        For fewer images than bins.
+    """
+    if len(images) < bins:
+        raise ValueError(f"{len(images)} images for {bins} bins of the time; wanted at least one a bin")
+    t = strata(len(images), objective.steps)
+    noise = torch.randn(images.shape, generator=generator_for(seed, "held out")).to(images.device)
+    where = (t * bins // objective.steps).to(images.device)
+    t = t.to(images.device)
+    parts = zip(images.split(batch_size), t.split(batch_size), noise.split(batch_size), strict=True)
+    errors = torch.cat([objective.errors(model, *part) for part in parts]).double()
+    # Devices without float64 add up on the CPU.
+    errors, where = errors.cpu(), where.cpu()
+    return torch.zeros(bins, dtype=torch.float64).index_add_(0, where, errors) / torch.bincount(where, minlength=bins)
+
+
+def sampling_noise(n: int, shape: Sequence[int], seed: int = 0) -> Tensor:
+    """Noise to start sampling from; equal for every arm, and the first images do not depend on ``n``.
+
+    Examples
+    --------
+    >>> torch.equal(sampling_noise(2, (1, 4, 4)), sampling_noise(5, (1, 4, 4))[:2])
+    True
+    """
+    return torch.stack([torch.randn(tuple(shape), generator=generator_for(seed, "sample", i)) for i in range(n)])
+
+
+@torch.no_grad()
+def sample(
+    model: nn.Module,
+    noise: Tensor,
+    *,
+    steps: int = 50,
+    kind: str = "ddim",
+    prediction: str = "epsilon",
+    train_steps: int = 1000,
+    clip: bool = True,
+    seed: int = 0,
+) -> Tensor:
+    """Images from noise.
+
+    ``ddim`` is deterministic: the same noise in every arm gives pictures that can be compared one by one.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        In evaluation mode.
+    noise : torch.Tensor, shape (n, channels, height, width)
+        See :func:`sampling_noise`; moved to the model's device.
+    steps : int
+        Calls of the model.
+    kind : {"ddim", "ddpm"}
+    prediction : {"epsilon", "v_prediction"}
+    train_steps : int
+        ``T``.
+    clip : bool
+        Whether predicted images are clipped to [-1, 1].
+    seed : int
+        Of the noise that ``ddpm`` adds on the way.
+
+    Returns
+    -------
+    torch.Tensor, shape (n, channels, height, width)
+
+    Raises
+    ------
+    ValueError
+        For a number of steps that training does not have.
+
+    Examples
+    --------
+    >>> sample(lambda x, t: x, sampling_noise(2, (1, 4, 4)), steps=5).shape
+    torch.Size([2, 1, 4, 4])
+    """
+    if not 1 <= steps <= train_steps:
+        raise ValueError(f"steps is {steps}, wanted 1 to {train_steps}, the times of training")
+    scheduler = make_scheduler(kind, prediction=prediction, steps=train_steps, clip=clip)
+    scheduler.set_timesteps(steps)
+    device = (
+        next((p.device for p in model.parameters()), noise.device) if isinstance(model, nn.Module) else noise.device
+    )
+    x, generator = noise.to(device), generator_for(seed, "ancestral")
+    for t in scheduler.timesteps:
+        predicted = model(x, t.expand(len(x)).to(device))
+        options = {"generator": generator} if kind == "ddpm" else {}
+        x = scheduler.step(predicted.float(), t, x, **options).prev_sample
+    return x
