@@ -1,5 +1,6 @@
 """Named experiments: the same function from a notebook, the command line and a cluster, and the same record."""
 
+from colu.experiments.alignment import FUSION_MLP, FUSION_RESNET, PairTask
 from colu.experiments.arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
 from colu.experiments.classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
 from colu.experiments.diffusion import DDPM, ImageDenoising
@@ -16,6 +17,8 @@ __all__ = [
     "CIFAR_RESNET",
     "DDPM",
     "EXPERIMENTS",
+    "FUSION_MLP",
+    "FUSION_RESNET",
     "GPT_TEXT",
     "MNIST_MLP",
     "Networks",
@@ -29,6 +32,7 @@ __all__ = [
     "ImageClassification",
     "ImageDenoising",
     "NextCharacter",
+    "PairTask",
     "PartlyLinear",
     "Preset",
     "RotationTask",
