@@ -12,45 +12,67 @@ def _clip(v, low, high):
 
 
 @triton.jit
+def _sum(v, ALONG: tl.constexpr):
+    return tl.expand_dims(tl.sum(v, ALONG), ALONG)
+
+
+@triton.jit
 def conic_kernel(
     x_pointer, g_pointer, y_pointer, extra_pointer, cones, groups, inner, tangent, eps, tiny, huge,
     SIZE: tl.constexpr, WIDTH: tl.constexpr, ROWS: tl.constexpr, AXES_FIRST: tl.constexpr, ROTATED: tl.constexpr,
     SOFT: tl.constexpr, BACK: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr, SHARED: tl.constexpr,
+    RUN: tl.constexpr, SECOND: tl.constexpr,
 ):  # fmt: skip
+    # The axis of the tile along which a cone lies; the other one is contiguous with channels second.
+    ALONG: tl.constexpr = 0 if SECOND else 1
     program = tl.program_id(0).to(tl.int64) if LARGE else tl.program_id(0)
-    cone = program * ROWS + tl.arange(0, ROWS)
     j = tl.arange(0, WIDTH)
+    entry = tl.expand_dims(j, 1 - ALONG)
+    axis = entry == 0
     # Cones are numbered with the inner position fastest, so that neighbours are neighbours in memory.
-    place, rest = cone % inner, cone // inner
-    group, outer = rest % groups, rest // groups
+    if SECOND:
+        place = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+        group, outer = program % groups, program // groups
+        cone, valid = program * inner + place, place < inner
+        held = entry * 0 + group
+    else:
+        cone = program * ROWS + tl.arange(0, ROWS)
+        valid = cone < cones
+        place, rest = cone % inner, cone // inner
+        group, outer = rest % groups, rest // groups
+        held = tl.expand_dims(group, 1)
     channels = groups * SIZE
     if SHARED:
         channels = 1 + groups * (SIZE - 1)
-        channel = tl.where(j[None, :] == 0, 0, group[:, None] * (SIZE - 1) + j[None, :])
+        channel = tl.where(axis, 0, held * (SIZE - 1) + entry)
     elif AXES_FIRST:
-        section = groups + group * (SIZE - 1)
-        channel = tl.where(j[None, :] == 0, group[:, None], section[:, None] + j[None, :] - 1)
+        channel = tl.where(axis, held, groups + held * (SIZE - 1) + entry - 1)
     else:
-        channel = group[:, None] * SIZE + j[None, :]
-    offsets = (outer * channels)[:, None] * inner + channel * inner + place[:, None]
-    inside = (cone < cones)[:, None] & (j < SIZE)[None, :]
+        channel = held * SIZE + entry
+    if RUN:
+        # Blocks with channels last: cones follow each other in memory, and no index is divided.
+        offsets = tl.expand_dims(cone * SIZE, 1) + entry
+    elif SECOND:
+        offsets = outer * channels * inner + channel * inner + tl.expand_dims(place, 0)
+    else:
+        offsets = tl.expand_dims(outer * channels * inner, 1) + channel * inner + tl.expand_dims(place, 1)
+    inside = tl.expand_dims(valid, ALONG) & (entry < SIZE)
     stored = tl.load(x_pointer + offsets, mask=inside, other=0.0)
     x = stored.to(tl.float64) if DOUBLE else stored.to(tl.float32)
-    axis = (j == 0)[None, :]
     # A shared axis is written by the first cone alone.
-    written = inside & ((group == 0)[:, None] | (j > 0)[None, :]) if SHARED else inside
+    written = inside & ((held == 0) | (entry > 0)) if SHARED else inside
     if ROTATED:
-        mean = tl.sum(x, 1)[:, None] / SIZE
+        mean = _sum(x, ALONG) / SIZE
         s = tl.where(inside, x - mean, 0.0)
         a = mean * tl.sqrt(SIZE * 1.0)
     else:
-        a = tl.sum(tl.where(axis, x, 0.0), 1)[:, None]
+        a = _sum(tl.where(axis, x, 0.0), ALONG)
         s = tl.where(axis, 0.0, x)
-    scale = _clip(tl.max(tl.abs(s), 1)[:, None], tiny, huge)
+    scale = _clip(tl.expand_dims(tl.max(tl.abs(s), ALONG), ALONG), tiny, huge)
     # The maximum drops NaN.
-    scale = tl.where(tl.sum((s != s).to(tl.int32), 1)[:, None] > 0, float("nan"), scale)
+    scale = tl.where(_sum((s != s).to(tl.int32), ALONG) > 0, float("nan"), scale)
     unit = s / scale
-    norm = tl.sqrt(tl.sum(unit * unit, 1)[:, None])
+    norm = tl.sqrt(_sum(unit * unit, ALONG))
     whole = norm + eps / scale
     distance = tl.where(whole < 1e-8, 1e-8, whole)
     wanted = a * tangent / scale
@@ -66,8 +88,8 @@ def conic_kernel(
     if BACK:
         g = tl.load(g_pointer + offsets, mask=inside, other=0.0)
         g = g.to(tl.float64) if DOUBLE else g.to(tl.float32)
-        gmean = tl.sum(g, 1)[:, None] / SIZE if ROTATED else 0.0
-        slope = tl.sum(g * s, 1)[:, None]
+        gmean = _sum(g, ALONG) / SIZE if ROTATED else 0.0
+        slope = _sum(g * s, ALONG)
         if SOFT:
             slope = slope * w * (1 - w)
         slope = tl.where((ratio > low) & (ratio < high), slope, 0.0)
@@ -76,7 +98,8 @@ def conic_kernel(
         c = tl.where(norm == 0, 0.0, c / norm / scale)
         if SHARED:
             # What each cone adds to the axis' gradient; the caller sums, in an order that does not change.
-            tl.store(extra_pointer + cone[:, None] + tl.zeros_like(k).to(tl.int32), k, mask=(cone < cones)[:, None])
+            where = tl.expand_dims(cone, ALONG) + tl.zeros_like(k).to(tl.int32)
+            tl.store(extra_pointer + where, k, mask=tl.expand_dims(valid, ALONG))
         if ROTATED:
             y = gmean + k / tl.sqrt(SIZE * 1.0) + w * (g - gmean) + c * unit
         else:
@@ -87,22 +110,122 @@ def conic_kernel(
 
 
 @triton.jit
+def wide_kernel(
+    x_pointer, g_pointer, y_pointer, extra_pointer, groups, inner, tangent, eps, tiny, huge,
+    SIZE: tl.constexpr, PLACES: tl.constexpr, AXES_FIRST: tl.constexpr, ROTATED: tl.constexpr, SOFT: tl.constexpr,
+    BACK: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr, SHARED: tl.constexpr,
+):  # fmt: skip
+    """Channels second: a run of positions walks along its cones, so that no cone has to fit the registers."""
+    program = tl.program_id(0).to(tl.int64) if LARGE else tl.program_id(0)
+    place = tl.program_id(1) * PLACES + tl.arange(0, PLACES)
+    inside = place < inner
+    group, outer = program % groups, program // groups
+    if SHARED:
+        channels, axis_channel, section = 1 + groups * (SIZE - 1), group * 0, 1 + group * (SIZE - 1)
+    elif AXES_FIRST:
+        channels, axis_channel, section = groups * SIZE, group, groups + group * (SIZE - 1)
+    else:
+        channels, axis_channel, section = groups * SIZE, group * SIZE, group * SIZE + 1
+    kind = tl.float64 if DOUBLE else tl.float32
+    start = outer * channels * inner
+    axis_at = start + axis_channel * inner + place
+    section_at = start + section * inner + place
+    stored = tl.load(x_pointer + axis_at, mask=inside, other=0.0)
+    axis = stored.to(kind)
+    mean = tl.zeros_like(axis)
+    gmean = tl.zeros_like(axis)
+    if BACK:
+        gaxis = tl.load(g_pointer + axis_at, mask=inside, other=0.0).to(kind)
+    if ROTATED:
+        for j in tl.range(0, SIZE - 1, loop_unroll_factor=4):
+            mean += tl.load(x_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind)
+            if BACK:
+                gmean += tl.load(g_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind)
+        mean = (mean + axis) / SIZE
+        if BACK:
+            gmean = (gmean + gaxis) / SIZE
+        a = mean * tl.sqrt(SIZE * 1.0)
+        first = axis - mean
+    else:
+        a = axis
+        first = tl.zeros_like(axis)
+    scale = tl.abs(first)
+    odd = (first != first).to(tl.int32)
+    for j in tl.range(0, SIZE - 1, loop_unroll_factor=4):
+        s = tl.load(x_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind) - mean
+        scale = tl.where(tl.abs(s) > scale, tl.abs(s), scale)
+        odd += (s != s).to(tl.int32)
+    scale = tl.where(odd > 0, float("nan"), _clip(scale, tiny, huge))
+    total = (first / scale) * (first / scale)
+    slope = gaxis * first if BACK else total
+    for j in tl.range(0, SIZE - 1, loop_unroll_factor=4):
+        s = tl.load(x_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind) - mean
+        total += (s / scale) * (s / scale)
+        if BACK:
+            slope += s * tl.load(g_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind)
+    norm = tl.sqrt(total)
+    whole = norm + eps / scale
+    distance = tl.where(whole < 1e-8, 1e-8, whole)
+    wanted = a * tangent / scale
+    level = _clip(wanted, -1e18, 1e18)
+    ratio = level / distance
+    low = -1e3 if SOFT else 0.0
+    high = 1e3 if SOFT else 1.0
+    clipped = _clip(ratio, low, high)
+    if SOFT:
+        w = 1 / (1 + tl.exp(0.5 - clipped))
+    else:
+        w = clipped
+    if BACK:
+        if SOFT:
+            slope = slope * w * (1 - w)
+        slope = tl.where((ratio > low) & (ratio < high), slope, 0.0)
+        k = tl.where(tl.abs(wanted) < 1e18, slope / distance, 0.0) * tangent / scale
+        c = tl.where(whole > 1e-8, -slope * level / (distance * distance), 0.0)
+        c = tl.where(norm == 0, 0.0, c / norm / scale)
+        if SHARED:
+            tl.store(extra_pointer + program * inner + place, k, mask=inside)
+        if ROTATED:
+            along = gmean + k / tl.sqrt(SIZE * 1.0)
+            y = along + w * (gaxis - gmean) + c * (first / scale)
+        else:
+            along = tl.zeros_like(axis)
+            y = gaxis + k
+    else:
+        y = mean + w * first if ROTATED else axis
+    tl.store(y_pointer + axis_at, y.to(stored.dtype), mask=inside & (place * 0 + group == 0) if SHARED else inside)
+    for j in tl.range(0, SIZE - 1, loop_unroll_factor=4):
+        s = tl.load(x_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind) - mean
+        if BACK:
+            g = tl.load(g_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind)
+            y = along + w * (g - gmean) + c * (s / scale)
+        else:
+            y = mean + w * s
+        tl.store(y_pointer + section_at + j * inner, y.to(stored.dtype), mask=inside)
+
+
+@triton.jit
 def projection_kernel(
     x_pointer, g_pointer, y_pointer, cones, groups, inner, cosine, sine, leak, tiny, huge,
     ROWS: tl.constexpr, AXES_FIRST: tl.constexpr, HOMOGENEOUS: tl.constexpr, BACK: tl.constexpr,
-    LEAKY: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr,
+    LEAKY: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr, SECOND: tl.constexpr,
 ):  # fmt: skip
     """The projection onto two-dimensional cones; of the gradient, since the map is linear in each region."""
     program = tl.program_id(0).to(tl.int64) if LARGE else tl.program_id(0)
-    cone = program * ROWS + tl.arange(0, ROWS)
-    place, rest = cone % inner, cone // inner
-    group, outer = rest % groups, rest // groups
+    if SECOND:
+        place = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+        group, outer = program % groups, program // groups
+        valid = place < inner
+    else:
+        cone = program * ROWS + tl.arange(0, ROWS)
+        valid = cone < cones
+        place, rest = cone % inner, cone // inner
+        group, outer = rest % groups, rest // groups
     channel = group if AXES_FIRST else 2 * group
     first = (outer * 2 * groups + channel) * inner + place
     second = first + (groups if AXES_FIRST else 1) * inner
-    inside_tensor = cone < cones
-    stored0 = tl.load(x_pointer + first, mask=inside_tensor, other=0.0)
-    stored1 = tl.load(x_pointer + second, mask=inside_tensor, other=0.0)
+    stored0 = tl.load(x_pointer + first, mask=valid, other=0.0)
+    stored1 = tl.load(x_pointer + second, mask=valid, other=0.0)
     x0 = stored0.to(tl.float64) if DOUBLE else stored0.to(tl.float32)
     x1 = stored1.to(tl.float64) if DOUBLE else stored1.to(tl.float32)
     size = tl.where(tl.abs(x0) > tl.abs(x1), tl.abs(x0), tl.abs(x1))
@@ -110,8 +233,8 @@ def projection_kernel(
     finite = (tl.abs(x0) <= huge) & (tl.abs(x1) <= huge)
     t, v = x0 / scale, x1 / scale
     if BACK:
-        g0 = tl.load(g_pointer + first, mask=inside_tensor, other=0.0)
-        g1 = tl.load(g_pointer + second, mask=inside_tensor, other=0.0)
+        g0 = tl.load(g_pointer + first, mask=valid, other=0.0)
+        g1 = tl.load(g_pointer + second, mask=valid, other=0.0)
         z0 = g0.to(tl.float64) if DOUBLE else g0.to(tl.float32)
         z1 = g1.to(tl.float64) if DOUBLE else g1.to(tl.float32)
         u0, u1 = z0, z1
@@ -142,5 +265,5 @@ def projection_kernel(
     if LEAKY:  # without, since zero times infinity is NaN
         y0 = (1 - leak) * y0 + leak * z0
         y1 = (1 - leak) * y1 + leak * z1
-    tl.store(y_pointer + first, y0.to(stored0.dtype), mask=inside_tensor)
-    tl.store(y_pointer + second, y1.to(stored1.dtype), mask=inside_tensor)
+    tl.store(y_pointer + first, y0.to(stored0.dtype), mask=valid)
+    tl.store(y_pointer + second, y1.to(stored1.dtype), mask=valid)

@@ -18,6 +18,12 @@ from ._fused import Spec, composite_backward, fit, needs_operations
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 # A tile holds a whole cone in registers.
 WIDEST = 1024
+# Entries of a tile, and the warps that share it.
+TILE, WARPS = 2048, 4
+# Fewer neighbouring positions than this do not fill a load; cones are then gathered entry by entry.
+NARROWEST = 16
+# From this size on a cone with channels second is walked along and not held in registers.
+WALKED = 16
 
 
 def interpreted() -> bool:
@@ -62,9 +68,29 @@ class _Triton(torch.autograd.Function):
         return run(x, ctx.spec, grad), None
 
 
+def _power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def _places(x: Tensor, inner: int, warps: int) -> tuple[int, int]:
+    """Positions of a tile with channels second, and its warps.
+
+    A thread loads 16 bytes of one row, and the warps lie side by side in it: sums along a cone then stay in a thread.
+    """
+    vector = 16 // x.element_size()
+    wanted = _power_of_two(inner)
+    while warps > 1 and vector * 32 * warps > wanted:
+        warps //= 2
+    return min(vector * 32 * warps, wanted), warps
+
+
+def _grid(cones: int, inner: int, rows: int, second: bool) -> tuple[int, ...]:
+    return (cones // inner, -(-inner // rows)) if second else (-(-cones // rows),)
+
+
 def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
     """Launch the kernel: the value, or with ``grad`` the gradient."""
-    from ._triton_kernel import conic_kernel, projection_kernel
+    from ._triton_kernel import conic_kernel, projection_kernel, wide_kernel
 
     x, last = fit(x.detach(), spec.channel)
     y = torch.empty_like(x)
@@ -81,25 +107,36 @@ def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
     # Divisions of 64 bits are slow.
     common = dict(BACK=grad is not None, DOUBLE=double, LARGE=x.numel() >= 2**31 - 4096)
     common["AXES_FIRST"] = spec.layout == "axes_first"
+    # With channels second a row of positions is contiguous: it becomes the fast axis of the tile.
+    common["SECOND"] = inner >= NARROWEST
+    run_of_memory = inner == 1 and spec.layout == "blocks" and not spec.share_axis
     if spec.name == "mpu":
-        rows = 1024
-        projection_kernel[(-(-cones // rows),)](
+        rows = min(TILE // 2, _power_of_two(inner)) if common["SECOND"] else TILE // 2
+        projection_kernel[_grid(cones, inner, rows, common["SECOND"])](
             x, x if grad is None else grad, y, cones, spec.groups, inner, math.cos(angle), math.sin(angle), spec.leak,
             info.tiny, info.max, ROWS=rows, HOMOGENEOUS=spec.axis == "homogeneous", LEAKY=spec.leak != 0,
-            **common,
+            num_warps=WARPS, **common,
         )  # fmt: skip
         return y
-    width = 1 << (spec.size - 1).bit_length()
-    rows = max(1, 2048 // width)
     extra = None
     if spec.share_axis and grad is not None:
         extra = x.new_empty(cones, dtype=torch.float64 if double else torch.float32)
-    conic_kernel[(-(-cones // rows),)](
-        x, x if grad is None else grad, y, x if extra is None else extra, cones, spec.groups, inner,
-        1.0 if spec.angle is None else math.tan(angle), spec.eps, max(info.tiny, spec.eps), info.max,
-        SIZE=spec.size, WIDTH=width, ROWS=rows, ROTATED=spec.name == "rcolu", SOFT=spec.scaling == "soft",
-        SHARED=spec.share_axis, **common,
-    )  # fmt: skip
+    scalars = (1.0 if spec.angle is None else math.tan(angle), spec.eps, max(info.tiny, spec.eps), info.max)
+    pointers = (x, x if grad is None else grad, y, x if extra is None else extra)
+    kind = dict(SIZE=spec.size, ROTATED=spec.name == "rcolu", SOFT=spec.scaling == "soft", SHARED=spec.share_axis)
+    width, second = _power_of_two(spec.size), common["SECOND"]
+    if second and spec.size >= WALKED:
+        places, warps = _places(x, inner, 2)
+        wide_kernel[_grid(cones, inner, places, True)](
+            *pointers, spec.groups, inner, *scalars, PLACES=places, num_warps=warps, **kind,
+            **{name: value for name, value in common.items() if name != "SECOND"},
+        )  # fmt: skip
+    else:
+        rows, warps = _places(x, inner, WARPS) if second else (max(1, TILE // width), WARPS)
+        conic_kernel[_grid(cones, inner, rows, second)](
+            *pointers, cones, spec.groups, inner, *scalars, WIDTH=width, ROWS=rows,
+            RUN=run_of_memory, num_warps=warps, **kind, **common,
+        )  # fmt: skip
     if extra is not None:
         # The order of the cones is that of the axis' entries in memory, with the groups before the inner positions.
         axis = y.select(spec.channel, 0)

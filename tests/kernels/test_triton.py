@@ -32,11 +32,15 @@ def check(f, x, **options):
 torch.manual_seed(0)
 if PICK == "values":
     for size, scaling, dtype, f in itertools.product((2, 3, 4, 16), ("hard", "soft"), TOLERANCE, (colu, rcolu)):
-        for shape in ((5, 2 * size), (2, 2 * size, 3, 5)):
+        for shape in ((5, 2 * size), (2, 2 * size, 3, 5), (2, 2 * size, 7, 7)):
             check(f, (3 * torch.randn(shape)).to(dtype), dim=size, scaling=scaling)
     for f in (colu, rcolu):
         check(f, torch.randn(5, 12), dim=4, layout="axes_first")
         check(f, torch.randn(2, 12, 7), dim=4, layout="axes_first", angle=0.4, eps=0.1)
+        check(f, torch.randn(2, 12, 5, 7), dim=4, layout="axes_first", angle=0.4, eps=0.1)
+        check(f, torch.randn(2, 8, 40, 33), dim=4)
+        check(f, torch.randn(3, 300, 18), dim=300)
+        check(f, 3 * torch.randn(2, 32, 5, 5), dim=16, layout="axes_first", angle=0.4, eps=0.1)
     check(colu, torch.randn(2, 8, 3, 3).to(memory_format=torch.channels_last), dim=4)
     check(colu, torch.zeros(0, 8), dim=4)
 if PICK == "specials":
@@ -44,6 +48,10 @@ if PICK == "specials":
     x = torch.tensor(list(itertools.product(values, repeat=3)))
     check(colu, x, dim=3)
     check(colu, x, dim=3, scaling="soft")
+    wide = torch.zeros(1, 20, len(x))
+    wide[0, :3] = x.T
+    check(colu, wide, dim=20)
+    check(rcolu, torch.ones(1, 20, 17), dim=20)
     check(colu, torch.tensor([[5.0, 3, 4, 0], [-5, 3, 4, 0], [0, 3, 4, 0], [10, 6, 8, 0]]), dim=4)
 if PICK == "shared":
     for size, scaling, dtype in itertools.product((2, 3, 4, 16), ("hard", "soft"), TOLERANCE):
@@ -52,11 +60,13 @@ if PICK == "shared":
     image = torch.randn(2, 7, 3, 5)
     check(colu, image.to(memory_format=torch.channels_last), dim=4, share_axis=True, angle=0.4, eps=0.1)
     check(colu, torch.randn(2, 3, 5, 7), dim=4, share_axis=True, channel_dim=-1)
+    check(colu, torch.randn(2, 7, 5, 9), dim=4, share_axis=True)
+    check(colu, 3 * torch.randn(2, 39, 5, 9), dim=20, share_axis=True)
     # More than one program, so that cones of one axis lie in several.
     check(colu, torch.randn(1, 1 + 700 * 3, 3), dim=4, share_axis=True)
 if PICK == "projection":
     for axis, layout, dtype in itertools.product(("homogeneous", "coordinate"), ("blocks", "axes_first"), TOLERANCE):
-        for shape in ((5, 6), (2, 6, 3, 5), (3, 1400)):
+        for shape in ((5, 6), (2, 6, 3, 5), (2, 6, 5, 5), (3, 1400), (1, 2, 50, 41)):
             x = (3 * torch.randn(shape)).to(dtype)
             check(soc_projection, x, axis=axis, layout=layout)
             check(soc_projection, x, axis=axis, layout=layout, angle=0.4, leak=0.1)
@@ -107,10 +117,15 @@ def build(kernel, kind, **constants):
 common = dict(AXES_FIRST=False, DOUBLE=False, LARGE=False)
 for back in (False, True):
     for kind in ("fp32", "bf16"):
-        build(module.projection_kernel, kind, ROWS=1024, HOMOGENEOUS=True, LEAKY=True, BACK=back, **common)
+        for second in (False, True):
+            switches = dict(HOMOGENEOUS=True, LEAKY=True, BACK=back, SECOND=second)
+            build(module.projection_kernel, kind, ROWS=1024, **switches, **common)
         for rotated, shared, soft in ((False, False, False), (False, True, False), (True, False, True)):
-            switches = dict(ROTATED=rotated, SHARED=shared, SOFT=soft, BACK=back)
-            build(module.conic_kernel, kind, SIZE=4, WIDTH=4, ROWS=512, **switches, **common)
+            for second in (False, True):
+                switches = dict(ROTATED=rotated, SHARED=shared, SOFT=soft, BACK=back)
+                build(module.wide_kernel, kind, SIZE=64, PLACES=512, **switches, **common)
+                switches |= dict(SECOND=second, RUN=not (second or shared))
+                build(module.conic_kernel, kind, SIZE=4, WIDTH=4, ROWS=512, **switches, **common)
 """
 
 
