@@ -23,7 +23,7 @@ TILE, WARPS = 2048, 4
 # Fewer neighbouring positions than this do not fill a load; cones are then gathered entry by entry.
 NARROWEST = 16
 # From this size on a cone with channels second is walked along and not held in registers.
-WALKED = 16
+WALKED = 32
 
 
 def interpreted() -> bool:
