@@ -1,5 +1,6 @@
 """Records of runs and the statistics made from them: mean, 95 % interval, n, and paired differences."""
 
+from colu.results.published import Judgement, Published, judge, load_published
 from colu.results.records import (
     Record,
     RecordError,
@@ -15,7 +16,9 @@ from colu.results.tables import ArmTable, arm_table
 
 __all__ = [
     "ArmTable",
+    "Judgement",
     "PairedDifference",
+    "Published",
     "Record",
     "RecordError",
     "Summary",
@@ -24,6 +27,8 @@ __all__ = [
     "environment",
     "find_records",
     "holm",
+    "judge",
+    "load_published",
     "paired_difference",
     "read_record",
     "results_root",
