@@ -187,10 +187,18 @@ FUSION_RESNET = register(
                 device="cpu",
             ),
             "laptop": Preset(
-                _plan(300, 64, 2e-3),
-                {"dataset": "fashion_mnist", **_SMALL, **_CURVES, "repair_size": 200, "test_size": 1000},
+                _plan(250, 32, 2e-3),
+                {
+                    "dataset": "fashion_mnist",
+                    **_SMALL,
+                    "widths": [16, 16, 16],
+                    "lambdas": 7,
+                    "repair_lambdas": 3,
+                    "repair_size": 100,
+                    "test_size": 500,
+                },
                 _ARMS,
-                cost="about a minute a pair on one CPU thread",
+                cost="half a minute a pair on one CPU thread",
                 device="cpu",
             ),
             "full": Preset(
