@@ -8,16 +8,19 @@ from colu.generative.likelihood import (
     importance_weighted_bound,
     negative_elbo,
 )
+from colu.generative.swapping import OnFeatureMaps, replace_feature_activations
 
 __all__ = [
     "Bound",
     "Denoising",
+    "OnFeatureMaps",
     "binarise",
     "bits_per_dimension",
     "denoising_profile",
     "importance_weighted_bound",
     "make_scheduler",
     "negative_elbo",
+    "replace_feature_activations",
     "sample",
     "sampling_noise",
     "strata",
