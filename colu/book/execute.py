@@ -148,7 +148,7 @@ class _Run:
                 self.notebook.stem, answer["cell"], answer["cell_id"], answer["error"], answer["message"], kept
             )
         record = {"key": self.key, "sha256": file_digest(self.output), "preset": preset, "validated": False}
-        record |= {name: answer[name] for name in ("seconds", "peak_memory_mb", "python", "versions")}
+        record |= {name: answer[name] for name in ("seconds", "peak_memory_mb", "python", "device", "versions")}
         os.replace(self.output, self.copy)
         write_atomically(record_path(self.copy), json.dumps(record, indent=1) + "\n")
         (self.copy.parent / "failed" / self.copy.name).unlink(missing_ok=True)

@@ -90,9 +90,15 @@ def notebook_key(project: Project, notebook: Path, preset: str, *, package: str 
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+def _whole_book(project: Project) -> list[Path]:
+    """Files outside of folders that the site is made from."""
+    names = ("_config.yml", "_toc.yml", "genindex.md", "CHANGELOG.md")
+    return [*(project.root / name for name in names), project.lock]
+
+
 def site_key(project: Project, preset: str, executed: Iterable[Path]) -> str:
     """Key of the rendered site: executed copies, pages, configuration, package, ledger, records and lock."""
-    files = [path for path in (project.root / "_config.yml", project.root / "_toc.yml", project.lock) if path.is_file()]
+    files = [path for path in _whole_book(project) if path.is_file()]
     files += [path for path in project.pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     files += [path for path in (project.root / "results").rglob("*.json")]
     files += _package_files(project, _CODE | _LOOKS)

@@ -88,8 +88,20 @@ def execute(request: dict) -> dict:
         "seconds": round(time.monotonic() - began, 2),
         "peak_memory_mb": round(peak / (1 if sys.platform != "darwin" else 1024) / 1024, 1),
         "python": platform.python_version(),
+        "device": _device(),
         "versions": {name: metadata.version(name) for name in VERSIONS if _installed(name)},
     }
+
+
+def _device() -> str:
+    """Name the processor, and the accelerator that the notebook could see."""
+    import torch
+
+    from colu.results.records import environment
+
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    names = [environment(name)["device"]["name"] for name in dict.fromkeys(("cpu", kind))]
+    return ", ".join(names)
 
 
 def _installed(name: str) -> bool:

@@ -61,7 +61,7 @@ def parse_architecture(text: str) -> Architecture:
     ----------
     text : str
         ``mlp:784-128-128-10:colu`` is a perceptron with the widths of its layers and the arm of
-        :data:`colu.experiments.ARMS`; ``resnet:8:16-32-64:colu:none:3`` is a
+        ``colu.experiments.ARMS``; ``resnet:8:16-32-64:colu:none:3`` is a
         :class:`colu.models.CIFARResNet` with depth, widths, arm, norm (``none`` where left out) and channels of
         the images (3 where left out); a path that ends in ``.json`` is a record or a configuration of ``colu run``.
 

@@ -22,7 +22,7 @@ class Config:
     ----------
     experiment, preset, arm : str
     seed : int
-    plan : Plan
+    plan : colu.training.Plan
     options : dict
         Of the experiment: data set, sizes.
     device, precision : str
@@ -79,7 +79,7 @@ class Preset:
 
     Attributes
     ----------
-    plan : Plan
+    plan : colu.training.Plan
     options : dict
     arms : tuple of str
     seeds : int

@@ -51,7 +51,7 @@ def train_networks(
     Parameters
     ----------
     arm : str
-        Name of an arm, see :data:`colu.experiments.ARMS`.
+        Name of an arm, see ``colu.experiments.ARMS``.
     seeds : iterable of int
         Of initial weights and of the order of the examples.
     experiment : str or Experiment
