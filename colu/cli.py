@@ -14,7 +14,7 @@ from rich.console import Console
 
 from colu.bench.command import bench
 from colu.book.project import BookError, Project, UnknownName, check_preset, find_project
-from colu.commands import training
+from colu.commands import reading, training
 from colu.commands.fuse import fuse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
@@ -22,6 +22,8 @@ book = typer.Typer(no_args_is_help=True, help="Execute, validate and render the 
 app.add_typer(book, name="book")
 for command in (training.run, training.sweep, training.table, training.doctor, bench, fuse):
     app.command()(command)
+
+book.command()(reading.student)
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

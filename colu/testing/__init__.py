@@ -1,5 +1,6 @@
 """Public checkers of properties: notebooks and tests call the same ones."""
 
+from .answers import Verdict, answer_ids, check_answer, seal_answer
 from .properties import (
     assert_different_function,
     assert_equivariant,
@@ -18,6 +19,8 @@ from .properties import (
 )
 
 __all__ = [
+    "Verdict",
+    "answer_ids",
     "assert_different_function",
     "assert_equivariant",
     "assert_gradients_finite",
@@ -28,8 +31,10 @@ __all__ = [
     "assert_not_equivariant",
     "assert_preserves",
     "assert_same_function",
+    "check_answer",
     "default_tolerance",
     "equivariance_violation",
     "lipschitz_lower_bound",
+    "seal_answer",
     "violation",
 ]

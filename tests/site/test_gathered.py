@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from colu.book.chapters import read_chapter, toc_chapters, toc_parts
+from colu.book.site.gathered import spread
 from colu.book.site.glossary import first_use, glossary_terms
 from colu.book.site.status import notebook_facts, run_facts
 
@@ -78,7 +79,7 @@ def project(tmp_path_factory):
     pages = {
         "index": "# I\n\n```{chapters-table}\n```\n\n```{news}\n:count: 2\n```\n\n```{toctree}\n../notebooks/10-a\n"
         "../notebooks/11-b\nerrata\nglossary\nstatus\n```\n",
-        "errata": "# Errata\n\n```{errata}\n```\n\n```{objectives}\n```\n\n```{exercise-list}\n```\n",
+        "errata": "# Errata\n\n```{errata}\n```\n\n```{objectives}\n```\n\n```{exercise-list}\n```\n\n```{weeks}\n:weeks: 2\n```\n",
         "glossary": "# G\n\n```{glossary}\ncone\n  A set.\n\nother thing\n  Another.\n```\n",
         "status": "# S\n\n```{status-table}\n```\n\n```{runs-table}\n```\n",
     }
@@ -182,3 +183,18 @@ def test_every_chapter_of_the_book_can_be_read():
 def test_the_glossary_of_the_book_is_in_order():
     terms = re.findall(r"^(\S[^\n]*)\n(?=  )", (ROOT / "book/glossary.md").read_text(), re.M)
     assert terms == sorted(terms, key=str.lower) and len(terms) == len(glossary_terms(ROOT / "book/glossary.md"))
+
+
+def test_plans_leave_no_week_empty_and_keep_the_order():
+    for count in range(1, 35):
+        weights = [1 + (7 * number) % 11 for number in range(count)]
+        for weeks in range(1, count + 1):
+            placed = spread(weights, weeks)
+            assert placed == sorted(placed) and set(placed) == set(range(weeks)), (count, weeks)
+    with pytest.raises(ValueError, match="2 chapters do not fill 3 weeks"):
+        spread([1, 1], 3)
+
+
+def test_a_plan_names_its_chapters(project):
+    page = re.sub(r"<[^>]+>", " ", _html(project, "book/errata"))
+    assert re.search(r"1\s+10\s+The first.*2\s+11\s+The second", page, re.S)

@@ -86,6 +86,53 @@ class ExerciseList(_Gathering):
         return self.parse("\n".join([*lines, f"| | together | {total} |"]))
 
 
+def spread(weights: list[int], parts: int) -> list[int]:
+    """Split a list into consecutive parts of about equal weight; return the part of each entry.
+
+    Examples
+    --------
+    >>> spread([4, 4, 4, 4, 8], 3)
+    [0, 0, 1, 1, 2]
+    """
+    if parts > len(weights):
+        raise ValueError(f"{len(weights)} chapters do not fill {parts} weeks; name more chapters or fewer weeks")
+    total, placed, before = sum(weights), [], 0
+    for number, weight in enumerate(weights):
+        week = min(int((before + weight / 2) * parts / total), parts - 1)
+        last = placed[-1] if placed else -1
+        # No week is left out, and enough chapters remain for those that follow.
+        week = max(last, min(week, last + 1), parts - (len(weights) - number))
+        placed.append(week)
+        before += weight
+    return placed
+
+
+class Weeks(_Gathering):
+    """A plan: the chapters of ``:chapters:`` (numbers; all where left out) over ``:weeks:``, by points."""
+
+    option_spec = {"weeks": directives.positive_int, "chapters": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        """Build the table."""
+        chapters = {chapter.number: chapter for chapter in self.chapters()}
+        wanted = self.options.get("chapters", "").split() or list(chapters)
+        if unknown := [number for number in wanted if number not in chapters]:
+            raise self.error(f"there is no chapter {', '.join(unknown)}; known are {', '.join(chapters)}")
+        chosen = [chapters[number] for number in wanted]
+        points = [sum(exercise.stars for exercise in chapter.exercises) for chapter in chosen]
+        try:
+            weeks = spread([point + 4 for point in points], self.options["weeks"])
+        except ValueError as error:
+            raise self.error(str(error)) from error
+        lines = ["| Week | Chapters | Exercises | Points |", "|---|---|---|---|"]
+        for week in range(self.options["weeks"]):
+            places = [place for place, at in enumerate(weeks) if at == week]
+            links = "; ".join(f"{chosen[place].number} {_link(chosen[place])}" for place in places)
+            count = sum(len(chosen[place].exercises) for place in places)
+            lines.append(f"| {week + 1} | {links} | {count} | {sum(points[place] for place in places)} |")
+        return self.parse("\n".join(lines))
+
+
 class Errata(_Gathering):
     """All boxes on errors in the literature, each with a link to its place."""
 
@@ -139,6 +186,7 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("objectives", Objectives)
     app.add_directive("exercise-list", ExerciseList)
     app.add_directive("errata", Errata)
+    app.add_directive("weeks", Weeks)
     app.add_directive("news", News)
     app.connect("doctree-read", mark_errata)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

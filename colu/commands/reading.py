@@ -1,0 +1,35 @@
+"""``colu book student`` and ``colu book archive``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from colu.book.project import BookError, find_project
+
+console = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+Names = Annotated[list[str] | None, typer.Argument(help="Chapters by name; all where none is given.")]
+Folder = Annotated[Path | None, typer.Option("--to", help="Folder to write into.")]
+
+
+def _fail(error: BookError) -> typer.Exit:
+    errors.print(str(error), markup=False)
+    return typer.Exit(1)
+
+
+def student(names: Names = None, to: Folder = None) -> None:
+    """Write student notebooks without solutions, teachers' notebooks with them, and exercise sheets."""
+    from colu.book.student import write_student_files
+
+    try:
+        project = find_project()
+        folder = to or project.root / "dist" / "teaching"
+        written = write_student_files(project, folder, names or ())
+    except BookError as error:
+        raise _fail(error) from None
+    console.print(f"{len(written)} files: {folder}")
