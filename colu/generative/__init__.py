@@ -1,6 +1,7 @@
 """Generative models: likelihoods, diffusion on the schedulers of diffusers, measures that say what they are."""
 
 from colu.generative.diffusion import Denoising, denoising_profile, make_scheduler, sample, sampling_noise, strata
+from colu.generative.features import FeatureClassifier, train_classifiers
 from colu.generative.likelihood import (
     Bound,
     binarise,
@@ -8,20 +9,38 @@ from colu.generative.likelihood import (
     importance_weighted_bound,
     negative_elbo,
 )
+from colu.generative.samples import (
+    FrechetScore,
+    blurred,
+    feature_frechet,
+    frechet_distance,
+    inception_fid,
+    precision_recall,
+    sliced_wasserstein,
+)
 from colu.generative.swapping import OnFeatureMaps, replace_feature_activations
 
 __all__ = [
     "Bound",
     "Denoising",
+    "FeatureClassifier",
+    "FrechetScore",
     "OnFeatureMaps",
     "binarise",
     "bits_per_dimension",
+    "blurred",
     "denoising_profile",
+    "feature_frechet",
+    "frechet_distance",
     "importance_weighted_bound",
+    "inception_fid",
     "make_scheduler",
     "negative_elbo",
+    "precision_recall",
     "replace_feature_activations",
     "sample",
     "sampling_noise",
+    "sliced_wasserstein",
     "strata",
+    "train_classifiers",
 ]
