@@ -24,6 +24,7 @@ for command in (training.run, training.sweep, training.table, training.doctor, b
     app.command()(command)
 
 book.command()(reading.student)
+book.command()(reading.archive)
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

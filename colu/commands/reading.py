@@ -33,3 +33,19 @@ def student(names: Names = None, to: Folder = None) -> None:
     except BookError as error:
         raise _fail(error) from None
     console.print(f"{len(written)} files: {folder}")
+
+
+def archive(
+    to: Folder = None,
+    pdf: Annotated[bool, typer.Option(help="Also print the PDF; needs Chromium and pdfunite.")] = True,
+) -> None:
+    """Make the offline HTML archive and the PDF of the built site, with checksums."""
+    from colu.book.archive import make_archive
+
+    try:
+        project = find_project()
+        written = make_archive(project, to or project.root / "dist" / "book", pdf=pdf)
+    except BookError as error:
+        raise _fail(error) from None
+    for path in written:
+        console.print(f"{path}: {path.stat().st_size / 2**20:.1f} MB")

@@ -1,0 +1,128 @@
+"""The book for reading without a network: a zip of the site, and a PDF printed by Chromium, with checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from pathlib import Path
+
+from colu.book.browsercheck import find_chromium, served
+from colu.book.project import BookError, Project, write_atomically
+
+__all__ = ["make_archive", "page_order", "print_pages", "zip_site"]
+
+#: A fixed date, so that the same site gives the same bytes.
+DATE = (2020, 1, 1, 0, 0, 0)
+SUMS = "SHA256SUMS"
+
+
+def zip_site(site: Path, target: Path) -> Path:
+    """Put the site into a zip whose bytes depend on the pages alone; written beside and renamed when whole.
+
+    Raises
+    ------
+    BookError
+        If there is no built site.
+    """
+    if not (site / "index.html").is_file():
+        raise BookError(f"there is no site at {site}: run 'colu book build' first")
+    partial = target.with_name(f".partial-{target.name}")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for path in sorted(path for path in site.rglob("*") if path.is_file()):
+            name = f"colu/{path.relative_to(site).as_posix()}"
+            information = zipfile.ZipInfo(name, DATE)
+            information.compress_type = zipfile.ZIP_DEFLATED
+            information.external_attr = 0o644 << 16
+            archive.writestr(information, path.read_bytes())
+    os.replace(partial, target)
+    return target
+
+
+def page_order(project: Project) -> list[str]:
+    """The pages of ``_toc.yml`` in its order, as addresses below the site."""
+    import yaml
+
+    toc = yaml.safe_load((project.root / "_toc.yml").read_text(encoding="utf8"))
+    names = [toc["root"]]
+    for part in toc.get("parts", []):
+        names += [entry["file"] for entry in part.get("chapters", []) if "file" in entry]
+    return [f"{name}.html" for name in names if (project.site / f"{name}.html").is_file()]
+
+
+def print_pages(site: Path, pages: list[str], target: Path) -> Path:
+    """Print each page with headless Chromium and join them with ``pdfunite``.
+
+    Raises
+    ------
+    BookError
+        Where Chromium or ``pdfunite`` (of poppler-utils) is absent.
+    """
+    program, unite = find_chromium(), shutil.which("pdfunite")
+    if program is None:
+        raise BookError("the PDF needs Chromium: install it (Debian: apt-get install chromium), or use --no-pdf")
+    if unite is None:
+        raise BookError("the PDF needs pdfunite: install poppler-utils, or use --no-pdf")
+    from playwright.sync_api import sync_playwright
+
+    from colu.book.browsercheck import ARGUMENTS
+
+    with tempfile.TemporaryDirectory(prefix="colu-") as folder, served(site) as address, sync_playwright() as tools:
+        chromium = tools.chromium.launch(executable_path=program, args=ARGUMENTS)
+        parts = []
+        try:
+            tab = chromium.new_page()
+            for number, page in enumerate(pages):
+                tab.goto(f"{address}/{page}", wait_until="networkidle", timeout=60_000)
+                tab.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise.then(() => true)")
+                parts.append(str(Path(folder, f"{number:03}.pdf")))
+                margin = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
+                tab.pdf(path=parts[-1], format="A4", margin=margin, print_background=True)
+        finally:
+            chromium.close()
+        whole = parts[0]
+        if len(parts) > 1:
+            whole = str(Path(folder, "whole.pdf"))
+            subprocess.run([unite, *parts, whole], check=True, capture_output=True)
+        partial = target.with_name(f".partial-{target.name}")
+        shutil.copyfile(whole, partial)
+        os.replace(partial, target)
+    return target
+
+
+def write_sums(folder: Path) -> Path:
+    """Write the checksums of all files of a folder, as ``sha256sum --check`` reads them."""
+    lines = []
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and path.name != SUMS and not path.name.startswith("."):
+            with open(path, "rb") as stream:
+                lines.append(f"{hashlib.file_digest(stream, 'sha256').hexdigest()}  {path.name}\n")
+    write_atomically(folder / SUMS, "".join(lines))
+    return folder / SUMS
+
+
+def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Path]:
+    """Write ``colu-book.zip``, ``colu-book.pdf`` and their checksums.
+
+    Parameters
+    ----------
+    project : Project
+        With a built site.
+    folder : Path
+        Made where it does not exist.
+    pdf : bool
+        Also print the PDF.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [zip_site(project.site, folder / "colu-book.zip")]
+    if pdf:
+        written.append(print_pages(project.site, page_order(project), folder / "colu-book.pdf"))
+    return [*written, write_sums(folder)]
