@@ -8,11 +8,13 @@ from colu.experiments.experiment import EXPERIMENTS, Config, Experiment, Preset,
 from colu.experiments.generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from colu.experiments.language import GPT_TEXT, NextCharacter
 from colu.experiments.networks import Networks, train_networks
+from colu.experiments.registry import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK
 from colu.experiments.rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from colu.experiments.run import record_path, run, run_arms
 
 __all__ = [
     "ARMS",
+    "BENCHMARK_ARMS",
     "AUTOENCODER",
     "CIFAR_RESNET",
     "DDPM",
@@ -20,8 +22,10 @@ __all__ = [
     "FUSION_MLP",
     "FUSION_RESNET",
     "GPT_TEXT",
+    "LEFT_OUT",
     "MNIST_MLP",
     "Networks",
+    "REGISTRY_BENCHMARK",
     "ROTATION",
     "STANDARD_ARMS",
     "VAE_MNIST",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from colu.nn import MPU, AconC, CoLU, create
+from colu.nn import MPU, AconC, CoLU, create, list_activations
 
 __all__ = ["ARMS", "STANDARD_ARMS", "Arm", "PartlyLinear", "choose_arms", "get_arm"]
 
@@ -131,14 +131,21 @@ ARMS: dict[str, Arm] = {
 STANDARD_ARMS = ("relu", "silu", "gelu", "colu", "colu-soft-shared", "mpu", "relu-linear")
 
 
+def _registered(name: str) -> bool:
+    """Whether the registry has an activation of exactly this name."""
+    return any(entry.name == name and entry.kind == "activation" for entry in list_activations())
+
+
 def get_arm(name: str) -> Arm:
-    """An arm by name.
+    """An arm by name; beside :data:`ARMS`, every registered activation under its own name.
 
     Raises
     ------
     ValueError
         For an unknown name; the nearest are given.
     """
+    if name not in ARMS and _registered(name):
+        return _arm(name, name, lambda c: create(name, num_channels=c))
     if name not in ARMS:
         near = difflib.get_close_matches(name, ARMS, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
