@@ -2,6 +2,7 @@
 
 from colu.generative.diffusion import Denoising, denoising_profile, make_scheduler, sample, sampling_noise, strata
 from colu.generative.features import FeatureClassifier, train_classifiers
+from colu.generative.jacobian import asymmetry, dimension, noise_jacobian
 from colu.generative.likelihood import (
     Bound,
     binarise,
@@ -26,16 +27,19 @@ __all__ = [
     "FeatureClassifier",
     "FrechetScore",
     "OnFeatureMaps",
+    "asymmetry",
     "binarise",
     "bits_per_dimension",
     "blurred",
     "denoising_profile",
+    "dimension",
     "feature_frechet",
     "frechet_distance",
     "importance_weighted_bound",
     "inception_fid",
     "make_scheduler",
     "negative_elbo",
+    "noise_jacobian",
     "precision_recall",
     "replace_feature_activations",
     "sample",
