@@ -137,7 +137,7 @@ def _registered(name: str) -> bool:
 
 
 def get_arm(name: str) -> Arm:
-    """An arm by name; beside :data:`colu.experiments.ARMS`, every registered activation under its own name.
+    """An arm by name; beside ``ARMS``, every registered activation under its own name.
 
     Raises
     ------
