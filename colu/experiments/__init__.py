@@ -9,6 +9,7 @@ from colu.experiments.generative import AUTOENCODER, VAE_MNIST, AutoencoderTask,
 from colu.experiments.language import GPT_TEXT, NextCharacter
 from colu.experiments.networks import Networks, train_networks
 from colu.experiments.registry import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK
+from colu.experiments.rerun import is_current, rerun_commands
 from colu.experiments.rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from colu.experiments.run import record_path, run, run_arms
 
@@ -45,8 +46,10 @@ __all__ = [
     "choose_arms",
     "get_arm",
     "get_experiment",
+    "is_current",
     "record_path",
     "register",
+    "rerun_commands",
     "rotation_matrix",
     "run",
     "run_arms",

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -23,8 +24,13 @@ __all__ = [
     "find_records",
     "read_record",
     "results_root",
+    "typed_command",
     "write_record",
 ]
+
+
+#: Commands of ``colu`` that write records.
+_COMMANDS = ("run", "sweep")
 
 
 class RecordError(ValueError):
@@ -44,7 +50,7 @@ class Record:
     config_hash : str
         SHA-256 of ``config`` in canonical form: the identity of the run.
     command : str
-        What was typed, or the function that was called.
+        What was typed, without the folder of records; see :func:`colu.experiments.rerun_commands` for a shorter one.
     commit : str or None
         Of the working tree, and ``dirty`` whether files differed from it; None outside a repository.
     device : dict
@@ -140,6 +146,34 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
+def typed_command(argv: Sequence[str]) -> str:
+    """What a reader would type for the arguments of this process.
+
+    However ``colu`` was started (``python -m colu``, ``torchrun``, ``python -c``), the command starts by ``colu``.
+    The folder of records is left out: it is the reader's own.
+
+    Examples
+    --------
+    >>> typed_command(["-c", "run", "vae", "--set", "widths=[1, 2]", "--results", "/tmp/r"])
+    "colu run vae --set 'widths=[1, 2]'"
+    >>> typed_command(["/usr/bin/python/train.py", "--fast"])
+    'train.py --fast'
+    """
+    name, *rest = Path(argv[0]).name if argv else "", *argv[1:]
+    if rest[:1] and rest[0] in _COMMANDS and name in ("", "-c", "-m", "__main__.py", "colu"):
+        name, kept = "colu", iter(rest)
+        rest = [word for word in kept if not _is_folder(word, kept)]
+    return shlex.join([name, *rest] if name else rest) or "python"
+
+
+def _is_folder(word: str, following: Iterator[str]) -> bool:
+    """Whether an argument names the folder of records; its value is taken from ``following``."""
+    if word == "--results":
+        next(following, None)
+        return True
+    return word.startswith("--results=")
+
+
 def environment(device: str = "cpu") -> dict:
     """Commit, device, threads and versions as a record wants them.
 
@@ -154,7 +188,7 @@ def environment(device: str = "cpu") -> dict:
     # Recorded runs lie in the tree themselves; they do not make the code another one.
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/colu", ":/notebooks")
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]).strip() or "python",
+        "command": typed_command(sys.argv),
         "commit": commit,
         "dirty": None if commit is None else bool(changed),
         "device": {"type": device, "name": torch.cuda.get_device_name() if device == "cuda" else _processor()},

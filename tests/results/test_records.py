@@ -17,6 +17,7 @@ from colu.results import (
     results_root,
     write_record,
 )
+from colu.results.records import typed_command
 
 
 def record(arm="relu", seed=0, accuracy=90.0, **changes):
@@ -192,3 +193,22 @@ def test_records_that_do_not_make_a_table_are_refused(records, message):
 
 def test_hash_does_not_depend_on_the_order_of_keys_but_on_every_value():
     assert config_hash({"a": 1, "b": 2}) == config_hash({"b": 2, "a": 1}) != config_hash({"a": 1, "b": 3})
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["-c", "run", "vae", "--preset", "full"],
+        ["/repo/colu/__main__.py", "run", "vae", "--preset", "full"],
+        ["/repo/.venv/bin/colu", "run", "vae", "--results", "/tmp/results", "--preset", "full"],
+        ["-c", "run", "vae", "--results=/tmp/results", "--preset", "full"],
+    ],
+)
+def test_a_command_can_be_pasted_however_it_was_started(argv):
+    assert typed_command(argv) == "colu run vae --preset full"
+
+
+def test_other_programs_keep_their_name():
+    assert typed_command(["/x/pytest", "run", "-q"]) == "pytest run -q"
+    assert typed_command(["-c"]) == "-c"
+    assert typed_command([""]) == "python"
