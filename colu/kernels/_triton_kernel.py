@@ -58,6 +58,9 @@ def conic_kernel(
         offsets = tl.expand_dims(outer * channels * inner, 1) + channel * inner + tl.expand_dims(place, 1)
     inside = tl.expand_dims(valid, ALONG) & (entry < SIZE)
     stored = tl.load(x_pointer + offsets, mask=inside, other=0.0)
+    if BACK:
+        # Here, so that both loads are under way before the first is used.
+        loaded = tl.load(g_pointer + offsets, mask=inside, other=0.0)
     x = stored.to(tl.float64) if DOUBLE else stored.to(tl.float32)
     # A shared axis is written by the first cone alone.
     written = inside & ((held == 0) | (entry > 0)) if SHARED else inside
@@ -68,11 +71,12 @@ def conic_kernel(
     else:
         a = _sum(tl.where(axis, x, 0.0), ALONG)
         s = tl.where(axis, 0.0, x)
-    scale = _clip(tl.expand_dims(tl.max(tl.abs(s), ALONG), ALONG), tiny, huge)
-    # The maximum drops NaN.
-    scale = tl.where(_sum((s != s).to(tl.int32), ALONG) > 0, float("nan"), scale)
-    unit = s / scale
+    # A quarter of the largest number still has a reciprocal.
+    scale = _clip(tl.expand_dims(tl.max(tl.abs(s), ALONG), ALONG), tiny, 0.25 * huge)
+    unit = s * (1 / scale)
     norm = tl.sqrt(_sum(unit * unit, ALONG))
+    # The maximum drops NaN, but the norm has it.
+    scale = tl.where(norm != norm, norm, scale)
     whole = norm + eps / scale
     distance = tl.where(whole < 1e-8, 1e-8, whole)
     wanted = a * tangent / scale
@@ -86,8 +90,7 @@ def conic_kernel(
     else:
         w = clipped
     if BACK:
-        g = tl.load(g_pointer + offsets, mask=inside, other=0.0)
-        g = g.to(tl.float64) if DOUBLE else g.to(tl.float32)
+        g = loaded.to(tl.float64) if DOUBLE else loaded.to(tl.float32)
         gmean = _sum(g, ALONG) / SIZE if ROTATED else 0.0
         slope = _sum(g * s, ALONG)
         if SOFT:
@@ -111,14 +114,22 @@ def conic_kernel(
 
 @triton.jit
 def wide_kernel(
-    x_pointer, g_pointer, y_pointer, extra_pointer, groups, inner, tangent, eps, tiny, huge,
+    x_pointer, g_pointer, y_pointer, extra_pointer, cones, groups, inner, tangent, eps, tiny, huge,
     SIZE: tl.constexpr, PLACES: tl.constexpr, AXES_FIRST: tl.constexpr, ROTATED: tl.constexpr, SOFT: tl.constexpr,
-    BACK: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr, SHARED: tl.constexpr,
+    BACK: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr, SHARED: tl.constexpr, RUN: tl.constexpr,
 ):  # fmt: skip
-    """Channels second: a run of positions walks along its cones, so that no cone has to fit the registers."""
+    """Each thread walks along its cones: no cone has to fit the registers, and no size is padded to a power of two.
+
+    With channels second a program has a run of ``inner`` positions;
+    with ``RUN`` the ``cones`` follow each other in memory, and a program has a run of them.
+    """
     program = tl.program_id(0).to(tl.int64) if LARGE else tl.program_id(0)
-    place = tl.program_id(1) * PLACES + tl.arange(0, PLACES)
-    inside = place < inner
+    if RUN:
+        place = program * PLACES + tl.arange(0, PLACES)
+        inside = place < cones
+    else:
+        place = tl.program_id(1) * PLACES + tl.arange(0, PLACES)
+        inside = place < inner
     group, outer = program % groups, program // groups
     if SHARED:
         channels, axis_channel, section = 1 + groups * (SIZE - 1), group * 0, 1 + group * (SIZE - 1)
@@ -128,8 +139,12 @@ def wide_kernel(
         channels, axis_channel, section = groups * SIZE, group * SIZE, group * SIZE + 1
     kind = tl.float64 if DOUBLE else tl.float32
     start = outer * channels * inner
-    axis_at = start + axis_channel * inner + place
-    section_at = start + section * inner + place
+    if RUN:
+        axis_at = place * SIZE
+        section_at = axis_at + 1
+    else:
+        axis_at = start + axis_channel * inner + place
+        section_at = start + section * inner + place
     stored = tl.load(x_pointer + axis_at, mask=inside, other=0.0)
     axis = stored.to(kind)
     mean = tl.zeros_like(axis)
@@ -150,20 +165,21 @@ def wide_kernel(
         a = axis
         first = tl.zeros_like(axis)
     scale = tl.abs(first)
-    odd = (first != first).to(tl.int32)
     for j in tl.range(0, SIZE - 1, loop_unroll_factor=4):
         s = tl.load(x_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind) - mean
         scale = tl.where(tl.abs(s) > scale, tl.abs(s), scale)
-        odd += (s != s).to(tl.int32)
-    scale = tl.where(odd > 0, float("nan"), _clip(scale, tiny, huge))
-    total = (first / scale) * (first / scale)
+    scale = _clip(scale, tiny, 0.25 * huge)
+    inverse = 1 / scale
+    total = (first * inverse) * (first * inverse)
     slope = gaxis * first if BACK else total
     for j in tl.range(0, SIZE - 1, loop_unroll_factor=4):
         s = tl.load(x_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind) - mean
-        total += (s / scale) * (s / scale)
+        total += (s * inverse) * (s * inverse)
         if BACK:
             slope += s * tl.load(g_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind)
     norm = tl.sqrt(total)
+    # The maximum drops NaN, but the norm has it.
+    scale = tl.where(norm != norm, norm, scale)
     whole = norm + eps / scale
     distance = tl.where(whole < 1e-8, 1e-8, whole)
     wanted = a * tangent / scale
@@ -187,7 +203,7 @@ def wide_kernel(
             tl.store(extra_pointer + program * inner + place, k, mask=inside)
         if ROTATED:
             along = gmean + k / tl.sqrt(SIZE * 1.0)
-            y = along + w * (gaxis - gmean) + c * (first / scale)
+            y = along + w * (gaxis - gmean) + c * (first * inverse)
         else:
             along = tl.zeros_like(axis)
             y = gaxis + k
@@ -198,7 +214,7 @@ def wide_kernel(
         s = tl.load(x_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind) - mean
         if BACK:
             g = tl.load(g_pointer + section_at + j * inner, mask=inside, other=0.0).to(kind)
-            y = along + w * (g - gmean) + c * (s / scale)
+            y = along + w * (g - gmean) + c * (s * inverse)
         else:
             y = mean + w * s
         tl.store(y_pointer + section_at + j * inner, y.to(stored.dtype), mask=inside)
@@ -208,7 +224,7 @@ def wide_kernel(
 def projection_kernel(
     x_pointer, g_pointer, y_pointer, cones, groups, inner, cosine, sine, leak, tiny, huge,
     ROWS: tl.constexpr, AXES_FIRST: tl.constexpr, HOMOGENEOUS: tl.constexpr, BACK: tl.constexpr,
-    LEAKY: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr, SECOND: tl.constexpr,
+    LEAKY: tl.constexpr, DOUBLE: tl.constexpr, LARGE: tl.constexpr, SECOND: tl.constexpr, RUN: tl.constexpr,
 ):  # fmt: skip
     """The projection onto two-dimensional cones; of the gradient, since the map is linear in each region."""
     program = tl.program_id(0).to(tl.int64) if LARGE else tl.program_id(0)
@@ -224,8 +240,14 @@ def projection_kernel(
     channel = group if AXES_FIRST else 2 * group
     first = (outer * 2 * groups + channel) * inner + place
     second = first + (groups if AXES_FIRST else 1) * inner
-    stored0 = tl.load(x_pointer + first, mask=valid, other=0.0)
-    stored1 = tl.load(x_pointer + second, mask=valid, other=0.0)
+    if RUN:
+        # Both entries of a cone are neighbours in memory: one load takes them.
+        pair = tl.expand_dims(first, 1) + tl.expand_dims(tl.arange(0, 2), 0)
+        both = tl.expand_dims(valid, 1)
+        stored0, stored1 = tl.split(tl.load(x_pointer + pair, mask=both, other=0.0))
+    else:
+        stored0 = tl.load(x_pointer + first, mask=valid, other=0.0)
+        stored1 = tl.load(x_pointer + second, mask=valid, other=0.0)
     x0 = stored0.to(tl.float64) if DOUBLE else stored0.to(tl.float32)
     x1 = stored1.to(tl.float64) if DOUBLE else stored1.to(tl.float32)
     size = tl.where(tl.abs(x0) > tl.abs(x1), tl.abs(x0), tl.abs(x1))
@@ -233,8 +255,11 @@ def projection_kernel(
     finite = (tl.abs(x0) <= huge) & (tl.abs(x1) <= huge)
     t, v = x0 / scale, x1 / scale
     if BACK:
-        g0 = tl.load(g_pointer + first, mask=valid, other=0.0)
-        g1 = tl.load(g_pointer + second, mask=valid, other=0.0)
+        if RUN:
+            g0, g1 = tl.split(tl.load(g_pointer + pair, mask=both, other=0.0))
+        else:
+            g0 = tl.load(g_pointer + first, mask=valid, other=0.0)
+            g1 = tl.load(g_pointer + second, mask=valid, other=0.0)
         z0 = g0.to(tl.float64) if DOUBLE else g0.to(tl.float32)
         z1 = g1.to(tl.float64) if DOUBLE else g1.to(tl.float32)
         u0, u1 = z0, z1
@@ -265,5 +290,8 @@ def projection_kernel(
     if LEAKY:  # without, since zero times infinity is NaN
         y0 = (1 - leak) * y0 + leak * z0
         y1 = (1 - leak) * y1 + leak * z1
-    tl.store(y_pointer + first, y0.to(stored0.dtype), mask=valid)
-    tl.store(y_pointer + second, y1.to(stored1.dtype), mask=valid)
+    if RUN:
+        tl.store(y_pointer + pair, tl.join(y0, y1).to(stored0.dtype), mask=both)
+    else:
+        tl.store(y_pointer + first, y0.to(stored0.dtype), mask=valid)
+        tl.store(y_pointer + second, y1.to(stored1.dtype), mask=valid)

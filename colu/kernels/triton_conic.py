@@ -20,10 +20,14 @@ _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 WIDEST = 1024
 # Entries of a tile, and the warps that share it.
 TILE, WARPS = 2048, 4
+# With channels second: entries that a thread holds, and the warps of a tile.
+HELD, SECOND_WARPS = 32, 4
 # Fewer neighbouring positions than this do not fill a load; cones are then gathered entry by entry.
 NARROWEST = 16
 # From this size on a cone with channels second is walked along and not held in registers.
 WALKED = 32
+# Sizes whose tile with channels last would be padded much; a thread walks along each of their cones.
+RAGGED, RAGGED_PLACES = (3, 5, 6, 7), 256
 
 
 def interpreted() -> bool:
@@ -72,12 +76,13 @@ def _power_of_two(n: int) -> int:
     return 1 << (n - 1).bit_length()
 
 
-def _places(x: Tensor, inner: int, warps: int) -> tuple[int, int]:
+def _places(x: Tensor, inner: int, size: int, warps: int) -> tuple[int, int]:
     """Positions of a tile with channels second, and its warps.
 
-    A thread loads 16 bytes of one row, and the warps lie side by side in it: sums along a cone then stay in a thread.
+    A thread loads up to 16 bytes of each row, and the warps lie side by side in it: sums along a cone then stay in a
+    thread, which holds ``HELD`` entries at most.
     """
-    vector = 16 // x.element_size()
+    vector = max(1, min(16 // x.element_size(), HELD // size))
     wanted = _power_of_two(inner)
     while warps > 1 and vector * 32 * warps > wanted:
         warps //= 2
@@ -115,7 +120,7 @@ def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
         projection_kernel[_grid(cones, inner, rows, common["SECOND"])](
             x, x if grad is None else grad, y, cones, spec.groups, inner, math.cos(angle), math.sin(angle), spec.leak,
             info.tiny, info.max, ROWS=rows, HOMOGENEOUS=spec.axis == "homogeneous", LEAKY=spec.leak != 0,
-            num_warps=WARPS, **common,
+            RUN=run_of_memory, num_warps=WARPS, **common,
         )  # fmt: skip
         return y
     extra = None
@@ -125,14 +130,15 @@ def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
     pointers = (x, x if grad is None else grad, y, x if extra is None else extra)
     kind = dict(SIZE=spec.size, ROTATED=spec.name == "rcolu", SOFT=spec.scaling == "soft", SHARED=spec.share_axis)
     width, second = _power_of_two(spec.size), common["SECOND"]
-    if second and spec.size >= WALKED:
-        places, warps = _places(x, inner, 2)
-        wide_kernel[_grid(cones, inner, places, True)](
-            *pointers, spec.groups, inner, *scalars, PLACES=places, num_warps=warps, **kind,
+    if (second and spec.size >= WALKED) or (run_of_memory and spec.size in RAGGED):
+        places, warps = (RAGGED_PLACES, WARPS) if run_of_memory else _places(x, inner, 1, 2)
+        grid = (-(-cones // places),) if run_of_memory else _grid(cones, inner, places, True)
+        wide_kernel[grid](
+            *pointers, cones, spec.groups, inner, *scalars, PLACES=places, RUN=run_of_memory, num_warps=warps, **kind,
             **{name: value for name, value in common.items() if name != "SECOND"},
         )  # fmt: skip
     else:
-        rows, warps = _places(x, inner, WARPS) if second else (max(1, TILE // width), WARPS)
+        rows, warps = _places(x, inner, width, SECOND_WARPS) if second else (max(1, TILE // width), WARPS)
         conic_kernel[_grid(cones, inner, rows, second)](
             *pointers, cones, spec.groups, inner, *scalars, WIDTH=width, ROWS=rows,
             RUN=run_of_memory, num_warps=warps, **kind, **common,

@@ -118,13 +118,14 @@ common = dict(AXES_FIRST=False, DOUBLE=False, LARGE=False)
 for back in (False, True):
     for kind in ("fp32", "bf16"):
         for second in (False, True):
-            switches = dict(HOMOGENEOUS=True, LEAKY=True, BACK=back, SECOND=second)
+            switches = dict(HOMOGENEOUS=True, LEAKY=True, BACK=back, SECOND=second, RUN=not second)
             build(module.projection_kernel, kind, ROWS=1024, **switches, **common)
         for rotated, shared, soft in ((False, False, False), (False, True, False), (True, False, True)):
             for second in (False, True):
                 switches = dict(ROTATED=rotated, SHARED=shared, SOFT=soft, BACK=back)
+                switches["RUN"] = not (second or shared)
                 build(module.wide_kernel, kind, SIZE=64, PLACES=512, **switches, **common)
-                switches |= dict(SECOND=second, RUN=not (second or shared))
+                switches["SECOND"] = second
                 build(module.conic_kernel, kind, SIZE=4, WIDTH=4, ROWS=512, **switches, **common)
 """
 
