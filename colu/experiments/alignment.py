@@ -202,11 +202,11 @@ FUSION_RESNET = register(
                 device="cpu",
             ),
             "full": Preset(
-                _plan(4000, 128, 2e-3),
+                _plan(2000, 128, warmup=100),
                 {
                     "dataset": "cifar10",
                     "depth": 8,
-                    "widths": [64, 128, 256],
+                    "widths": [16, 32, 64],
                     **_DATA,
                     **_CURVES,
                     "crop": 4,
