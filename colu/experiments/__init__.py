@@ -7,6 +7,7 @@ from colu.experiments.diffusion import DDPM, ImageDenoising
 from colu.experiments.experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
 from colu.experiments.generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from colu.experiments.language import GPT_TEXT, NextCharacter
+from colu.experiments.latent import LATENT_DIFFUSION, LatentDenoising, latent_space
 from colu.experiments.networks import Networks, train_networks
 from colu.experiments.registry import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK
 from colu.experiments.rerun import is_current, rerun_commands
@@ -23,6 +24,7 @@ __all__ = [
     "FUSION_MLP",
     "FUSION_RESNET",
     "GPT_TEXT",
+    "LATENT_DIFFUSION",
     "LEFT_OUT",
     "MNIST_MLP",
     "Networks",
@@ -36,6 +38,7 @@ __all__ = [
     "Experiment",
     "ImageClassification",
     "ImageDenoising",
+    "LatentDenoising",
     "NextCharacter",
     "PairTask",
     "PartlyLinear",
@@ -47,6 +50,7 @@ __all__ = [
     "get_arm",
     "get_experiment",
     "is_current",
+    "latent_space",
     "record_path",
     "register",
     "rerun_commands",

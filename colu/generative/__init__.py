@@ -3,6 +3,7 @@
 from colu.generative.diffusion import Denoising, denoising_profile, make_scheduler, sample, sampling_noise, strata
 from colu.generative.features import FeatureClassifier, train_classifiers
 from colu.generative.jacobian import asymmetry, dimension, noise_jacobian
+from colu.generative.latent import LatentSpace
 from colu.generative.likelihood import (
     Bound,
     binarise,
@@ -26,6 +27,7 @@ __all__ = [
     "Denoising",
     "FeatureClassifier",
     "FrechetScore",
+    "LatentSpace",
     "OnFeatureMaps",
     "asymmetry",
     "binarise",
