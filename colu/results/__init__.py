@@ -12,7 +12,7 @@ from colu.results.records import (
     write_record,
 )
 from colu.results.statistics import PairedDifference, Summary, holm, paired_difference, summarise
-from colu.results.tables import ArmTable, arm_table
+from colu.results.tables import ArmTable, arm_table, metric_of, one_setting, setting_text
 
 __all__ = [
     "ArmTable",
@@ -29,9 +29,12 @@ __all__ = [
     "holm",
     "judge",
     "load_published",
+    "metric_of",
+    "one_setting",
     "paired_difference",
     "read_record",
     "results_root",
+    "setting_text",
     "summarise",
     "write_record",
 ]

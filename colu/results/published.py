@@ -10,12 +10,11 @@ import yaml
 
 from colu.results.records import Record, find_records
 from colu.results.statistics import PairedDifference, paired_difference
+from colu.results.tables import ENOUGH, metric_of, one_setting
 
 __all__ = ["ENOUGH", "Judgement", "Published", "judge", "load_published"]
 
 PUBLISHED = Path(__file__).parent / "published.yml"
-#: Pairs of runs below which nothing is decided.
-ENOUGH = 5
 _SAYS = ("higher", "lower", "equal", "unstable")
 
 
@@ -28,7 +27,7 @@ class Published:
     source: str
     where: str
     experiment: str
-    preset: str
+    presets: list[str]
     metric: str
     arm: str
     baseline: str
@@ -36,13 +35,25 @@ class Published:
     setting: str
     command: str
     only: dict = field(default_factory=dict)
+    baseline_metric: str = ""
+    other_task: bool = False
 
     def __post_init__(self) -> None:
         if self.says not in _SAYS:
             raise ValueError(f"{self.id}: says is {self.says!r}, choose one of {_SAYS}")
+        if not isinstance(self.presets, list):
+            raise ValueError(f"{self.id}: presets is {self.presets!r}, wanted a list such as [full, laptop]")
+
+    @property
+    def metrics(self) -> tuple[str, str]:
+        """What is compared: of the arm, and of the baseline."""
+        return self.metric, self.baseline_metric or self.metric
 
     def records(self, root: str | Path | None = None) -> list[Record]:
-        """Finished records of the two arms that have the metric."""
+        """Finished records of the two arms that have the metric, of one setting.
+
+        Which one is said by :func:`colu.results.one_setting`: the largest with enough runs.
+        """
         if root is None:
             from colu.results.records import results_root
 
@@ -50,8 +61,11 @@ class Published:
         if not (Path(root) / self.experiment).is_dir():
             return []
         arms = (self.arm, self.baseline)
-        found = find_records(self.experiment, root, preset=self.preset, arms=arms, where=self.only)
-        return [r for r in found if r.metrics.get(self.metric) is not None]
+        found = find_records(self.experiment, root, arms=arms, where=self.only)
+        told = [
+            r for r in found if r.preset in self.presets and None not in [metric_of(r, name) for name in self.metrics]
+        ]
+        return one_setting(told, arms)
 
 
 @dataclass(frozen=True)
@@ -98,7 +112,7 @@ def load_published(path: Path | None = None) -> list[Published]:
 
 
 def _by_seed(records: Sequence[Record], arm: str, metric: str) -> dict[int, float]:
-    return {r.seed: float(r.metrics[metric]) for r in records if r.arm == arm}
+    return {r.seed: float(metric_of(r, metric)) for r in records if r.arm == arm}
 
 
 def judge(published: Published, records: Sequence[Record]) -> Judgement:
@@ -127,7 +141,8 @@ def judge(published: Published, records: Sequence[Record]) -> Judgement:
     'not tested'
     """
     devices = tuple(sorted({str(r.device.get("name") or r.device["type"]) for r in records}))
-    arm, baseline = (_by_seed(records, name, published.metric) for name in (published.arm, published.baseline))
+    arms = (published.arm, published.baseline)
+    arm, baseline = (_by_seed(records, *pair) for pair in zip(arms, published.metrics, strict=True))
     if not arm or not baseline:
         return Judgement("not tested", None, 0)
     if published.says == "unstable":

@@ -126,9 +126,7 @@ def summarise(values: Sequence[float], *, level: float = 0.95) -> Summary:
     return Summary(*_interval(array, level), n=len(array), level=level)
 
 
-def paired_difference(
-    first: Sequence[float], second: Sequence[float], *, level: float = 0.95
-) -> PairedDifference:
+def paired_difference(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> PairedDifference:
     """Mean of ``first - second`` over pairs (same seed, same data) with its paired t-interval.
 
     Parameters

@@ -2,18 +2,94 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from colu.results.records import Record, config_hash
 from colu.results.statistics import PairedDifference, Summary, paired_difference, summarise
 
-__all__ = ["ArmTable", "arm_table", "without"]
+__all__ = ["ENOUGH", "ArmTable", "arm_table", "metric_of", "one_setting", "setting_text", "without"]
+
+#: Pairs of runs below which nothing is decided.
+ENOUGH = 5
 
 
 def without(config: dict, *names: str) -> dict:
     """A configuration without some of its top-level entries."""
     return {key: value for key, value in config.items() if key not in names}
+
+
+def metric_of(record: Record, metric: str) -> float | None:
+    """A metric at the end of a run, or on its way: ``test_loss@0.25`` is its value after a quarter of the steps.
+
+    Returns
+    -------
+    float or None
+        None where the run does not have it; nothing is interpolated.
+
+    Raises
+    ------
+    ValueError
+        If the share is not between 0 and 1.
+    """
+    name, at, share = metric.partition("@")
+    if not at:
+        return record.metrics.get(metric)
+    if not 0 < float(share) <= 1:
+        raise ValueError(f"metric {metric!r}: wanted a share of the steps above 0 and at most 1 behind the @")
+    step = round(float(share) * record.config["plan"]["steps"])
+    return next((entry.get(name) for entry in record.curve if entry["step"] == step), None)
+
+
+def one_setting(records: Iterable[Record], arms: Sequence[str]) -> list[Record]:
+    """Runs of one setting, where an experiment was recorded in several: the largest with enough runs.
+
+    Among settings with at least :data:`ENOUGH` seeds that all ``arms`` share, the one that saw most examples, that
+    is steps times batch size; where none has so many, the one with the most seeds.
+    The values of the metrics play no part.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    arms : sequence of str
+        What is to be compared.
+
+    Returns
+    -------
+    list of Record
+        All arms of that setting; empty if in no setting all ``arms`` share a seed.
+    """
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[config_hash(without(record.config, "arm", "seed"))].append(record)
+
+    def rank(group: list[Record]) -> tuple:
+        seeds = [{r.seed for r in group if r.arm == arm} for arm in arms]
+        plan = group[0].config["plan"]
+        pairs = len(set.intersection(*seeds))
+        return min(pairs, ENOUGH), plan["steps"] * plan["batch_size"], pairs, group[0].config_hash
+
+    best = max(groups.values(), key=rank, default=[])
+    return best if best and rank(best)[0] else []
+
+
+def setting_text(record: Record) -> str:
+    """What a run was, in words, out of its configuration.
+
+    Examples
+    --------
+    >>> from colu.experiments import run_arms
+    >>> setting_text(run_arms("rotation", arms=["relu"], seeds=[0], steps=2)[0])
+    '2 updates of 256, width 3, angle 45.0, cap 90.0'
+    """
+    plan = record.config["plan"]
+    said = [f"{plan['steps']:,} updates of {plan['batch_size']:,}"]
+    for name, value in record.config["options"].items():
+        if value and value is not True:
+            shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value}"
+            said.append(f"{name.replace('_', ' ')} {shown}")
+    return ", ".join(said)
 
 
 @dataclass(frozen=True)
