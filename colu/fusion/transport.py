@@ -82,8 +82,12 @@ class Plan:
 
     @property
     def perplexity(self) -> float:
-        """Partners of a unit of B on geometric average; 1 for a hard plan."""
-        share = self.coupling / self.coupling.sum(0)
+        """Partners of a unit of B on geometric average; 1 for a hard plan.
+
+        Units of B without any, which the solver ``naive`` leaves where B is wider, do not count.
+        """
+        coupling = self.coupling[:, self.coupling.sum(0) > 0]
+        share = coupling / coupling.sum(0)
         entropy = -(share * share.clamp_min(1e-300).log()).sum(0)
         return entropy.mean().exp().item()
 

@@ -125,6 +125,8 @@ def test_the_baseline_pads_or_cuts(nets):
     )
     assert torch.equal(state["0.weight"][:8], small.state_dict()["0.weight"])
     assert (state["0.weight"][8:] == 0).all()
+    padded = transport_plans(*specs, small, large, nets.vectors(50), solver="naive")
+    assert all(plan.perplexity == 1 for plan in padded.values())
     plans = transport_plans(specs[1], specs[0], large, small, nets.vectors(50), solver="naive")
     back = carry(specs[1], plans, large.state_dict())
     assert torch.equal(back["2.weight"], large.state_dict()["2.weight"][:12, :8])
