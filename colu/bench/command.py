@@ -68,7 +68,7 @@ def bench(
     from .table import ratio_table, write_csv
 
     size = "tiny" if tiny else "quick" if quick else "full"
-    networks = ["tiny"] if tiny else ["mlp", "resnet"] if device == "cpu" else []
+    networks = ["tiny"] if tiny else ["mlp", "resnet"] if device == "cpu" else ["resnet56", "unet"]
     # glibc's allocator does not decide about the memory of a GPU.
     modes = list(ALLOCATORS) if device == "cpu" else ["default"]
     counts = sorted({1, torch.get_num_threads()}) if device == "cpu" else [1]
@@ -78,7 +78,7 @@ def bench(
             for mode in modes:
                 console.print(f"{threads} thread{'s' * (threads > 1)}, {mode} allocator ...")
                 options = {"allocator": mode, "threads": threads, "rounds": rounds, "least": least}
-                records += run(grid(size, device), networks=networks, compiled=compiled, **options)
+                records += run(grid(size, device), networks=networks, device=device, compiled=compiled, **options)
     except BenchError as error:
         errors.print(str(error), style="red" if errors.is_terminal else None, markup=False)
         raise typer.Exit(1) from None

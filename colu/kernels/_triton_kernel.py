@@ -49,24 +49,32 @@ def conic_kernel(
         channel = tl.where(axis, held, groups + held * (SIZE - 1) + entry - 1)
     else:
         channel = held * SIZE + entry
-    if RUN:
-        # Blocks with channels last: cones follow each other in memory, and no index is divided.
+    if RUN and SIZE == WIDTH:
+        # Blocks with channels last are one run of memory, which threads load in pieces of 16 bytes.
+        offsets = program * ROWS * WIDTH + tl.arange(0, ROWS * WIDTH)
+        inside = offsets < cones * SIZE
+    elif RUN:
         offsets = tl.expand_dims(cone * SIZE, 1) + entry
     elif SECOND:
         offsets = outer * channels * inner + channel * inner + tl.expand_dims(place, 0)
     else:
         offsets = tl.expand_dims(outer * channels * inner, 1) + channel * inner + tl.expand_dims(place, 1)
-    inside = tl.expand_dims(valid, ALONG) & (entry < SIZE)
+    if not (RUN and SIZE == WIDTH):
+        inside = tl.expand_dims(valid, ALONG) & (entry < SIZE)
     stored = tl.load(x_pointer + offsets, mask=inside, other=0.0)
     if BACK:
         # Here, so that both loads are under way before the first is used.
         loaded = tl.load(g_pointer + offsets, mask=inside, other=0.0)
+        if RUN and SIZE == WIDTH:
+            loaded = tl.reshape(loaded, (ROWS, WIDTH))
+    if RUN and SIZE == WIDTH:
+        stored = tl.reshape(stored, (ROWS, WIDTH))
     x = stored.to(tl.float64) if DOUBLE else stored.to(tl.float32)
     # A shared axis is written by the first cone alone.
     written = inside & ((held == 0) | (entry > 0)) if SHARED else inside
     if ROTATED:
         mean = _sum(x, ALONG) / SIZE
-        s = tl.where(inside, x - mean, 0.0)
+        s = tl.where(entry < SIZE, x - mean, 0.0)
         a = mean * tl.sqrt(SIZE * 1.0)
     else:
         a = _sum(tl.where(axis, x, 0.0), ALONG)
@@ -109,6 +117,8 @@ def conic_kernel(
             y = tl.where(axis, g + k, w * g + c * unit)
     else:
         y = mean + w * s if ROTATED else tl.where(axis, x, w * s)
+    if RUN and SIZE == WIDTH:
+        y = tl.reshape(y, (ROWS * WIDTH,))
     tl.store(y_pointer + offsets, y.to(stored.dtype), mask=written)
 
 
@@ -241,22 +251,23 @@ def projection_kernel(
     first = (outer * 2 * groups + channel) * inner + place
     second = first + (groups if AXES_FIRST else 1) * inner
     if RUN:
-        # Both entries of a cone are neighbours in memory: one load takes them.
-        pair = tl.expand_dims(first, 1) + tl.expand_dims(tl.arange(0, 2), 0)
-        both = tl.expand_dims(valid, 1)
-        stored0, stored1 = tl.split(tl.load(x_pointer + pair, mask=both, other=0.0))
+        # One run of memory, which threads load in pieces of 16 bytes.
+        pair = program * 2 * ROWS + tl.arange(0, 2 * ROWS)
+        both = pair < 2 * cones
+        stored0, stored1 = tl.split(tl.reshape(tl.load(x_pointer + pair, mask=both, other=0.0), (ROWS, 2)))
     else:
         stored0 = tl.load(x_pointer + first, mask=valid, other=0.0)
         stored1 = tl.load(x_pointer + second, mask=valid, other=0.0)
     x0 = stored0.to(tl.float64) if DOUBLE else stored0.to(tl.float32)
     x1 = stored1.to(tl.float64) if DOUBLE else stored1.to(tl.float32)
     size = tl.where(tl.abs(x0) > tl.abs(x1), tl.abs(x0), tl.abs(x1))
-    scale = tl.where((x0 == x0) & (x1 == x1), _clip(size, tiny, huge), float("nan"))
+    scale = tl.where((x0 == x0) & (x1 == x1), _clip(size, tiny, 0.25 * huge), float("nan"))
     finite = (tl.abs(x0) <= huge) & (tl.abs(x1) <= huge)
-    t, v = x0 / scale, x1 / scale
+    inverse = 1 / scale
+    t, v = x0 * inverse, x1 * inverse
     if BACK:
         if RUN:
-            g0, g1 = tl.split(tl.load(g_pointer + pair, mask=both, other=0.0))
+            g0, g1 = tl.split(tl.reshape(tl.load(g_pointer + pair, mask=both, other=0.0), (ROWS, 2)))
         else:
             g0 = tl.load(g_pointer + first, mask=valid, other=0.0)
             g1 = tl.load(g_pointer + second, mask=valid, other=0.0)
@@ -273,7 +284,7 @@ def projection_kernel(
     n = tl.abs(v)
     inside = n * cosine <= t * sine
     polar = t * cosine <= -n * sine
-    sign = v / n  # NaN at infinity, as in the reference
+    sign = tl.where(v < 0, -1.0, 1.0) + (v - v)  # NaN at infinity, as in the reference
     depth = u0 * cosine + (u1 * sign if BACK else tl.abs(u1)) * sine
     y0, y1 = depth * cosine, depth * sine * sign
     if HOMOGENEOUS:
@@ -291,7 +302,7 @@ def projection_kernel(
         y0 = (1 - leak) * y0 + leak * z0
         y1 = (1 - leak) * y1 + leak * z1
     if RUN:
-        tl.store(y_pointer + pair, tl.join(y0, y1).to(stored0.dtype), mask=both)
+        tl.store(y_pointer + pair, tl.reshape(tl.join(y0, y1), (2 * ROWS,)).to(stored0.dtype), mask=both)
     else:
         tl.store(y_pointer + first, y0.to(stored0.dtype), mask=valid)
         tl.store(y_pointer + second, y1.to(stored1.dtype), mask=valid)

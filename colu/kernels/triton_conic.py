@@ -19,13 +19,13 @@ _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 # A tile holds a whole cone in registers.
 WIDEST = 1024
 # Entries of a tile, and the warps that share it.
-TILE, WARPS = 2048, 4
+TILE, WARPS = 1024, 4
 # With channels second: entries that a thread holds, and the warps of a tile.
-HELD, SECOND_WARPS = 32, 4
+HELD, SECOND_WARPS = 128, 2
 # Fewer neighbouring positions than this do not fill a load; cones are then gathered entry by entry.
 NARROWEST = 16
 # From this size on a cone with channels second is walked along and not held in registers.
-WALKED = 32
+WALKED = 256
 # Sizes whose tile with channels last would be padded much; a thread walks along each of their cones.
 RAGGED, RAGGED_PLACES = (3, 5, 6, 7), 256
 
@@ -79,11 +79,13 @@ def _power_of_two(n: int) -> int:
 def _places(x: Tensor, inner: int, size: int, warps: int) -> tuple[int, int]:
     """Positions of a tile with channels second, and its warps.
 
-    A thread loads up to 16 bytes of each row, and the warps lie side by side in it: sums along a cone then stay in a
-    thread, which holds ``HELD`` entries at most.
+    A thread loads 16 bytes of each row, and the warps lie side by side in it: sums along a cone then stay in a thread.
+    Where it would hold more than ``HELD`` entries so, threads of one warp share the cones instead.
     """
-    vector = max(1, min(16 // x.element_size(), HELD // size))
+    vector = 16 // x.element_size()
     wanted = _power_of_two(inner)
+    if (shared := size * vector // HELD) > 1:
+        return max(1, min(vector * 32 // shared, wanted)), 1
     while warps > 1 and vector * 32 * warps > wanted:
         warps //= 2
     return min(vector * 32 * warps, wanted), warps
@@ -116,7 +118,7 @@ def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
     common["SECOND"] = inner >= NARROWEST
     run_of_memory = inner == 1 and spec.layout == "blocks" and not spec.share_axis
     if spec.name == "mpu":
-        rows = min(TILE // 2, _power_of_two(inner)) if common["SECOND"] else TILE // 2
+        rows = min(TILE, _power_of_two(inner)) if common["SECOND"] else TILE
         projection_kernel[_grid(cones, inner, rows, common["SECOND"])](
             x, x if grad is None else grad, y, cones, spec.groups, inner, math.cos(angle), math.sin(angle), spec.leak,
             info.tiny, info.max, ROWS=rows, HOMOGENEOUS=spec.axis == "homogeneous", LEAKY=spec.leak != 0,

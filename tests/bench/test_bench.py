@@ -205,3 +205,22 @@ def test_command_writes_a_table_a_file_and_a_figure(tmp_path, monkeypatch):
         assert bool(row["ratio"]) == (control_problem(float(row["control"])) is None)
         assert float(row["seconds"]) > 0
     assert "reference" in done.output and "written:" in done.output
+
+
+@pytest.mark.parametrize("network", ["mlp", "resnet", "resnet56", "unet"])
+def test_networks_of_the_steps_give_logits_for_their_classes(network):
+    from colu.bench.models import ACTIVATIONS, NETWORKS
+
+    shape, classes, make = NETWORKS[network]
+    torch.manual_seed(0)
+    found = {act: make(ACTIVATIONS[act])(torch.zeros(2, *shape[1:])) for act in ("relu", "colu")}
+    assert all(logits.shape == (2, classes) for logits in found.values())
+
+
+def test_targets_of_the_gpu_are_those_of_the_fused_kernel_alone():
+    from colu.bench.runner import target
+
+    case = {"device": "cuda", "threads": 1, "allocator": "default", "dtype": "bfloat16", "dim": 4, "place": "last"}
+    case |= {"bytes": 1 << 29, "case": "one"}
+    assert target(case | {"arm": "triton", "passes": "both"}) == 1.25
+    assert target(case | {"arm": "reference", "passes": "both"}) is None

@@ -40,6 +40,7 @@ if PICK == "values":
         check(f, torch.randn(2, 12, 5, 7), dim=4, layout="axes_first", angle=0.4, eps=0.1)
         check(f, torch.randn(2, 8, 40, 33), dim=4)
         check(f, torch.randn(2, 100, 18), dim=100)
+        check(f, torch.randn(1, 300, 18), dim=300)
         check(f, 3 * torch.randn(2, 64, 5, 5), dim=32, layout="axes_first", angle=0.4, eps=0.1)
     check(colu, torch.randn(2, 8, 3, 3).to(memory_format=torch.channels_last), dim=4)
     check(colu, torch.zeros(0, 8), dim=4)
@@ -48,9 +49,10 @@ if PICK == "specials":
     x = torch.tensor(list(itertools.product(values, repeat=3)))
     check(colu, x, dim=3)
     check(colu, x, dim=3, scaling="soft")
-    wide = torch.zeros(1, 40, len(x))
-    wide[0, :3] = x.T
-    check(colu, wide, dim=40)
+    for size in (40, 300):
+        wide = torch.zeros(1, size, len(x))
+        wide[0, :3] = x.T
+        check(colu, wide, dim=size)
     check(rcolu, torch.ones(1, 40, 17), dim=40)
     check(colu, torch.tensor([[5.0, 3, 4, 0], [-5, 3, 4, 0], [0, 3, 4, 0], [10, 6, 8, 0]]), dim=4)
 if PICK == "shared":
@@ -62,6 +64,7 @@ if PICK == "shared":
     check(colu, torch.randn(2, 3, 5, 7), dim=4, share_axis=True, channel_dim=-1)
     check(colu, torch.randn(2, 7, 5, 9), dim=4, share_axis=True)
     check(colu, 3 * torch.randn(2, 79, 5, 9), dim=40, share_axis=True)
+    check(colu, 3 * torch.randn(1, 599, 5, 9), dim=300, share_axis=True)
     # More than one program, so that cones of one axis lie in several.
     check(colu, torch.randn(1, 1 + 700 * 3, 3), dim=4, share_axis=True)
 if PICK == "projection":
@@ -124,7 +127,7 @@ for back in (False, True):
             for second in (False, True):
                 switches = dict(ROTATED=rotated, SHARED=shared, SOFT=soft, BACK=back)
                 switches["RUN"] = not (second or shared)
-                build(module.wide_kernel, kind, SIZE=64, PLACES=512, **switches, **common)
+                build(module.wide_kernel, kind, SIZE=320, PLACES=512, **switches, **common)
                 switches["SECOND"] = second
                 build(module.conic_kernel, kind, SIZE=4, WIDTH=4, ROWS=512, **switches, **common)
 """
