@@ -38,9 +38,7 @@ def test_frames_of_one_network_meet_in_the_universe(nets, activation):
     moved = found.states(spec, frames)
     for other in moved[1:]:
         assert max((moved[0][name] - other[name]).abs().max() for name in state) < 1e-2
-    assert evaluate(
-        model, mean_state(moved), (nets.vectors(30, 20), torch.zeros(30).long())
-    ).loss == pytest.approx(
+    assert evaluate(model, mean_state(moved), (nets.vectors(30, 20), torch.zeros(30).long())).loss == pytest.approx(
         evaluate(model, state, (nets.vectors(30, 20), torch.zeros(30).long())).loss, rel=1e-2
     )
 

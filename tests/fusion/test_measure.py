@@ -13,6 +13,7 @@ from colu.fusion import (
     BarrierCurve,
     Metrics,
     barrier,
+    carry,
     compare,
     evaluate,
     evaluate_ensemble,
@@ -21,6 +22,7 @@ from colu.fusion import (
     match_activations,
     match_weights,
     random_alignment,
+    transport_plans,
 )
 from colu.models import MLP
 from colu.nn import CoLU
@@ -31,15 +33,15 @@ def digits(split):
     return images.scaled(), images.labels
 
 
-def trained(activation, seed, epochs=15):
+def trained(activation, seed, epochs=15, width=64, rate=1e-2):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = MLP(64, [64, 64], 10, activation=activation)
+        model = MLP(64, [width, width], 10, activation=activation)
     x, y = digits("train")
-    optimiser = torch.optim.Adam(model.parameters(), 1e-2)
+    optimiser = torch.optim.Adam(model.parameters(), rate)
     draw = torch.Generator().manual_seed(seed)
     for epoch in range(epochs):
-        optimiser.param_groups[0]["lr"] = 0.005 * (1 + math.cos(math.pi * epoch / epochs))
+        optimiser.param_groups[0]["lr"] = rate / 2 * (1 + math.cos(math.pi * epoch / epochs))
         for index in torch.randperm(len(x), generator=draw).split(100):
             optimiser.zero_grad()
             F.cross_entropy(model(x[index]), y[index]).backward()
@@ -84,11 +86,7 @@ def test_a_barrier_is_the_height_above_the_chord():
     assert curve.accuracy_barrier == pytest.approx(0.75 * 0.9 + 0.25 * 0.8 - 0.5)
     assert BarrierCurve((0.0, 0.5, 1.0), (1.0, 0.2, 1.0), (0.9, 0.95, 0.9), "test", 10).loss_barrier == 0
     stated = curve.to_dict()
-    assert (
-        stated["split"] == "test"
-        and "chord" not in stated["definition"]
-        and "maximum" in stated["definition"]
-    )
+    assert stated["split"] == "test" and "chord" not in stated["definition"] and "maximum" in stated["definition"]
 
 
 @pytest.mark.parametrize("lambdas", [2, [0, 0.5], [0, 1, 0.5, 1], [0.1, 0.5, 1]])
@@ -118,6 +116,37 @@ def test_conic_alignment_of_trained_pairs_beats_permutation_of_cones(wide_cones)
             values.append(barrier(one, one.state_dict(), moved, test, split="test", lambdas=9).loss_barrier)
     assert all(c < 0.6 * p for c, p in zip(heights["conic"], heights["permutation"], strict=True))
     assert all(c < 0.6 * n for c, n in zip(heights["conic"], heights["naive"], strict=True))
+
+
+@pytest.mark.parametrize("dim, share", [(4, 0.6), (16, 0.3)])
+def test_rotations_take_away_what_permutations_of_cones_leave(dim, share):
+    """Three independent pairs, no network in two of them."""
+    nets = [trained(lambda: CoLU(dim=dim), seed, width=128, rate=5e-3) for seed in range(6)]
+    spec, test = from_sequential(nets[0]), digits("test")
+    heights = {"permutation": [], "conic": []}
+    for one, other in zip(nets[::2], nets[1::2], strict=True):
+        a, b = one.state_dict(), other.state_dict()
+        for mode, values in heights.items():
+            found = match_weights(spec, a, b, mode=mode, tol=1e-7)
+            values.append(barrier(one, a, found.apply(spec, b), test, split="test", lambdas=9).loss_barrier)
+    assert all(c < p for c, p in zip(heights["conic"], heights["permutation"], strict=True))
+    assert sum(heights["conic"]) < share * sum(heights["permutation"])
+
+
+@pytest.mark.parametrize("activation", [nn.ReLU, lambda: CoLU(dim=4)])
+def test_a_trained_network_keeps_its_answers_when_it_grows(activation):
+    small, large = (trained(activation, seed, 5, width) for seed, width in ((0, 32), (1, 64)))
+    specs, test = [from_sequential(model) for model in (small, large)], digits("test")
+    plans = transport_plans(*specs, small, large, digits("train")[0])
+    grown = carry(specs[0], plans, small.state_dict())
+    large.load_state_dict(grown)
+    assert torch.allclose(large(test[0]), small(test[0]), atol=1e-5)
+    alone, parent = (evaluate(model, model.state_dict(), test) for model in (large, small))
+    assert alone.accuracy == parent.accuracy > 0.8
+    assert alone.loss == pytest.approx(parent.loss, abs=1e-5)
+    # A soft plan shrinks what it averages: the same check has to fail.
+    soft = transport_plans(*specs, small, large, digits("train")[0], solver="sinkhorn", eps=0.1)
+    assert evaluate(large, carry(specs[0], soft, small.state_dict()), test).accuracy < parent.accuracy
 
 
 def test_activations_align_trained_pairs_too(wide_cones):
@@ -176,9 +205,7 @@ def test_adjustment_is_asked_for_between_the_ends_only(nets):
         asked.append(t)
         return state
 
-    barrier(
-        model, state, state, (nets.vectors(), torch.zeros(40).long()), split="s", lambdas=5, adjust=adjust
-    )
+    barrier(model, state, state, (nets.vectors(), torch.zeros(40).long()), split="s", lambdas=5, adjust=adjust)
     assert asked == [0.25, 0.5, 0.75]
 
 

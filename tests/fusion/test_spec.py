@@ -66,6 +66,19 @@ def test_random_elements_leave_convolutional_networks_as_they_are(nets, activati
         assert_invariant_under(spec, model, nets.images(), seed=seed)
 
 
+@pytest.mark.parametrize("scaling", ["hard", "soft"])
+def test_convolutions_with_a_shared_axis_and_flattened_pixels(nets, scaling):
+    make = lambda: CoLU(dim=4, share_axis=True, scaling=scaling)  # noqa: E731
+    model = nets.randomised(
+        nn.Sequential(
+            nn.Conv2d(2, 7, 3, padding=1), make(), nn.AvgPool2d(2), nn.Conv2d(7, 10, 3, padding=1), make(),
+            nn.Flatten(), nn.Linear(90, 13), make(), nn.Linear(13, 3),
+        )
+    )  # fmt: skip
+    for seed in range(2):
+        assert_invariant_under(from_sequential(model), model, nets.images(), seed=seed)
+
+
 def test_flattened_pixels_repeat_the_channel(nets):
     spec = from_sequential(nets.conv())
     assert spec.axes["6.weight"][1] == (Part("2", repeat=9),)
@@ -266,9 +279,7 @@ def test_a_model_that_is_no_chain_is_refused():
 
 def test_a_depthwise_convolution_keeps_its_channels(nets):
     model = nets.randomised(
-        nn.Sequential(
-            nn.Conv2d(2, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 3, 1)
-        )
+        nn.Sequential(nn.Conv2d(2, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 3, 1))
     )
     spec = from_sequential(model)
     assert list(spec.groups) == ["0"]

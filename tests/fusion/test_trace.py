@@ -58,9 +58,7 @@ def test_layouts_that_a_padded_shortcut_breaks_are_refused():
     for options in (dict(layout="axes_first"), dict(share_axis=True)):
         activation = lambda options=options: CoLU(num_groups=2, **options)  # noqa: E731
         widths = (8, 16, 16) if "layout" in options else (7, 13, 13)
-        with pytest.raises(
-            ValueError, match="'blocks.1.act2' joins cones of channels that come from different"
-        ):
+        with pytest.raises(ValueError, match="'blocks.1.act2' joins cones of channels that come from different"):
             trace_spec(CIFARResNet(8, widths=widths, activation=activation, norm="none"))
 
 
@@ -117,9 +115,7 @@ def test_planted_elements_of_a_residual_network_are_recovered(nets, name):
     activations = match_activations(spec, model, other, pictures(8).double())
     for found in (weights, activations):
         back = found.apply(spec, moved)
-        assert (
-            max((back[n] - state[n]).abs().max().item() for n in state if state[n].is_floating_point()) < 1e-4
-        )
+        assert max((back[n] - state[n]).abs().max().item() for n in state if state[n].is_floating_point()) < 1e-4
 
 
 class Joined(nn.Module):
@@ -143,9 +139,7 @@ def test_functions_and_concatenated_channels_are_followed(nets):
 
 @pytest.mark.parametrize("scaling", ["hard", "soft"])
 def test_the_perceptrons_of_a_transformer(nets, scaling):
-    model = nets.randomised(
-        GPT(11, length=6, width=16, depth=2, heads=2, activation=lambda: CoLU(4, scaling=scaling))
-    )
+    model = nets.randomised(GPT(11, length=6, width=16, depth=2, heads=2, activation=lambda: CoLU(4, scaling=scaling)))
     chains = [[f"blocks.{block}.{layer}" for layer in ("up", "act", "down")] for block in range(2)]
     spec = from_chains(model, chains)
     assert spec.groups["blocks.1.up"] == Conic(16, 4)

@@ -120,9 +120,7 @@ def test_partners_set_the_softness(nets):
 
 def test_the_baseline_pads_or_cuts(nets):
     (small, large), specs = pair(nets, "hard")
-    state = carry(
-        specs[0], transport_plans(*specs, small, large, nets.vectors(50), solver="naive"), small.state_dict()
-    )
+    state = carry(specs[0], transport_plans(*specs, small, large, nets.vectors(50), solver="naive"), small.state_dict())
     assert torch.equal(state["0.weight"][:8], small.state_dict()["0.weight"])
     assert (state["0.weight"][8:] == 0).all()
     padded = transport_plans(*specs, small, large, nets.vectors(50), solver="naive")
@@ -150,9 +148,7 @@ def test_plans_that_are_none_raise(coupling, message):
 def test_a_solver_that_did_not_converge_raises(nets):
     (small, large), specs = pair(nets, "hard")
     with pytest.raises(ValueError, match="did not converge"):
-        transport_plans(
-            *specs, small, large, nets.vectors(200), solver="sinkhorn", eps=1e-4, max_iterations=2
-        )
+        transport_plans(*specs, small, large, nets.vectors(200), solver="sinkhorn", eps=1e-4, max_iterations=2)
 
 
 @pytest.mark.parametrize("eps", [0.0, -1.0, math.nan])
@@ -178,8 +174,7 @@ def test_inputs_stay_and_the_same_call_gives_the_same_bits(nets):
     (small, large), specs = pair(nets, "hard")
     before = {name: tensor.clone() for name, tensor in small.state_dict().items()}
     runs = [
-        carry(specs[0], transport_plans(*specs, small, large, nets.vectors()), small.state_dict())
-        for _ in range(2)
+        carry(specs[0], transport_plans(*specs, small, large, nets.vectors()), small.state_dict()) for _ in range(2)
     ]
     assert all(torch.equal(runs[0][name], runs[1][name]) for name in runs[0])
     assert all(torch.equal(small.state_dict()[name], before[name]) for name in before)
