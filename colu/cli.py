@@ -1,4 +1,4 @@
-"""The command line: ``colu book ...``, ``colu run | sweep | table | doctor | bench | fuse``."""
+"""The command line: ``colu book ...``, ``colu run | sweep | table | compare | cost | doctor | bench | fuse``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,16 @@ from colu.commands.fuse import fuse
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 book = typer.Typer(no_args_is_help=True, help="Execute, validate and render the book.")
 app.add_typer(book, name="book")
-for command in (training.run, training.sweep, training.table, training.doctor, bench, fuse):
+for command in (
+    training.run,
+    training.sweep,
+    training.table,
+    training.doctor,
+    training.cost,
+    training.compare,
+    bench,
+    fuse,
+):
     app.command()(command)
 
 book.command()(reading.student)

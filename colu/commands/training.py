@@ -1,4 +1,4 @@
-"""``colu run``, ``colu sweep``, ``colu table`` and ``colu doctor``."""
+"""``colu run``, ``sweep``, ``table``, ``doctor``, ``cost`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -198,3 +198,47 @@ def doctor() -> None:
         console.print(f"{heading}", style="bold" if console.is_terminal else None)
         for name, value in facts.items():
             console.print(f"  {name}: {value}", markup=False)
+
+
+def cost(
+    name: Name,
+    preset: Preset = "smoke",
+    arms: Arms = None,
+    updates: Annotated[int, typer.Option(help="How many to time.")] = 3,
+    keep: Annotated[bool, typer.Option("--keep", help="Add the estimate to results/costs/.")] = False,
+    results: Results = None,
+    settings: Settings = None,
+) -> None:
+    """Estimate how long a run takes on this machine, from a few updates."""
+    from colu.experiments import choose_arms, get_experiment
+    from colu.experiments.costs import estimate, keep_estimate
+
+    try:
+        experiment = get_experiment(name)
+        for arm in choose_arms(arms if arms else "relu,colu"):
+            found = estimate(experiment.config(preset, arm.name, 0, **_changes(settings)), updates)
+            each = f"{found.seconds_per_update:.3g} s an update"
+            console.print(f"  {arm.name}: {each}, {found.seconds / 60:.3g} min a run of {found.steps:,} updates")
+            if keep:
+                keep_estimate(found, results)
+    except (ValueError, OSError) as error:
+        raise _fail(error) from None
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(help="A record, such as results/rotation/relu-seed0-bb6a2bfdd5.json.")],
+    second: Annotated[Path, typer.Argument(help="Another, such as yours.")],
+    tolerance: Annotated[float, typer.Option(help="Relative; above it the exit status is 1.")] = 1e-3,
+) -> None:
+    """Say in what two records differ, and from which step on."""
+    from colu.results import compare_records, read_record
+
+    try:
+        found = compare_records(read_record(first), read_record(second))
+        within = found.within(tolerance)
+    except ValueError as error:
+        raise _fail(error) from None
+    console.print(found.text(), markup=False)
+    console.print(f"within {tolerance:g}: {'yes' if within else 'no'}")
+    if not within:
+        raise typer.Exit(1)

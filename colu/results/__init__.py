@@ -1,5 +1,6 @@
 """Records of runs and the statistics made from them: mean, 95 % interval, n, and paired differences."""
 
+from colu.results.compare import Comparison, compare_records
 from colu.results.published import Judgement, Published, judge, load_published
 from colu.results.records import (
     Record,
@@ -16,6 +17,7 @@ from colu.results.tables import ArmTable, arm_table, metric_of, one_setting, set
 
 __all__ = [
     "ArmTable",
+    "Comparison",
     "Judgement",
     "PairedDifference",
     "Published",
@@ -23,6 +25,7 @@ __all__ = [
     "RecordError",
     "Summary",
     "arm_table",
+    "compare_records",
     "config_hash",
     "environment",
     "find_records",

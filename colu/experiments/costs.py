@@ -1,0 +1,232 @@
+"""What runs took, from their records, and what those that were not run would take, timed on a few updates."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from colu.experiments.experiment import EXPERIMENTS, Config, get_experiment
+from colu.experiments.rerun import rerun_commands
+from colu.results import Record, config_hash, environment, find_records, results_root
+from colu.results.tables import without
+
+__all__ = ["Cost", "Estimate", "Missing", "estimate", "missing_runs", "read_estimates", "recorded_costs"]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the recorded runs of one setting took.
+
+    Attributes
+    ----------
+    experiment, preset, device : str
+    arms, runs : int
+        How many.
+    seconds, total_seconds : float
+        Median of a run, and all together.
+    peak_memory_bytes : int
+        Largest; of the GPU where there is one, else of the process.
+    commands : list of str
+        Which make these runs again.
+    """
+
+    experiment: str
+    preset: str
+    device: str
+    arms: int
+    runs: int
+    seconds: float
+    total_seconds: float
+    peak_memory_bytes: int
+    commands: list[str]
+
+
+def _all_records(root: str | Path | None) -> list[Record]:
+    folder = Path(root if root is not None else results_root())
+    return [r for name in sorted(EXPERIMENTS) if (folder / name).is_dir() for r in find_records(name, folder)]
+
+
+def recorded_costs(root: str | Path | None = None) -> list[Cost]:
+    """One entry for each experiment, setting and device that has records.
+
+    Parameters
+    ----------
+    root : path, optional
+        By default :func:`colu.results.results_root`.
+    """
+    groups: dict[tuple, list[Record]] = defaultdict(list)
+    for r in _all_records(root):
+        device = str(r.device.get("name") or r.device["type"])
+        groups[r.experiment, r.preset, device, config_hash(without(r.config, "arm", "seed"))].append(r)
+    return [
+        Cost(
+            experiment,
+            preset,
+            device,
+            arms=len({r.arm for r in group}),
+            runs=len(group),
+            seconds=statistics.median(r.seconds for r in group),
+            total_seconds=sum(r.seconds for r in group),
+            peak_memory_bytes=max(r.peak_memory_bytes for r in group),
+            commands=rerun_commands(group),
+        )
+        for (experiment, preset, device, _), group in sorted(groups.items())
+    ]
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Runs of a preset that have no record with the preset's own settings, on any device.
+
+    Attributes
+    ----------
+    experiment, preset : str
+    runs : list of tuple
+        Arm and seed of each.
+    of : int
+        Runs that the preset has.
+    command : str
+    """
+
+    experiment: str
+    preset: str
+    runs: list[tuple[str, int]]
+    of: int
+    command: str
+
+
+def _settings(config: dict) -> str:
+    """Identity of a run, whatever computes it."""
+    return config_hash(without(config, "device", "threads", "processes", "preset"))
+
+
+def missing_runs(root: str | Path | None = None, presets: Iterable[str] = ("laptop", "full")) -> list[Missing]:
+    """What ``colu run NAME --preset PRESET`` would still have to do, for all experiments.
+
+    A run counts as done on whatever device it was done.
+    """
+    done = {_settings(r.config) for r in _all_records(root)}
+    found = []
+    for name in sorted(EXPERIMENTS):
+        experiment = EXPERIMENTS[name]
+        for preset in presets:
+            chosen = experiment.presets[preset]
+            wanted = [(arm, seed) for arm in chosen.arms for seed in range(chosen.seeds)]
+            runs = [(a, s) for a, s in wanted if _settings(experiment.config(preset, a, s).to_dict()) not in done]
+            if runs:
+                found.append(Missing(name, preset, runs, len(wanted), f"colu run {name} --preset {preset}"))
+    return found
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Time of a run, extrapolated from a few updates.
+
+    Attributes
+    ----------
+    experiment, preset, arm : str
+    device : str
+        Its name.
+    threads, updates, steps : int
+        Updates that were timed, and that a run has.
+    seconds_per_update, seconds : float
+        Median, and times the steps; evaluation aside.
+    commit : str or None
+    started : str
+    """
+
+    experiment: str
+    preset: str
+    arm: str
+    device: str
+    threads: int
+    updates: int
+    steps: int
+    seconds_per_update: float
+    seconds: float
+    commit: str | None
+    started: str
+
+
+def estimate(config: Config, updates: int = 3) -> Estimate:
+    """Time a few updates of a run after one that does not count; nothing is trained to the end.
+
+    Parameters
+    ----------
+    config : Config
+        In full precision; with another the time is an upper bound.
+    updates : int
+
+    Raises
+    ------
+    ValueError
+        If ``updates`` is below 1.
+
+    Examples
+    --------
+    >>> estimate(get_experiment("rotation").config("laptop", "relu", 0)).steps
+    1500
+    """
+    if updates < 1:
+        raise ValueError(f"updates is {updates}, wanted at least 1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(config.threads)
+    try:
+        task = get_experiment(config.experiment).build(config)
+        optimiser = torch.optim.Adam(task.model.parameters(), lr=1e-6)
+        seconds = []
+        for step in range(updates + 1):
+            began = time.perf_counter()
+            optimiser.zero_grad()
+            task.loss(task.model, task.batch(step)).backward()
+            optimiser.step()
+            if config.device == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - began)
+        facts = environment(config.device)
+    finally:
+        torch.set_num_threads(before)
+    each = statistics.median(seconds[1:])
+    return Estimate(
+        config.experiment,
+        config.preset,
+        config.arm,
+        str(facts["device"]["name"]),
+        config.threads,
+        updates,
+        config.plan.steps,
+        each,
+        each * config.plan.steps,
+        facts["commit"],
+        facts["started"],
+    )
+
+
+def estimates_file(root: str | Path | None = None) -> Path:
+    """Where ``colu cost --keep`` writes, one JSON a line."""
+    return Path(root if root is not None else results_root()) / "costs" / "estimates.jsonl"
+
+
+def keep_estimate(found: Estimate, root: str | Path | None = None) -> Path:
+    """Add an estimate to the file of estimates, which is replaced whole."""
+    from colu.training.checkpoint import write_atomically
+
+    path = estimates_file(root)
+    before = path.read_bytes() if path.is_file() else b""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, before + json.dumps(asdict(found)).encode() + b"\n")
+    return path
+
+
+def read_estimates(root: str | Path | None = None) -> list[Estimate]:
+    """Estimates that were kept, in order; none where there is no file."""
+    path = estimates_file(root)
+    lines = path.read_text(encoding="utf8").splitlines() if path.is_file() else []
+    return [Estimate(**json.loads(line)) for line in lines if line]
