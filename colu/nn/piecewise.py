@@ -91,7 +91,9 @@ class PWLU(nn.Module):
     -----
     Two phases.
     While ``observing``, the module is ReLU and follows mean and deviation of its input a channel (in training mode).
-    :meth:`realign` sets the grid to :math:`\mu \pm 3\sigma` with the values of ReLU, and ends that phase.
+    :meth:`realign` sets the grid to :math:`\mu \pm 3\sigma` with the values of ReLU and its slopes at the ends,
+    and ends that phase.
+    A grid without zero has no place for ReLU's kink: the function is then linear, :math:`x` or 0, also beyond zero.
     The phase is part of the state dict.
 
     Form after Zhou, Zhu and Zhong, ICCV 2021, arXiv 2104.03693 (``N + 5`` parameters a channel, 16 intervals); the
@@ -142,8 +144,9 @@ class PWLU(nn.Module):
         share = torch.linspace(0, 1, self.num_intervals + 1, dtype=self.left.dtype, device=self.left.device)
         knots = self.left[:, None] + share * (self.right - self.left)[:, None]
         self.values.copy_(knots.clamp(min=0))
-        self.slope_left.zero_()
-        self.slope_right.fill_(1.0)
+        # ReLU's own slopes at the ends: both 1 or both 0 where zero is outside the grid.
+        self.slope_left.copy_(self.left > 0)
+        self.slope_right.copy_(self.right > 0)
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
@@ -160,7 +163,7 @@ class PWLU(nn.Module):
 
     @torch.no_grad()
     def realign(self) -> None:
-        r"""Set the grid to :math:`\mu \pm 3\sigma` with the values of ReLU and end the observing phase.
+        r"""Set the grid to :math:`\mu \pm 3\sigma` with values and outer slopes of ReLU and end the observing phase.
 
         Raises
         ------

@@ -3,7 +3,7 @@
 Importing this package changes nothing; :func:`use_style` does, once, where a notebook asks for it.
 """
 
-from colu.plot.cones import cone_surface, draw_cone, moving_point_figure, section_figure
+from colu.plot.cones import cone_surface, draw_cone, moving_point_figure, orbit_figure, section_figure
 from colu.plot.style import COLOURS, LINESTYLES, MARKERS, PALETTE, band, show_interactive, use_style
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "cone_surface",
     "draw_cone",
     "moving_point_figure",
+    "orbit_figure",
     "section_figure",
     "show_interactive",
     "use_style",

@@ -122,8 +122,7 @@ def moving_point_figure(
     figure = go.Figure(
         data=fixed + moving(heights[start]),
         frames=[
-            go.Frame(name=name, data=moving(height), traces=moved)
-            for name, height in zip(names, heights, strict=True)
+            go.Frame(name=name, data=moving(height), traces=moved) for name, height in zip(names, heights, strict=True)
         ],
     )
     steps = [
@@ -217,6 +216,75 @@ def section_figure(
     figure.update_yaxes(title="section 2", range=[-size, size], scaleanchor="x")
     figure.update_layout(
         sliders=[{"active": start, "steps": steps, "currentvalue": {"prefix": "axis value: "}, "pad": {"t": 60}}],
+        legend={"orientation": "h", "y": 1.08},
+    )
+    return figure
+
+
+def orbit_figure(orbits: Mapping[str, torch.Tensor], *, size: float = 2.0) -> Figure:
+    """A phase portrait: where points of the plane are after each pass of some maps.
+
+    Parameters
+    ----------
+    orbits : mapping of name to torch.Tensor, shape (passes + 1, n, 2)
+        Positions after 0, 1, 2, ... passes, axis first; the same starts for all.
+    size : float
+        Half the width of the picture.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        For :func:`colu.plot.show_interactive`; a slider sets the number of passes.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or are not as above.
+
+    Examples
+    --------
+    >>> path = torch.tensor([[[1.0, 2.0]], [[1.0, 1.0]]])
+    >>> figure = orbit_figure({"hard": path})
+    >>> len(figure.frames), figure.frames[1].data[0].x.tolist()
+    (2, [1.0])
+    """
+    import plotly.graph_objects as go
+
+    shapes = {tuple(path.shape) for path in orbits.values()}
+    if len(shapes) != 1 or len(shape := next(iter(shapes))) != 3 or shape[2] != 2:
+        raise ValueError(f"orbits have the shapes {sorted(shapes)}; use one shape (passes + 1, n, 2) for all")
+
+    def traces(count: int) -> list:
+        look = (("circle", 8), ("square-open", 9), ("diamond-open", 9))
+        return [
+            go.Scatter(
+                x=path[count, :, 1].numpy().round(3),
+                y=path[count, :, 0].numpy().round(3),
+                mode="markers",
+                marker={"color": COLOURS[index], "symbol": look[index % 3][0], "size": look[index % 3][1]},
+                name=name,
+            )
+            for index, (name, path) in enumerate(orbits.items())
+        ]
+
+    frames = [go.Frame(name=str(count), data=traces(count)) for count in range(shape[0])]
+    steps = [
+        {"label": f.name, "method": "animate", "args": [[f.name], {"mode": "immediate", "frame": {"duration": 0}}]}
+        for f in frames
+    ]
+    first = next(iter(orbits.values()))[0].numpy().round(3)
+    starts = {"symbol": "x-thin", "size": 7, "line": {"width": 1, "color": PALETTE["neutral"]}}
+    cone = {"fill": "toself", "line": {"width": 0}, "fillcolor": "rgba(120, 120, 120, 0.15)"}
+    still = [
+        go.Scatter(x=first[:, 1], y=first[:, 0], mode="markers", marker=starts, name="start"),
+        go.Scatter(x=[0, -size, size, 0], y=[0, size, size, 0], mode="lines", name="cone", hoverinfo="skip", **cone),
+    ]
+    # Frames replace the first traces, so those that stay come last.
+    figure = go.Figure(data=[*traces(0), *still], frames=frames)
+    figure.update_xaxes(title="section", range=[-size, size], scaleanchor="y")
+    figure.update_yaxes(title="axis", range=[-0.9 * size, 0.9 * size])
+    figure.update_layout(
+        sliders=[{"steps": steps, "currentvalue": {"prefix": "passes: "}, "pad": {"t": 60}}],
         legend={"orientation": "h", "y": 1.08},
     )
     return figure

@@ -141,6 +141,21 @@ def test_pwlu_observes_as_relu_and_realigns():
     assert not module.observing
 
 
+@pytest.mark.parametrize("mean", [-10.0, -2.9, 0.0, 2.9, 10.0])
+def test_pwlu_realigned_continues_relu_beyond_its_grid(mean):
+    module = PWLU(1, observe=True).double()
+    module(mean + torch.tensor([[-1.0], [1.0]]).double())
+    module.realign()
+    left, right = module.left.item(), module.right.item()
+    assert (left, right) == pytest.approx((mean - 3, mean + 3))
+    x = X[:, None] + mean
+    # As far as ReLU has no kink beyond the end of the grid.
+    outside = (x < left) & ((x >= 0) | (left <= 0)) | (x > right) & ((x <= 0) | (right >= 0))
+    assert outside.sum() > 1000
+    assert torch.allclose(module(x)[outside], x[outside].relu(), atol=1e-12)
+    assert (module.slope_left.item(), module.slope_right.item()) == (float(left > 0), float(right > 0))
+
+
 def test_pwlu_late_batches_count_by_momentum():
     module = PWLU(1, observe=True, momentum=0.5).double()
     for value in (0.0, 0.0, 8.0):

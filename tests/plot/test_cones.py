@@ -1,6 +1,7 @@
 """Figures of the cone: right in space and light in bytes."""
 
 import numpy as np
+import pytest
 
 from colu.geometry import LorentzCone
 from colu.plot.cones import cone_surface, moving_point_figure
@@ -35,6 +36,34 @@ def test_the_section_figure_joins_each_point_to_its_image():
     np.testing.assert_allclose(np.stack([ends.x, ends.y], axis=1), [[1.0, 0.0], [0.0, 0.25]])
     np.testing.assert_allclose(lines.x[:2], [2.0, 1.0])
     assert np.isnan(lines.x[2]), "a gap between two lines"
+
+
+def test_the_orbit_figure_moves_points_pass_by_pass():
+    import torch
+
+    from colu.plot import orbit_figure
+
+    skew = LorentzCone(2).skew_project
+    starts = torch.tensor([[1.0, 2.0], [-1.0, 0.5], [2.0, 1.0]])
+    path = torch.stack([starts, skew(starts), skew(skew(starts))])
+    figure = orbit_figure({"hard": path, "still": starts.expand(3, -1, -1)})
+    for count, frame in enumerate(figure.frames):
+        hard, still = frame.data
+        np.testing.assert_allclose(np.stack([hard.y, hard.x], axis=1), path[count], atol=1e-3)
+        np.testing.assert_allclose(np.stack([still.y, still.x], axis=1), starts)
+    assert len(figure.layout.sliders[0].steps) == 3
+    assert len(figure.data) == 4, "starts and cone stay when the frames change"
+
+
+def test_the_orbit_figure_refuses_unequal_paths():
+    import torch
+
+    from colu.plot import orbit_figure
+
+    with pytest.raises(ValueError, match=r"\(2, 3, 2\).*one shape"):
+        orbit_figure({"one": torch.zeros(2, 3, 2), "other": torch.zeros(3, 3, 2)})
+    with pytest.raises(ValueError, match=r"\(2, 3, 3\)"):
+        orbit_figure({"one": torch.zeros(2, 3, 3)})
 
 
 def test_the_drawn_cone_lets_later_points_lie_on_top():
