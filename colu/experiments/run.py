@@ -58,6 +58,7 @@ def run(
     keep: bool = True,
     progress: Callable[[int, int, dict], None] | None = None,
     say: Callable[[str], None] = print,
+    fabric=None,
 ) -> Record:
     """Do one run, or read its record if there is one.
 
@@ -70,6 +71,9 @@ def run(
         Whether to write the record, and checkpoints on the way; without, everything stays in memory.
     progress, say : callable
         As of :func:`colu.training.fit`.
+    fabric : optional
+        Of :func:`colu.training.make_fabric` for the configuration's device and precision, to make it once for many
+        short runs; by default one is made.
 
     Returns
     -------
@@ -90,7 +94,7 @@ def run(
     folder = checkpoint_folder(config, root) if keep else None
     first = True
     try:
-        fabric = make_fabric(config.device, config.precision)
+        fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
         first = fabric.global_rank == 0
         if config.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
@@ -163,10 +167,12 @@ def run_arms(
     settings = experiment.presets[preset]
     arms = list(arms if arms is not None else settings.arms)
     seeds = list(seeds if seeds is not None else range(settings.seeds))
-    records = []
+    records, fabric = [], None
     for arm in arms:
         for seed in seeds:
-            records.append(run(experiment.config(preset, arm, seed, **changes), root, keep=keep, say=lambda _: None))
+            config = experiment.config(preset, arm, seed, **changes)
+            fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
+            records.append(run(config, root, keep=keep, say=lambda _: None, fabric=fabric))
             if say is not None:
                 say(f"{arm}, seed {seed}: {records[-1].seconds:.1f} s")
     return records

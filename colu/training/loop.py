@@ -256,7 +256,7 @@ def _steps(run: _Run, model, optimiser, folder: Path | None, progress) -> None:
     began = time.perf_counter()
     while run.step < plan.steps:
         step = run.step
-        torch.manual_seed(seed_for(run.seed, "step", step, rank))
+        _seed_step(seed_for(run.seed, "step", step, rank), fabric.device)
         for group in groups:
             group["lr"] = learning_rate(plan, step)
         loss = task.loss(model, task.batch(step, rank, world_size))
@@ -285,6 +285,11 @@ def _steps(run: _Run, model, optimiser, folder: Path | None, progress) -> None:
             fabric.barrier()
         model.train()
         began = time.perf_counter()
+
+
+def _seed_step(seed: int, device: torch.device) -> None:
+    # torch.manual_seed also looks for every accelerator, which on a CPU takes longer than a small step.
+    (torch.default_generator if device.type == "cpu" else torch).manual_seed(seed)
 
 
 def _due(step: int, *every: int) -> bool:
