@@ -29,6 +29,7 @@ from .propagate import from_sequential
 from .repair import recalibrate_batch_norm, repair_statistics
 from .spec import FIXED, Part, Spec, apply, assert_invariant_under, check_states, invariance_error
 from .trace import from_chains, trace_spec
+from .transformer import transformer_spec
 from .transport import Plan, carry, check_coupling, transport_plans
 
 __all__ = [
@@ -72,6 +73,7 @@ __all__ = [
     "repair_statistics",
     "sequential_merge",
     "trace_spec",
+    "transformer_spec",
     "transport_plans",
     "universe_match",
 ]
