@@ -140,7 +140,10 @@ def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
             **{name: value for name, value in common.items() if name != "SECOND"},
         )  # fmt: skip
     else:
-        rows, warps = _places(x, inner, width, SECOND_WARPS) if second else (max(1, TILE // width), WARPS)
+        # Small cones leave more for a thread to do at once: 16 entries each and not 8.
+        rows, warps = (max(1, TILE // width), WARPS if width > 4 else WARPS // 2)
+        if second:
+            rows, warps = _places(x, inner, width, SECOND_WARPS)
         conic_kernel[_grid(cones, inner, rows, second)](
             *pointers, cones, spec.groups, inner, *scalars, WIDTH=width, ROWS=rows,
             RUN=run_of_memory, num_warps=warps, **kind, **common,
