@@ -33,6 +33,7 @@ for command in (
     app.command()(command)
 
 book.command()(reading.student)
+book.command()(reading.slides)
 book.command()(reading.archive)
 
 console = Console(highlight=False, soft_wrap=True)

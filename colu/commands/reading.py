@@ -1,4 +1,4 @@
-"""``colu book student`` and ``colu book archive``."""
+"""``colu book student``, ``colu book slides`` and ``colu book archive``."""
 
 from __future__ import annotations
 
@@ -33,6 +33,17 @@ def student(names: Names = None, to: Folder = None) -> None:
     except BookError as error:
         raise _fail(error) from None
     console.print(f"{len(written)} files: {folder}")
+
+
+def slides(names: Names = None, to: Folder = None) -> None:
+    """Write the slides of the rendered chapters, into the site or with all they load into a folder of their own."""
+    from colu.book.slides import slides_command
+
+    try:
+        written = slides_command(find_project(), names or (), to)
+    except BookError as error:
+        raise _fail(error) from None
+    console.print(f"{len(written)} decks: {written[0].parent}")
 
 
 def archive(

@@ -10,6 +10,8 @@
     MathJax and plotly from the site itself, so that no page asks another host for anything;
 ``numbering``
     figures, theorems and exercises numbered by chapter;
+``decks``
+    the slides of each chapter;
 ``figures``
     refuses a figure that has no description.
 

@@ -1,0 +1,37 @@
+"""Every chapter of the site has a deck, and each slide fits its frame."""
+
+from pathlib import Path
+
+import pytest
+
+from colu.book.browsercheck import ARGUMENTS, find_chromium, served
+
+SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+OVER = """() => [...document.querySelectorAll('.slide')].filter(slide => {
+  const body = slide.querySelector('.body');
+  return body.scrollHeight > body.clientHeight + 1 || body.scrollWidth > body.clientWidth + 1;
+}).map(slide => slide.id)"""
+
+
+def _chapters():
+    return sorted(path.stem for path in (SITE / "notebooks").glob("*.html"))
+
+
+def test_every_chapter_has_a_deck():
+    assert _chapters() and _chapters() == sorted(path.stem for path in (SITE / "slides").glob("*.html"))
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)")
+def test_every_slide_fits():
+    from playwright.sync_api import sync_playwright
+
+    found = []
+    with served(SITE) as address, sync_playwright() as tools:
+        chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        tab = chromium.new_page(viewport={"width": 1280, "height": 754})
+        for name in _chapters():
+            tab.goto(f"{address}/slides/{name}.html", wait_until="load")
+            tab.wait_for_selector("html[data-ready]", state="attached")
+            found += [f"{name}: {slide}" for slide in tab.evaluate(OVER)]
+        chromium.close()
+    assert not found, "\n".join(found)
