@@ -1,19 +1,17 @@
-"""The book for reading without a network: a zip of the site, and a PDF printed by Chromium, with checksums."""
+"""The book for reading without a network: a zip of the site, a PDF and an EPUB, with checksums."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import subprocess
-import tempfile
 import zipfile
 from pathlib import Path
 
-from colu.book.browsercheck import find_chromium, served
+from colu.book.epub import write_epub
+from colu.book.pdf import print_pages
 from colu.book.project import BookError, Project, write_atomically
 
-__all__ = ["make_archive", "page_order", "print_pages", "zip_site"]
+__all__ = ["make_archive", "page_order", "zip_site"]
 
 #: A fixed date, so that the same site gives the same bytes.
 DATE = (2020, 1, 1, 0, 0, 0)
@@ -53,46 +51,6 @@ def page_order(project: Project) -> list[str]:
     return [f"{name}.html" for name in names if (project.site / f"{name}.html").is_file()]
 
 
-def print_pages(site: Path, pages: list[str], target: Path) -> Path:
-    """Print each page with headless Chromium and join them with ``pdfunite``.
-
-    Raises
-    ------
-    BookError
-        Where Chromium or ``pdfunite`` (of poppler-utils) is absent.
-    """
-    program, unite = find_chromium(), shutil.which("pdfunite")
-    if program is None:
-        raise BookError("the PDF needs Chromium: install it (Debian: apt-get install chromium), or use --no-pdf")
-    if unite is None:
-        raise BookError("the PDF needs pdfunite: install poppler-utils, or use --no-pdf")
-    from playwright.sync_api import sync_playwright
-
-    from colu.book.browsercheck import ARGUMENTS
-
-    with tempfile.TemporaryDirectory(prefix="colu-") as folder, served(site) as address, sync_playwright() as tools:
-        chromium = tools.chromium.launch(executable_path=program, args=ARGUMENTS)
-        parts = []
-        try:
-            tab = chromium.new_page()
-            for number, page in enumerate(pages):
-                tab.goto(f"{address}/{page}", wait_until="networkidle", timeout=60_000)
-                tab.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise.then(() => true)")
-                parts.append(str(Path(folder, f"{number:03}.pdf")))
-                margin = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
-                tab.pdf(path=parts[-1], format="A4", margin=margin, print_background=True)
-        finally:
-            chromium.close()
-        whole = parts[0]
-        if len(parts) > 1:
-            whole = str(Path(folder, "whole.pdf"))
-            subprocess.run([unite, *parts, whole], check=True, capture_output=True)
-        partial = target.with_name(f".partial-{target.name}")
-        shutil.copyfile(whole, partial)
-        os.replace(partial, target)
-    return target
-
-
 def write_sums(folder: Path) -> Path:
     """Write the checksums of all files of a folder, as ``sha256sum --check`` reads them."""
     lines = []
@@ -105,7 +63,7 @@ def write_sums(folder: Path) -> Path:
 
 
 def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Path]:
-    """Write ``colu-book.zip``, ``colu-book.pdf`` and their checksums.
+    """Write ``colu-book.zip``, ``colu-book.pdf``, ``colu-book.epub`` and their checksums.
 
     Parameters
     ----------
@@ -114,7 +72,7 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Pa
     folder : Path
         Made where it does not exist.
     pdf : bool
-        Also print the PDF.
+        Also print the PDF and write the EPUB.
 
     Returns
     -------
@@ -124,5 +82,7 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     written = [zip_site(project.site, folder / "colu-book.zip")]
     if pdf:
-        written.append(print_pages(project.site, page_order(project), folder / "colu-book.pdf"))
+        pages = page_order(project)
+        written.append(print_pages(project.site, pages, folder / "colu-book.pdf"))
+        written.append(write_epub(project.site, pages, folder / "colu-book.epub"))
     return [*written, write_sums(folder)]

@@ -70,7 +70,7 @@ class _Reader(HTMLParser):
         if tag == "img":
             page.images.append((values.get("src", ""), dict(attributes).get("alt")))
         if "plotly-figure" in classes.split():
-            page.figures.append(values.get("aria-label", "") if values.get("role") == "img" else "")
+            page.figures.append(values.get("aria-label", "") if values.get("role") == "figure" else "")
         if "math" in classes.split():
             page.has_maths = True
         if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":

@@ -48,9 +48,9 @@ def slides(names: Names = None, to: Folder = None) -> None:
 
 def archive(
     to: Folder = None,
-    pdf: Annotated[bool, typer.Option(help="Also print the PDF; needs Chromium and pdfunite.")] = True,
+    pdf: Annotated[bool, typer.Option(help="Also make the PDF and the EPUB; needs Chromium.")] = True,
 ) -> None:
-    """Make the offline HTML archive and the PDF of the built site, with checksums."""
+    """Make the offline HTML archive, the PDF and the EPUB of the built site, with checksums."""
     from colu.book.archive import make_archive
 
     try:

@@ -49,7 +49,7 @@ def test_built_book_passes(good):
         ('<img src="i.svg" alt=" ">', "image without alternative text"),
         ('<img src="i.svg" alt="../_images/figure.png">', "image without alternative text"),
         ('<div class="plotly-figure"></div>', "plotly figure without role and aria-label"),
-        ('<div class="plotly-figure" role="img" aria-label=""></div>', "plotly figure without role"),
+        ('<div class="plotly-figure" role="figure" aria-label=""></div>', "plotly figure without role"),
         (
             "<p><code>{glue:text}</code>loss``</p>",
             "a role was not understood and stands in the text: {glue:text}",

@@ -12,6 +12,8 @@
     figures, theorems and exercises numbered by chapter;
 ``decks``
     the slides of each chapter;
+``finish``
+    takes out scripts that no page uses, and labels that mislead;
 ``figures``
     refuses a figure that has no description.
 

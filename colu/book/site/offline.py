@@ -39,7 +39,7 @@ def figure_html(figure: dict, identifier: str, alt: str) -> str:
     # "<" written as an escape cannot close the script element.
     data = json.dumps(figure).replace("<", "\\u003c")
     return (
-        f'<div id="{identifier}" class="plotly-figure" role="img" aria-label="{html.escape(alt)}" '
+        f'<div id="{identifier}" class="plotly-figure" role="figure" aria-label="{html.escape(alt)}" '
         f'style="height:{height}px"></div>\n'
         f'<script type="application/json" id="{identifier}-data">{data}</script>'
     )

@@ -1,0 +1,31 @@
+"""What the last hand takes off a page, and what it leaves."""
+
+from __future__ import annotations
+
+from colu.book.site.finish import finished
+
+SCRIPTS = (
+    '<script defer src="../_static/scripts/fontawesome.js?digest=1"></script>\n'
+    '<script src="../_static/searchtools.js"></script>\n<script src="../_static/language_data.js"></script>\n'
+    '<script src="../searchindex.js"></script>\n<script src="../_static/doctools.js?v=9"></script>'
+)
+
+
+def test_unused_scripts_go_and_the_others_stay():
+    assert finished(SCRIPTS) == '<script src="../_static/doctools.js?v=9"></script>'
+
+
+def test_the_search_page_keeps_its_index():
+    assert finished(SCRIPTS, search=True).count("<script") == 4
+
+
+def test_labels_that_hide_the_text_go():
+    button = '<button class="btn search-button-field x" title="Search" aria-label="Search" data-a="b">Search</button>'
+    assert finished(button) == button.replace(' aria-label="Search"', "")
+    other = '<button class="btn" aria-label="Close">x</button>'
+    assert finished(other) == other
+
+
+def test_a_list_of_references_is_no_list_without_items():
+    page = '<div role="list" class="citation-list"><div class="citation" role="doc-biblioentry">A</div></div>'
+    assert finished(page) == '<div class="citation-list"><div class="citation">A</div></div>'
