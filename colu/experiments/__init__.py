@@ -1,6 +1,6 @@
 """Named experiments: the same function from a notebook, the command line and a cluster, and the same record."""
 
-from colu.experiments.alignment import FUSION_MLP, FUSION_RESNET, PairTask
+from colu.experiments.alignment import FUSION_GPT, FUSION_MLP, FUSION_RESNET, PairTask, TextPairTask
 from colu.experiments.arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
 from colu.experiments.classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
 from colu.experiments.costs import estimate, missing_runs, read_estimates, recorded_costs
@@ -22,6 +22,7 @@ __all__ = [
     "CIFAR_RESNET",
     "DDPM",
     "EXPERIMENTS",
+    "FUSION_GPT",
     "FUSION_MLP",
     "FUSION_RESNET",
     "GPT_TEXT",
@@ -42,6 +43,7 @@ __all__ = [
     "LatentDenoising",
     "NextCharacter",
     "PairTask",
+    "TextPairTask",
     "PartlyLinear",
     "Preset",
     "RotationTask",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from functools import partial
 
 import torch
@@ -11,22 +13,33 @@ from torch import Tensor, nn
 from colu.experiments.arms import get_arm
 from colu.experiments.classification import _DATA, ImageClassification, _images
 from colu.experiments.experiment import Config, Experiment, Preset, register
-from colu.fusion import barrier, compare, invariance_error, match_weights, repair_statistics, trace_spec
+from colu.experiments.language import NextCharacter
+from colu.experiments.language import _plan as _text_plan
+from colu.fusion import (
+    barrier,
+    compare,
+    from_chains,
+    invariance_error,
+    match_weights,
+    repair_statistics,
+    trace_spec,
+    transformer_spec,
+)
 from colu.fusion.matching import Alignment
 from colu.models import MLP, CIFARResNet
 from colu.training import Plan
 
-__all__ = ["FUSION_MLP", "FUSION_RESNET", "PairTask"]
+__all__ = ["FUSION_GPT", "FUSION_MLP", "FUSION_RESNET", "PairTask", "TextPairTask"]
 
 
-def _perceptron(config: Config) -> nn.Module:
+def _perceptron(config: Config) -> ImageClassification:
     arm, options = get_arm(config.arm), config.options
     images = _images(options["dataset"], "train", config.device).images
     hidden = [arm.width(width) for width in options["hidden"]]
-    return MLP(images[0].numel(), hidden, 10, activation=arm)
+    return ImageClassification(MLP(images[0].numel(), hidden, 10, activation=arm), config)
 
 
-def _residual(config: Config) -> nn.Module:
+def _residual(config: Config) -> ImageClassification:
     """A residual network whose convolutions have biases in place of norms, which would leave no rotations."""
     arm, options = get_arm(config.arm), config.options
     channels = _images(options["dataset"], "train", config.device).images.shape[1]
@@ -35,7 +48,7 @@ def _residual(config: Config) -> nn.Module:
     for module in model.modules():
         if type(module) is nn.Conv2d:
             module.bias = nn.Parameter(torch.zeros(module.out_channels))
-    return model
+    return ImageClassification(model, config)
 
 
 class _Pair(nn.ModuleList):
@@ -57,25 +70,25 @@ class PairTask:
         Options of :class:`ImageClassification` and ``lambdas``, ``repair_lambdas`` (points of the curves) and
         ``repair_size`` (training images of the repair).
     build : callable
-        From a configuration to a network.
+        From a configuration to a task for one network.
     """
 
     def __init__(self, config: Config, build) -> None:
         self.options, self.tasks = config.options, []
         for seed in (2 * config.seed, 2 * config.seed + 1):
             torch.manual_seed(seed)
-            single = Config(**{**vars(config), "seed": seed})
-            self.tasks.append(ImageClassification(build(config), single))
+            self.tasks.append(build(Config(**{**vars(config), "seed": seed})))
         self.model = _Pair([task.model for task in self.tasks])
 
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> list[tuple[Tensor, Tensor]]:
-        """Images and labels for each of the two."""
+        """Inputs and labels for each of the two."""
         return [task.batch(step, rank, world_size) for task in self.tasks]
 
     def loss(self, model: nn.Module, batch: list[tuple[Tensor, Tensor]]) -> Tensor:
         """Sum of the two cross-entropies, in nats."""
         inputs, labels = zip(*batch, strict=True)
-        return sum(F.cross_entropy(out, y) for out, y in zip(model(list(inputs)), labels, strict=True))
+        outputs = model(list(inputs))
+        return sum(F.cross_entropy(out.flatten(0, -2), y.flatten()) for out, y in zip(outputs, labels, strict=True))
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Barriers in nats on the test set: naive, by permutation, by the whole symmetry (``conic``), and repaired.
@@ -84,39 +97,82 @@ class PairTask:
         Accuracies are in per cent; ``alone`` is the second network after alignment.
         """
         model = getattr(model, "module", model)
-        one, spec = model[0], trace_spec(model[0])
+        one, spec, test, probe, repair = self._prepare(model[0])
         a, b = ({n: t.detach().clone() for n, t in part.state_dict().items()} for part in model)
-        first = self.tasks[0]
-        normalise = first.batches.normalise
-        test = normalise(first.test_images), first.test_labels
-        images = normalise(first.batches.images[: self.options["repair_size"]])
         found: dict[str, float] = {}
         for mode in ("naive", "permutation", "conic"):
             alignment = match_weights(spec, a, b, mode=mode)
-            found |= self._measure(spec, one, a, b, alignment, test, images)
-        error = invariance_error(one, spec, test[0][:50], alignment.elements)
+            found |= self._measure(spec, one, a, b, alignment, test, repair)
+        error = invariance_error(one, spec, probe, alignment.elements)
         return found | {"invariance_error": error, "sweeps": float(alignment.sweeps)}
+
+    def _prepare(self, model: nn.Module) -> tuple:
+        """The model as it is measured, its symmetry, test data, some inputs, and training inputs for the repair."""
+        first = self.tasks[0]
+        normalise = first.batches.normalise
+        images = normalise(first.test_images)
+        repair = normalise(first.batches.images[: self.options["repair_size"]])
+        return model, trace_spec(model), (images, first.test_labels), images[:50], repair
 
     def _measure(self, spec, model, a, b, alignment: Alignment, test, images) -> dict[str, float]:
         mode, moved = alignment.mode, alignment.apply(spec, b)
-
-        def repaired(state, t):
-            return repair_statistics(spec, model, state, (a, moved), images, t=t)
-
         plain = barrier(model, a, moved, test, split="test", lambdas=self.options["lambdas"])
-        mended = barrier(model, a, moved, test, split="test", lambdas=self.options["repair_lambdas"], adjust=repaired)
         metrics = compare(model, spec, a, b, alignment, test, split="test")
-        shared = {
+        found = {
             "parent_accuracy": 50 * (metrics.parent_a.accuracy + metrics.parent_b.accuracy),
             "ensemble_accuracy": 100 * metrics.ensemble.accuracy,
-        }
-        return shared | {
+            "parent_loss": (metrics.parent_a.loss + metrics.parent_b.loss) / 2,
             f"barrier_{mode}": plain.loss_barrier,
-            f"barrier_{mode}_repaired": mended.loss_barrier,
             f"accuracy_barrier_{mode}": 100 * plain.accuracy_barrier,
             f"fused_accuracy_{mode}": 100 * metrics.fused.accuracy,
             f"alone_accuracy_{mode}": 100 * metrics.aligned_alone.accuracy,
         }
+        if images is not None:
+            points = self.options["repair_lambdas"]
+            adjust = partial(self._repaired, spec, model, (a, moved), images)
+            mended = barrier(model, a, moved, test, split="test", lambdas=points, adjust=adjust)
+            found[f"barrier_{mode}_repaired"] = mended.loss_barrier
+        return found
+
+    @staticmethod
+    def _repaired(spec, model, ends, images, state, t):
+        return repair_statistics(spec, model, state, ends, images, t=t)
+
+
+def _rows(module: nn.Module, inputs, output: Tensor) -> Tensor:
+    return output.flatten(0, 1)
+
+
+class TextPairTask(PairTask):
+    """Two transformers on one text: barriers in nats a character, no repair.
+
+    Their whole symmetry is the permutation of stream and heads and what the perceptrons' activation has,
+    see :func:`colu.fusion.transformer_spec`; ``permutation`` moves cones without turning them.
+    ``barrier_perceptrons`` aligns the perceptrons alone, in a stream left as it is.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, NextCharacter)
+
+    def _prepare(self, model: nn.Module) -> tuple:
+        first, rows = self.tasks[0], copy.deepcopy(model)
+        # Each place of a window is a sample.
+        rows.register_forward_hook(_rows)
+        windows = zip(first.test_inputs.split(64), first.test_targets.split(64), strict=True)
+        test = [(x, y.flatten()) for x, y in windows]
+        return rows, transformer_spec(model), test, first.test_inputs[:2], None
+
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """As of :class:`PairTask`."""
+        found = super().evaluate(model)
+        model = getattr(model, "module", model)
+        one, _, test, *_ = self._prepare(model[0])
+        depth = range(self.options["depth"])
+        spec = from_chains(model[0], [[f"blocks.{i}.{layer}" for layer in ("up", "act", "down")] for i in depth])
+        a, b = (part.state_dict() for part in model)
+        moved = match_weights(spec, a, b).apply(spec, b)
+        curve = barrier(one, a, moved, test, split="test", lambdas=self.options["lambdas"])
+        return found | {"barrier_perceptrons": curve.loss_barrier}
 
 
 _ARMS = ("relu", "colu", "colu-16")
@@ -133,6 +189,11 @@ def _plan(steps: int, batch: int, learning_rate: float = 1e-3, **rest) -> Plan:
         evaluate_every=0,
         **rest,
     )
+
+
+def _quiet(plan: Plan) -> Plan:
+    """Without evaluations on the way: each of them would align."""
+    return replace(plan, evaluate_every=0)
 
 
 #: Perceptrons with two hidden layers.
@@ -215,6 +276,41 @@ FUSION_RESNET = register(
                 _ARMS,
                 seeds=5,
                 cost="not measured",
+            ),
+        },
+        metric="barrier_conic",
+        higher_is_better=False,
+    )
+)
+
+_GPT = {"length": 32, "width": 32, "depth": 2, "heads": 4, "lambdas": 7}
+
+#: Small transformers.
+FUSION_GPT = register(
+    Experiment(
+        "fusion-gpt",
+        "How high is the loss between two transformers once the symmetry of stream, heads and perceptrons is used?",
+        TextPairTask,
+        {
+            "smoke": Preset(
+                _quiet(_text_plan(100, 16)),
+                {"text": "descriptions", **_GPT, "test_size": 1000},
+                ("relu", "colu"),
+                cost="some seconds a pair on one CPU thread",
+                device="cpu",
+            ),
+            "laptop": Preset(
+                _quiet(_text_plan(1000, 32)),
+                {"text": "shakespeare", **_GPT, "length": 64, "lambdas": 11, "test_size": 20_000},
+                _ARMS,
+                cost="about a minute a pair on one CPU thread",
+                device="cpu",
+            ),
+            "full": Preset(
+                _quiet(_text_plan(2000, 64)),
+                {"text": "shakespeare", **_GPT, "length": 128, "width": 128, "depth": 4, "lambdas": 11, "test_size": 0},
+                _ARMS,
+                cost="not measured: a GPU is wanted",
             ),
         },
         metric="barrier_conic",

@@ -45,3 +45,13 @@ def test_the_residual_network_has_a_conic_symmetry_and_can_be_repaired():
     record = run_arms("fusion-resnet", arms=["colu"], seeds=[0], steps=2, test_size=50, repair_size=20)[0]
     assert record.metrics["invariance_error"] < 1e-9
     assert record.metrics["barrier_conic_repaired"] >= 0
+
+
+def test_transformers_are_compared_in_one_frame_by_stream_heads_and_perceptrons():
+    record = run_arms("fusion-gpt", arms=["colu"], seeds=[0], steps=40)[0]
+    found = record.metrics
+    assert 0 < found["invariance_error"] < 1e-9
+    # The second network alone keeps its answers in every frame.
+    for mode in ("permutation", "conic"):
+        assert abs(found[f"alone_accuracy_{mode}"] - found["alone_accuracy_naive"]) < 0.3
+    assert found["barrier_perceptrons"] != found["barrier_naive"] != found["barrier_conic"]
