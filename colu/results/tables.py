@@ -45,7 +45,7 @@ def metric_of(record: Record, metric: str) -> float | None:
 def one_setting(records: Iterable[Record], arms: Sequence[str]) -> list[Record]:
     """Runs of one setting, where an experiment was recorded in several: the largest with enough runs.
 
-    Among settings with at least :data:`ENOUGH` seeds that all ``arms`` share, the one that saw most examples, that
+    Among settings with at least ``ENOUGH`` seeds that all ``arms`` share, the one that saw most examples, that
     is steps times batch size; where none has so many, the one with the most seeds.
     The values of the metrics play no part.
 
