@@ -146,8 +146,9 @@ def _rows(module: nn.Module, inputs, output: Tensor) -> Tensor:
 class TextPairTask(PairTask):
     """Two transformers on one text: barriers in nats a character, no repair.
 
-    Their whole symmetry is the permutation of stream and heads and what the perceptrons' activation has,
-    see :func:`colu.fusion.transformer_spec`; ``permutation`` moves cones without turning them.
+    Their whole symmetry, ``conic``, is the permutation of the stream, a rotation inside each head
+    and what the perceptrons' activation has, see :func:`colu.fusion.transformer_spec`;
+    ``permutation`` exchanges units, in heads too, and moves cones without turning them.
     ``barrier_perceptrons`` aligns the perceptrons alone, in a stream left as it is.
     """
 
@@ -300,10 +301,10 @@ FUSION_GPT = register(
                 device="cpu",
             ),
             "laptop": Preset(
-                _quiet(_text_plan(1000, 32)),
-                {"text": "shakespeare", **_GPT, "length": 64, "lambdas": 11, "test_size": 20_000},
+                _quiet(_text_plan(500, 32)),
+                {"text": "shakespeare", **_GPT, "lambdas": 11, "test_size": 10_000},
                 _ARMS,
-                cost="about a minute a pair on one CPU thread",
+                cost="a quarter of a minute a pair on one CPU thread",
                 device="cpu",
             ),
             "full": Preset(

@@ -150,16 +150,17 @@ def test_the_perceptrons_of_a_transformer(nets, scaling):
         from_chains(model, [["blocks.7.up"]])
 
 
+@pytest.mark.parametrize("heads, group", [("move", "blocks.1.attention"), ("turn", "blocks.1.vo3")])
 @pytest.mark.parametrize("name", ["gelu", "hard", "soft"])
-def test_stream_heads_and_perceptrons_of_a_transformer(nets, name):
+def test_stream_heads_and_perceptrons_of_a_transformer(nets, name, heads, group):
     activation = "gelu" if name == "gelu" else lambda: CoLU(4, scaling=name)
     model = nets.randomised(GPT(11, length=6, width=16, depth=2, heads=4, activation=activation))
-    spec, tokens = transformer_spec(model), torch.arange(12).view(2, 6) % 11
-    assert spec.groups["stream"] == Permutation(16) and spec.groups["blocks.1.attention"] == Permutation(4)
+    spec, tokens = transformer_spec(model, heads=heads), torch.arange(12).view(2, 6) % 11
+    assert spec.groups["stream"] == Permutation(16) and spec.groups[group].size == 4
     for seed in range(2):
         assert_invariant_under(spec, model, tokens, seed=seed)
     wrong = Spec(spec.groups, spec.axes | {"blocks.1.qkv.bias": (FIXED,)})
-    with pytest.raises(AssertionError, match="'blocks.1.attention' moves the function"):
+    with pytest.raises(AssertionError, match="'blocks.1.(attention|qk0)' moves the function"):
         assert_invariant_under(wrong, model, tokens)
     state = model.state_dict()
     moved = apply(spec, spec.random(4), state)
@@ -170,6 +171,8 @@ def test_stream_heads_and_perceptrons_of_a_transformer(nets, name):
 def test_a_model_that_is_no_transformer_has_no_such_specification():
     with pytest.raises(ValueError, match="MLP has no blocks of norm1, qkv"):
         transformer_spec(MLP(12, [8], 3, activation="relu"))
+    with pytest.raises(ValueError, match="heads='mix' is unknown"):
+        transformer_spec(GPT(11, length=6, width=16), heads="mix")
 
 
 class Gate(nn.Module):
