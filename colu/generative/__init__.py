@@ -1,6 +1,15 @@
 """Generative models: likelihoods, diffusion on the schedulers of diffusers, measures that say what they are."""
 
-from colu.generative.diffusion import Denoising, denoising_profile, make_scheduler, sample, sampling_noise, strata
+from colu.generative.bound import DiffusionBound, variational_bound
+from colu.generative.diffusion import (
+    Denoising,
+    denoising_profile,
+    make_scheduler,
+    sample,
+    sampling_noise,
+    slerp,
+    strata,
+)
 from colu.generative.features import FeatureClassifier, train_classifiers
 from colu.generative.jacobian import asymmetry, dimension, noise_jacobian
 from colu.generative.latent import LatentSpace
@@ -25,6 +34,7 @@ from colu.generative.swapping import OnFeatureMaps, replace_feature_activations
 __all__ = [
     "Bound",
     "Denoising",
+    "DiffusionBound",
     "FeatureClassifier",
     "FrechetScore",
     "LatentSpace",
@@ -46,7 +56,9 @@ __all__ = [
     "replace_feature_activations",
     "sample",
     "sampling_noise",
+    "slerp",
     "sliced_wasserstein",
     "strata",
     "train_classifiers",
+    "variational_bound",
 ]

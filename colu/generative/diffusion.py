@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from colu.training import generator_for
 
-__all__ = ["Denoising", "denoising_profile", "make_scheduler", "sample", "sampling_noise", "strata"]
+__all__ = ["Denoising", "denoising_profile", "make_scheduler", "sample", "sampling_noise", "slerp", "strata"]
 
 PREDICTIONS = ("epsilon", "v_prediction")
 
@@ -162,6 +162,67 @@ def sampling_noise(n: int, shape: Sequence[int], seed: int = 0) -> Tensor:
     True
     """
     return torch.stack([torch.randn(tuple(shape), generator=generator_for(seed, "sample", i)) for i in range(n)])
+
+
+def slerp(first: Tensor, second: Tensor, weights: Tensor | Sequence[float]) -> Tensor:
+    r"""Noises on the great circle from one noise to another.
+
+    .. math:: x_w = \frac{\sin((1-w)\,\omega)\,a + \sin(w\,\omega)\,b}{\sin\omega}, \qquad
+              \cos\omega = \frac{\langle a, b\rangle}{\lVert a\rVert\,\lVert b\rVert}
+
+    Two noises of many pixels are nearly orthogonal, and then every point on the way has the variance of noise;
+    the chord :math:`(1-w)a + wb` has half of it in the middle, where no sampler was trained.
+
+    Parameters
+    ----------
+    first, second : torch.Tensor, of one shape
+        Two single noises, not two batches.
+    weights : torch.Tensor or sequence of float, shape (k,)
+        In [0, 1]; 0 gives the first noise, 1 the second.
+
+    Returns
+    -------
+    torch.Tensor, shape (k, *shape), dtype and device of ``first``
+
+    Raises
+    ------
+    ValueError
+        For shapes that differ, a noise that is 0, noises that point in opposite directions, or weights outside [0, 1].
+
+    Notes
+    -----
+    Parallel noises are joined by the chord, the limit of the formula.
+
+    References
+    ----------
+    Shoemake, Animating rotation with quaternion curves, SIGGRAPH 1985;
+    for noises Song et al., ICLR 2021, arXiv 2010.02502.
+
+    Examples
+    --------
+    >>> slerp(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), [0.0, 0.5, 1.0])
+    tensor([[1.0000, 0.0000],
+            [0.7071, 0.7071],
+            [0.0000, 1.0000]])
+    """
+    if first.shape != second.shape:
+        raise ValueError(f"noises are {tuple(first.shape)} and {tuple(second.shape)}, wanted one shape")
+    w = torch.as_tensor(weights, dtype=torch.float64, device="cpu").reshape(-1, *(1,) * first.ndim)
+    if not ((w >= 0) & (w <= 1)).all():
+        raise ValueError(f"weights are {w.flatten().tolist()}, wanted numbers in [0, 1]")
+    a, b = first.double().cpu(), second.double().cpu()
+    if not (a.any() and b.any()):
+        raise ValueError("a noise is 0 and has no direction; draw both with sampling_noise")
+    u, v = a / a.norm(), b / b.norm()
+    # Not the arc cosine, which loses digits near 0 and pi.
+    omega = 2 * torch.atan2((u - v).norm(), (u + v).norm())
+    if torch.pi - omega < 1e-6:
+        raise ValueError("the noises point in opposite directions and no great circle is shortest; draw another one")
+    if omega < 1e-6:
+        mixed = (1 - w) * a + w * b
+    else:
+        mixed = (((1 - w) * omega).sin() * a + (w * omega).sin() * b) / omega.sin()
+    return mixed.to(first.dtype).to(first.device)
 
 
 @torch.no_grad()
