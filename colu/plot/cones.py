@@ -212,7 +212,7 @@ def section_figure(
     start = len(levels) // 2
     figure = go.Figure(data=traces(levels[start]), frames=frames)
     size = 1.1 * float(sections.abs().max())
-    figure.update_xaxes(title="section 1", range=[-size, size])
+    figure.update_xaxes(title="section 1", range=[-size, size], constrain="domain")
     figure.update_yaxes(title="section 2", range=[-size, size], scaleanchor="x")
     figure.update_layout(
         sliders=[{"active": start, "steps": steps, "currentvalue": {"prefix": "axis value: "}, "pad": {"t": 60}}],
@@ -280,11 +280,12 @@ def orbit_figure(orbits: Mapping[str, torch.Tensor], *, size: float = 2.0) -> Fi
         go.Scatter(x=[0, -size, size, 0], y=[0, size, size, 0], mode="lines", name="cone", hoverinfo="skip", **cone),
     ]
     # Frames replace the first traces, so those that stay come last.
-    figure = go.Figure(data=[*traces(0), *still], frames=frames)
-    figure.update_xaxes(title="section", range=[-size, size], scaleanchor="y")
+    begin = min(1, shape[0] - 1)
+    figure = go.Figure(data=[*traces(begin), *still], frames=frames)
+    figure.update_xaxes(title="section", range=[-size, size], scaleanchor="y", constrain="domain")
     figure.update_yaxes(title="axis", range=[-0.9 * size, 0.9 * size])
     figure.update_layout(
-        sliders=[{"steps": steps, "currentvalue": {"prefix": "passes: "}, "pad": {"t": 60}}],
+        sliders=[{"active": begin, "steps": steps, "currentvalue": {"prefix": "passes: "}, "pad": {"t": 60}}],
         legend={"orientation": "h", "y": 1.08},
     )
     return figure
