@@ -100,16 +100,16 @@ class AutoencoderTask:
     Parameters
     ----------
     config : Config
-        Options: ``dataset``, ``pad`` (black pixels on each side), ``widths``, ``code_channels``, ``train_size``,
-        ``test_size`` and ``loss``: ``bce`` is the cross-entropy between grey levels in nats an image,
-        ``mse`` the mean squared error of a pixel.
+        Options: ``dataset``, ``widths``, ``code_channels``, ``train_size``, ``test_size`` and ``loss``: ``bce`` is
+        the cross-entropy between grey levels in nats an image, ``mse`` the mean squared error of a pixel.
+        ``pad`` are black pixels on each side, none where it is left out.
     """
 
     def __init__(self, config: Config) -> None:
         arm, options = get_arm(config.arm), config.options
         self.kind = _checked("loss", options["loss"], ("bce", "mse"))
         train, test = (_images(options["dataset"], split, config.device) for split in ("train", "test"))
-        margin = (options["pad"],) * 4
+        margin = (options.get("pad", 0),) * 4
         self.test = F.pad(test.scaled()[: options["test_size"] or None], margin)
         images, labels = train.images[: options["train_size"] or None], train.labels[: options["train_size"] or None]
         images = F.pad(images, margin)
@@ -219,7 +219,7 @@ AUTOENCODER = register(
         {
             "smoke": Preset(
                 _ae(150, 64, 50),
-                {"dataset": "digits", "widths": [16, 32], "code_channels": 2, "loss": "bce", "pad": 0}
+                {"dataset": "digits", "widths": [16, 32], "code_channels": 2, "loss": "bce"}
                 | {"train_size": 0, "test_size": 0},
                 ("relu", "silu", "relu-linear", "colu", "colu-soft-shared"),
                 cost="seconds a run on one CPU thread",
@@ -227,14 +227,14 @@ AUTOENCODER = register(
             ),
             "laptop": Preset(
                 _ae(2000, 64, 500),
-                {"dataset": "mnist", "widths": [16, 32], "code_channels": 4, "loss": "bce", "pad": 0}
+                {"dataset": "mnist", "widths": [16, 32], "code_channels": 4, "loss": "bce"}
                 | {"train_size": 0, "test_size": 2000},
                 ("identity", *STANDARD_ARMS, "colu-soft"),
                 cost="about a minute a run on one CPU thread",
             ),
             "full": Preset(
                 _ae(5000, 128, 1000, checkpoint_every=2500),
-                {"dataset": "cifar10", "widths": [64, 128], "code_channels": 4, "loss": "mse", "pad": 0}
+                {"dataset": "cifar10", "widths": [64, 128], "code_channels": 4, "loss": "mse"}
                 | {"train_size": 0, "test_size": 0},
                 ("identity", *STANDARD_ARMS, "colu-soft"),
                 cost="not measured: thirteen epochs of CIFAR-10 on one GPU",

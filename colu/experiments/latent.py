@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
@@ -60,12 +61,11 @@ def _settings(config: Config) -> Config:
     options = config.options
     changes = {name.removeprefix("autoencoder_"): v for name, v in options.items() if name.startswith("autoencoder_")}
     arm, seed = options["autoencoder"], changes.pop("seed")
-    return AUTOENCODER.config(
+    found = AUTOENCODER.config(
         config.preset,
         arm,
         seed,
         dataset=options["dataset"],
-        pad=options["pad"],
         device=config.device,
         threads=config.threads,
         evaluate_every=0,
@@ -73,6 +73,8 @@ def _settings(config: Config) -> Config:
         test_size=0,
         **changes,
     )
+    # Not an option of that experiment's sizes, whose recorded runs have none.
+    return replace(found, options={**found.options, "pad": options["pad"]})
 
 
 @lru_cache(maxsize=4)
