@@ -45,9 +45,11 @@ def page_order(project: Project) -> list[str]:
     import yaml
 
     toc = yaml.safe_load((project.root / "_toc.yml").read_text(encoding="utf8"))
-    names = [toc["root"]]
-    for part in toc.get("parts", []):
-        names += [entry["file"] for entry in part.get("chapters", []) if "file" in entry]
+    names, todo = [toc["root"]], [entry for part in toc.get("parts", []) for entry in part.get("chapters", [])]
+    while todo:
+        entry = todo.pop(0)
+        names += [entry["file"]] if "file" in entry else []
+        todo = entry.get("sections", []) + todo
     return [f"{name}.html" for name in names if (project.site / f"{name}.html").is_file()]
 
 

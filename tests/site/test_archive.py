@@ -17,14 +17,20 @@ from colu.book.project import BookError, Project
 @pytest.fixture
 def project(tmp_path):
     site = tmp_path / "_build" / "html"
-    (site / "book").mkdir(parents=True)
+    (site / "book" / "api").mkdir(parents=True)
     (site / "notebooks").mkdir()
-    for name, text in {"index": "I", "book/index": "Root page", "notebooks/10-a": "Chapter page"}.items():
+    for name, text in {
+        "index": "I",
+        "book/index": "Root page",
+        "notebooks/10-a": "Chapter page",
+        "book/api/nn": "Below",
+    }.items():
         icon = '<link rel="icon" href="data:,">'
         page = f"<!doctype html><html lang='en'><head>{icon}</head><body>{text}</body></html>"
         (site / f"{name}.html").write_text(page)
     (tmp_path / "_toc.yml").write_text(
-        "root: book/index\nparts:\n- chapters:\n  - file: notebooks/10-a\n  - file: notebooks/11-not-built\n"
+        "root: book/index\nparts:\n- chapters:\n  - file: notebooks/10-a\n    sections:\n    - file: book/api/nn\n"
+        "  - file: notebooks/11-not-built\n"
     )
     return Project(tmp_path)
 
@@ -42,7 +48,7 @@ def test_zip_holds_the_site_and_is_the_same_twice(project, tmp_path):
 
 
 def test_pages_come_in_the_order_of_the_book(project):
-    assert page_order(project) == ["book/index.html", "notebooks/10-a.html"]
+    assert page_order(project) == ["book/index.html", "notebooks/10-a.html", "book/api/nn.html"]
 
 
 def test_without_a_site_the_message_says_what_to_do(tmp_path):

@@ -20,7 +20,7 @@ class Decks(SphinxDirective):
         root = Path(self.env.srcdir)
         self.env.note_dependency(str(root / "_toc.yml"))
         up = "../" * self.env.docname.count("/")
-        listed = nodes.bullet_list()
+        listed = nodes.bullet_list(classes=["decks"])
         for chapter in toc_chapters(root):
             self.env.note_dependency(str(root / "notebooks" / f"{chapter.name}.ipynb"))
             link = nodes.reference("", f"{chapter.number} {chapter.title}", internal=True)

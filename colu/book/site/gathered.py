@@ -145,7 +145,7 @@ class Errata(_Gathering):
         for chapter, errata in found:
             result += self.parse(f"**{chapter.number}** {_link(chapter)}")
             for number, erratum in enumerate(errata, 1):
-                title = re.sub(r"[`:]", "", erratum.title)
+                title = re.sub(r"`|:{3,}", "", erratum.title)
                 fence = "`" * (3 + max((len(run) for run in re.findall(r"`{3,}", erratum.text)), default=0))
                 box = f"{fence}{{admonition}} {title}\n:class: warning\n\n{chapter.from_page(erratum.text)}\n{fence}"
                 result += self.parse(box)

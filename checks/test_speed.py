@@ -1,0 +1,82 @@
+"""What a page weighs, when it first shows something, and whether it jumps afterwards; without a cache, one page at a time.
+
+The weight is what a host sends that compresses text, as all public ones do; plotly's script does not count, as it
+serves the interactive figures only.
+"""
+
+import gzip
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from colu.book.browsercheck import ARGUMENTS, find_chromium, served
+
+SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+#: Bytes, milliseconds, and the sum of layout shifts that counts as good (web.dev, "Cumulative Layout Shift").
+WEIGHT, FIRST, SHIFT = 1_500_000, 2_000, 0.1
+#: A busy machine delays a first view; the best of these loads is the page's own.
+LOADS = 3
+WATCH = """window.shifts = 0; window.first = 0;
+new PerformanceObserver(list => { for (const entry of list.getEntries()) window.shifts += entry.value; })
+  .observe({type: 'layout-shift', buffered: true});
+new PerformanceObserver(list => { for (const entry of list.getEntries())
+  if (entry.name === 'first-contentful-paint') window.first = entry.startTime; }).observe({type: 'paint', buffered: true});
+"""
+SETTLED = """async () => {
+  if (window.MathJax && MathJax.startup && MathJax.startup.promise) await MathJax.startup.promise;
+  await document.fonts.ready;
+  for (let wait = 0; wait < 20 && !window.first; wait++) await new Promise(done => setTimeout(done, 100));
+  await new Promise(done => setTimeout(done, 200));
+  const loads = ['navigation', 'resource'].flatMap(kind => performance.getEntriesByType(kind)).map(e => e.name);
+  return [window.shifts, window.first, loads];
+}"""
+
+
+def _pages():
+    found = [*SITE.glob("notebooks/*.html"), *SITE.glob("book/*.html"), *SITE.glob("book/api/*.html")]
+    return sorted(path.relative_to(SITE).as_posix() for path in found)
+
+
+def _weight(loads, sizes):
+    total = 0
+    for address in set(loads):
+        path = SITE / unquote(urlsplit(address).path).lstrip("/")
+        if not path.is_file() or path.name == "plotly.min.js":
+            continue
+        if path not in sizes:
+            data = path.read_bytes()
+            text = path.suffix in (".html", ".css", ".js", ".svg", ".json")
+            sizes[path] = len(gzip.compress(data, 6)) if text else len(data)
+        total += sizes[path]
+    return total
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)")
+def test_pages_are_light_quick_and_steady():
+    from playwright.sync_api import sync_playwright
+
+    found, sizes = [], {}
+    with served(SITE) as address, sync_playwright() as tools:
+        chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        for page in _pages():
+            first = []
+            while len(first) < LOADS and (not first or min(first) > FIRST):
+                context = chromium.new_context(viewport={"width": 1300, "height": 900})
+                tab = context.new_page()
+                tab.add_init_script(WATCH)
+                tab.goto(f"{address}/{page}", wait_until="load", timeout=60_000)
+                shift, shown, loads = tab.evaluate(SETTLED)
+                context.close()
+                # Nought: nothing was shown while we looked.
+                first.append(shown or float("inf"))
+            weight = _weight(loads, sizes)
+            print(f"{page}: {weight / 1e3:.0f} kB, first view {min(first):.0f} ms, shift {shift:.3f}")
+            if weight > WEIGHT:
+                found.append(f"{page}: {weight / 1e6:.2f} MB")
+            if min(first) > FIRST:
+                found.append(f"{page}: first view after {min(first):.0f} ms")
+            if shift > SHIFT:
+                found.append(f"{page}: shifts by {shift:.3f}")
+        chromium.close()
+    assert not found, "\n".join(found)
