@@ -1,4 +1,4 @@
-"""Every chapter of the site has a deck, and each slide fits its frame."""
+"""Every chapter of the site has slides and a sheet, and each slide fits its frame."""
 
 from pathlib import Path
 
@@ -17,8 +17,9 @@ def _chapters():
     return sorted(path.stem for path in (SITE / "notebooks").glob("*.html"))
 
 
-def test_every_chapter_has_a_deck():
-    assert _chapters() and _chapters() == sorted(path.stem for path in (SITE / "slides").glob("*.html"))
+@pytest.mark.parametrize("kind", ["slides", "sheets"])
+def test_every_chapter_has_one(kind):
+    assert _chapters() and _chapters() == sorted(path.stem for path in (SITE / kind).glob("*.html"))
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)")

@@ -1,4 +1,4 @@
-"""What a page weighs, when it first shows something, and whether it jumps afterwards; without a cache, one page at a time.
+"""What a page weighs, when it first shows something, and whether it jumps afterwards; one page at a time, no cache.
 
 The weight is what a host sends that compresses text, as all public ones do; plotly's script does not count, as it
 serves the interactive figures only.
@@ -21,7 +21,8 @@ WATCH = """window.shifts = 0; window.first = 0;
 new PerformanceObserver(list => { for (const entry of list.getEntries()) window.shifts += entry.value; })
   .observe({type: 'layout-shift', buffered: true});
 new PerformanceObserver(list => { for (const entry of list.getEntries())
-  if (entry.name === 'first-contentful-paint') window.first = entry.startTime; }).observe({type: 'paint', buffered: true});
+  if (entry.name === 'first-contentful-paint') window.first = entry.startTime; })
+  .observe({type: 'paint', buffered: true});
 """
 SETTLED = """async () => {
   if (window.MathJax && MathJax.startup && MathJax.startup.promise) await MathJax.startup.promise;

@@ -77,9 +77,7 @@ class _Reader(HTMLParser):
             page.redirect = True
             page.links.append(values.get("content", "").partition("url=")[2])
         # The theme repeats the title in a part that only a printer shows.
-        page.headings += tag == "h1" and "jb-print-docs-body" not in {
-            identifier for _, _, identifier in self.open
-        }
+        page.headings += tag == "h1" and "jb-print-docs-body" not in {identifier for _, _, identifier in self.open}
 
     def _launch(self, values: dict[str, str], classes: str) -> None:
         for kind, mark in (("Colab", "colab.research.google.com"), ("Binder", "mybinder.org/v2/")):
@@ -98,9 +96,7 @@ class _Reader(HTMLParser):
         classes = " ".join(classes for _, classes, _ in self.open).split()
         if "output" in classes or "cell_output" in classes or "traceback" in classes:
             self.page.outputs += data
-        if RAW_ROLE.fullmatch(data.strip()) and not {"pre", "script", "title"} & {
-            tag for tag, _, _ in self.open
-        }:
+        if RAW_ROLE.fullmatch(data.strip()) and not {"pre", "script", "title"} & {tag for tag, _, _ in self.open}:
             self.page.raw_roles.append(data.strip())
         if self.open and self.open[-1][0] == "style" and re.search(r"@import|url\(['\"]?(https?:)?//", data):
             self.page.loads.append(re.search(r"(https?:)?//[^'\")\s]+", data).group())
@@ -224,9 +220,7 @@ def _command_line() -> int:
     parser = argparse.ArgumentParser(description="Check the built site.")
     parser.add_argument("site", type=Path)
     parser.add_argument("--no-browser", action="store_true", help="read the files only")
-    parser.add_argument(
-        "--screenshots", type=Path, metavar="FOLDER", help="write a picture of every page here"
-    )
+    parser.add_argument("--screenshots", type=Path, metavar="FOLDER", help="write a picture of every page here")
     options = parser.parse_args()
     problems = main(options.site, browser=not options.no_browser, screenshots=options.screenshots)
     print("\n".join(problems) or f"{options.site}: no problem found")

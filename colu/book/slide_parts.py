@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bs4 import Tag
+from colu.book.project import BookError
 
-__all__ = ["Moment", "lead", "moments", "split_exercise", "split_list", "without_links"]
+if TYPE_CHECKING:
+    from bs4 import BeautifulSoup, Tag
+
+__all__ = ["Moment", "cleaned", "lead", "moments", "soup_of", "split_exercise", "split_list", "without_links"]
 
 #: A lead ends after the sentence that passes this many characters.
 LEAD = 260
@@ -35,6 +37,31 @@ class Moment:
             data = self.tag.find_next_sibling("script")
             return f"{self.tag}{data or ''}"
         return str(self.tag)
+
+
+def soup_of(text: str) -> BeautifulSoup:
+    """Parse HTML."""
+    from bs4 import BeautifulSoup
+
+    return BeautifulSoup(text, "html.parser")
+
+
+def cleaned(page: str, name: str) -> Tag:
+    """The chapter's top section without what a slide does not need, its addresses made to hold from ``slides/``."""
+    soup = soup_of(page)
+    article = soup.find("article")
+    top = article.find("section") if article else None
+    if top is None:
+        raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
+    for tag in top.select("a.headerlink, .solution, .cell_input, details, button, span.target, .tag_remove-cell"):
+        tag.decompose()
+    for tag in top.find_all(href=True):
+        address = tag["href"]
+        if address.startswith("#"):
+            tag["href"] = f"../notebooks/{name}.html{address}"
+        elif not re.match(r"[a-z]+:|\.\./|/", address):
+            tag["href"] = f"../notebooks/{address}"
+    return top
 
 
 def _classes(tag: Tag) -> set[str]:
@@ -129,9 +156,7 @@ def split_exercise(box: Tag) -> tuple[str, str]:
 
 def without_links(html: str) -> str:
     """Turn links to pages of the book into plain text, for a deck that is taken out of the site."""
-    from bs4 import BeautifulSoup
-
-    soup = BeautifulSoup(html, "html.parser")
+    soup = soup_of(html)
     for link in soup.select('a[href^="../"]'):
         if link.find_parent("nav") is not None:
             link.decompose()

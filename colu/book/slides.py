@@ -17,15 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colu.book.project import BookError, Project, write_atomically
-from colu.book.slide_parts import lead, moments, split_exercise, split_list, without_links
+from colu.book.sheets import sheet_html
+from colu.book.slide_parts import cleaned, lead, moments, soup_of, split_exercise, split_list, without_links
 
 if TYPE_CHECKING:
-    from bs4 import BeautifulSoup, Tag
+    from bs4 import Tag
 
 __all__ = ["Slide", "chapter_slides", "deck_html", "write_decks"]
 
 ASSETS = Path(__file__).parent / "site" / "assets"
-FOLDER = "slides"
+#: Where each kind of page goes.
+KINDS = ("slides", "sheets")
 #: What may share a slide, up to this many characters and what its boxes take.
 JOINED = {"section", "theorem", "claim", "erratum", "table"}
 ROOM = 900
@@ -45,12 +47,6 @@ class Slide:
     notes: list[str] = field(default_factory=list)
 
 
-def _soup(text: str) -> BeautifulSoup:
-    from bs4 import BeautifulSoup
-
-    return BeautifulSoup(text, "html.parser")
-
-
 def _inner(tag: Tag) -> str:
     return tag.decode_contents().strip()
 
@@ -59,24 +55,6 @@ def _heading(section: Tag) -> str:
     """The inner HTML of a section's own heading."""
     heading = section.find(re.compile("^h[1-6]$"), recursive=False)
     return _inner(heading) if heading else ""
-
-
-def _cleaned(page: str, name: str) -> Tag:
-    """The chapter's top section without what a slide does not need, its addresses made to hold from ``slides/``."""
-    soup = _soup(page)
-    article = soup.find("article")
-    top = article.find("section") if article else None
-    if top is None:
-        raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
-    for tag in top.select("a.headerlink, .solution, .cell_input, details, button, span.target, .tag_remove-cell"):
-        tag.decompose()
-    for tag in top.find_all(href=True):
-        address = tag["href"]
-        if address.startswith("#"):
-            tag["href"] = f"../notebooks/{name}.html{address}"
-        elif not re.match(r"[a-z]+:|\.\./|/", address):
-            tag["href"] = f"../notebooks/{address}"
-    return top
 
 
 def _opening(top: Tag, name: str) -> list[Slide]:
@@ -153,7 +131,7 @@ def chapter_slides(page: str, name: str) -> list[Slide]:
     BookError
         If the page holds no chapter.
     """
-    top = _cleaned(page, name)
+    top = cleaned(page, name)
     exercises = [split_exercise(tag.extract()) for tag in top.select("div.exercise")]
     slides = _opening(top, name)
     for section in top.find_all("section", recursive=False):
@@ -180,8 +158,8 @@ def _slide_html(slide: Slide, number: int, total: int) -> str:
 def deck_html(page: str, name: str) -> str:
     """Return the deck of a chapter as a whole HTML page that stands in ``slides/`` beside ``notebooks/``."""
     slides = chapter_slides(page, name)
-    soup = _soup(page)
-    title = escape(_soup(slides[0].body).find("h1").get_text())
+    soup = soup_of(page)
+    title = escape(soup_of(slides[0].body).find("h1").get_text())
     shown = "\n".join(_slide_html(slide, number, len(slides)) for number, slide in enumerate(slides, 1))
     scripts = ['<script defer src="../_static/mathjax/tex-chtml.js"></script>']
     if "plotly-figure" in shown:
@@ -227,7 +205,7 @@ def _take_along(site: Path, folder: Path, text: str) -> None:
 
 
 def write_decks(site: Path, names: list[str], folder: Path | None = None) -> list[Path]:
-    """Write the decks of the chapters named.
+    """Write the slides and the exercise sheets of the chapters named.
 
     Parameters
     ----------
@@ -236,7 +214,7 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
     names : list of str
         Chapters; those whose page is absent are an error.
     folder : Path, optional
-        Where ``slides/`` goes; the site itself where left out.
+        Where ``slides/`` and ``sheets/`` go; the site itself where left out.
         Elsewhere the images and scripts come along, and links to pages of the book become plain text.
 
     Returns
@@ -249,21 +227,23 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
     BookError
         If a chapter has no rendered page.
     """
-    target = (folder or site) / FOLDER
+    away, root = folder is not None and folder.resolve() != site.resolve(), folder or site
     written = []
     for name in names:
         page = site / "notebooks" / f"{name}.html"
         if not page.is_file():
             raise BookError(f"{page} is missing: run 'colu book build' first")
-        text = deck_html(page.read_text(encoding="utf8"), name)
-        if folder is not None and folder.resolve() != site.resolve():
-            text = without_links(text)
-            _take_along(site, folder, text)
-        target.mkdir(parents=True, exist_ok=True)
-        write_atomically(target / f"{name}.html", text)
-        written.append(target / f"{name}.html")
+        text = page.read_text(encoding="utf8")
+        for kind, made in zip(KINDS, (deck_html(text, name), sheet_html(text, name)), strict=True):
+            if away:
+                made = without_links(made)
+                _take_along(site, root, made)
+            target = root / kind / f"{name}.html"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, made)
+        written.append(root / KINDS[0] / f"{name}.html")
     for asset in ("slides.css", "slides.js"):
-        shutil.copyfile(ASSETS / asset, target / asset)
+        shutil.copyfile(ASSETS / asset, root / KINDS[0] / asset)
     return written
 
 

@@ -36,7 +36,7 @@ Second sentence, see <a href="#thm">the theorem</a> and <a href="11-b.html#x">an
 </section>
 <section id="fails"><h2>When it fails</h2><ul>{"".join(f"<li>case {n}</li>" for n in range(8))}</ul></section>
 <section id="exercises"><h2>Exercises</h2>
-<div class="exercise admonition" id="ex-a"><p class="admonition-title">Exercise 12.1</p><section><p>Draw.</p>
+<div class="exercise admonition" id="ex-a"><p class="admonition-title">Exercise 12.1 (★★ Draw)</p><section><p>Draw.</p>
 <p><em>Expected:</em> a drawing.</p></section></div>
 <div class="solution dropdown admonition"><p>The solution.</p></div></section>
 <section id="references"><h2>References</h2><p>A book.</p></section>
@@ -103,6 +103,14 @@ def test_a_deck_elsewhere_takes_along_what_it_loads(site, tmp_path):
         assert (deck.parent / name).is_file(), name
     assert (tmp_path / "out/_static/mathjax/fonts/f.woff").is_file()
     assert "another chapter" in text and 'href="../notebooks' not in text
+
+
+def test_the_sheet_has_exercises_points_and_expected_results_and_no_solution(site, tmp_path):
+    write_decks(site, ["12-a"], tmp_path / "out")
+    sheet = (tmp_path / "out/sheets/12-a.html").read_text()
+    assert "Exercises 12: Cones" in sheet and "Exercise 12.1 (★★ Draw)" in sheet
+    assert sheet.count("2 points") == 2 and "a drawing" in sheet
+    assert not any(word in sheet for word in ("The solution.", "secret_code", "A cone is a cone."))
 
 
 def test_what_is_missing_is_named(site, tmp_path):

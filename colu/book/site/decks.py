@@ -1,4 +1,4 @@
-"""Slides beside the chapters: writes them when the site is built, and ``{decks}`` lists them on a page."""
+"""Slides and sheets beside the chapters: written when the site is built; ``{decks}`` lists them on a page."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from colu.book.chapters import toc_chapters
-from colu.book.slides import FOLDER, write_decks
+from colu.book.slides import KINDS, write_decks
 
 
 class Decks(SphinxDirective):
-    """One link a chapter to its slides."""
+    """One line a chapter: its slides and its sheet."""
 
     def run(self) -> list[nodes.Node]:
         """Build the list."""
@@ -23,14 +23,18 @@ class Decks(SphinxDirective):
         listed = nodes.bullet_list(classes=["decks"])
         for chapter in toc_chapters(root):
             self.env.note_dependency(str(root / "notebooks" / f"{chapter.name}.ipynb"))
-            link = nodes.reference("", f"{chapter.number} {chapter.title}", internal=True)
-            link["refuri"] = f"{up}{FOLDER}/{chapter.name}.html"
-            listed += nodes.list_item("", nodes.paragraph("", "", link))
+            line = nodes.paragraph("", f"{chapter.number} {chapter.title}: ")
+            for kind, word in zip(KINDS, ("slides", "sheet"), strict=True):
+                link = nodes.reference("", word, internal=True, refuri=f"{up}{kind}/{chapter.name}.html")
+                # A reader of links alone hears which chapter it is.
+                link["reftitle"] = f"{word} of chapter {chapter.number}"
+                line += [link, nodes.Text(", " if kind == KINDS[0] else "")]
+            listed += nodes.list_item("", line)
         return [listed]
 
 
 def write(app: Sphinx, error: Exception | None) -> None:
-    """Write the deck of every chapter whose page was rendered."""
+    """Write the deck and the sheet of every chapter whose page was rendered."""
     if error or app.builder.format != "html":
         return
     site = Path(app.outdir)
