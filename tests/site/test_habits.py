@@ -69,3 +69,11 @@ def test_contributing_tells_the_four_steps():
     steps = text.partition("## Add an activation, in four steps")[2].partition("\n## ")[0]
     assert re.findall(r"^(\d)\.", steps, re.M) == ["1", "2", "3", "4"]
     assert "## Add a chapter" in text and "## Record a run" in text
+
+
+def test_the_references_can_be_read():
+    from pybtex.database import parse_file
+
+    # Two branches that both add at the end leave an entry open when they are joined.
+    entries = parse_file(ROOT / "book" / "references.bib").entries
+    assert len(entries) == len(re.findall(r"^@(?!comment)", (ROOT / "book/references.bib").read_text(), re.M))
