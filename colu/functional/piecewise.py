@@ -120,14 +120,15 @@ def pwlu(x: Tensor, left: Tensor, right: Tensor, values: Tensor, slope_left: Ten
     check_channels(x, channels, "values")
     left, slope_left, slope_right = (per_channel(p, x, "values") for p in (left, slope_left, slope_right))
     right = torch.maximum(per_channel(right, x, "values"), left + 1e-4)
-    inside = torch.minimum(torch.maximum(x, left), right)
+    # At an end of the grid this has the slope inside, where clamp, minimum and maximum would halve it.
+    inside = torch.where(x < left, left, torch.where(x > right, right, x))
     position = (inside - left) * ((knots - 1) / (right - left))
     # Clamped as integers: a NaN would point outside the table.
     index = position.detach().floor().long().clamp(0, knots - 2)
     row = per_channel(torch.arange(channels, device=x.device) * (knots - 1), x, "values")
     start, step = (table.flatten()[row + index] for table in (values[:, :-1], values.diff(dim=1)))
     return (
-        start + (position - index) * step + slope_left * (x - left).clamp(max=0) + slope_right * torch.relu(x - right)
+        start + (position - index) * step - slope_left * torch.relu(left - x) + slope_right * torch.relu(x - right)
     )
 
 

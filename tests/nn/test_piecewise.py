@@ -84,6 +84,15 @@ def test_pwlu_formula(shape):
         assert np.allclose(y[:, c], expected, atol=1e-12)
 
 
+def test_pwlu_has_the_inner_slope_at_the_ends_of_its_grid():
+    module = random_pwlu(1)
+    ends = torch.stack([module.left, module.right]).detach().requires_grad_()
+    (slope,) = torch.autograd.grad(module(ends).sum(), ends)
+    inner = module.values.diff()[0, [0, -1]] * 6 / (module.right - module.left)
+    assert torch.allclose(slope[:, 0], inner)
+    assert (module.slope_left - inner[0]).abs() > 0.1 and (module.slope_right - inner[1]).abs() > 0.1
+
+
 def test_pwlu_meets_its_values_at_the_knots_and_is_continuous():
     module = random_pwlu(1)
     knots = module.left + torch.linspace(0, 1, 7).double() * (module.right - module.left)
