@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from colu.experiments.arms import STANDARD_ARMS, get_arm
 from colu.experiments.experiment import Config, Experiment, Preset, register
 from colu.models import MLP, CIFARResNet
+from colu.nn import LSLU, AconC
 from colu.training import ImageBatches, Plan
 
 __all__ = ["CIFAR_RESNET", "MNIST_MLP", "ImageClassification"]
@@ -21,6 +22,26 @@ def _images(name: str, split: str, device: str):
     from colu import data
 
     return data.load(name, split).to(device)
+
+
+def learned_shapes(model: nn.Module) -> dict[str, float]:
+    """Mean and spread, over channels and layers, of what the activations of a model learn.
+
+    Examples
+    --------
+    >>> learned_shapes(nn.Sequential(nn.ReLU(), AconC(4)))["beta_mean"]
+    1.0
+    >>> learned_shapes(nn.Sequential(nn.ReLU()))
+    {}
+    """
+    values: dict[str, list[Tensor]] = {}
+    for module in model.modules():
+        if isinstance(module, AconC | LSLU):
+            for name, parameter in module.named_parameters(recurse=False):
+                values.setdefault(name, []).append(parameter.detach().float().flatten())
+    joined = {name: torch.cat(parts) for name, parts in values.items()}
+    means = {f"{name}_mean": float(value.mean()) for name, value in joined.items()}
+    return means | {f"{name}_sd": float(value.std(correction=0)) for name, value in joined.items()}
 
 
 class ImageClassification:
@@ -87,7 +108,11 @@ class ImageClassification:
         return loss / len(labels), 100 * hits / len(labels)
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Loss in nats and accuracy in per cent, on up to 5,000 training images, not augmented, and on the test set."""
+        """Loss in nats and accuracy in per cent, on up to 5,000 training images, not augmented, and on the test set.
+
+        Of an activation that learns a shape, mean and spread of its parameters, too: at every evaluation, so that the
+        curve shows how they move.
+        """
         train_loss, train_accuracy = self._measure(model, self.batches.images[:5000], self.batches.labels[:5000])
         loss, accuracy = self._measure(model, self.test_images, self.test_labels)
         return {
@@ -95,6 +120,7 @@ class ImageClassification:
             "train_accuracy": train_accuracy,
             f"{self.split}_loss": loss,
             f"{self.split}_accuracy": accuracy,
+            **learned_shapes(model),
         }
 
 

@@ -240,3 +240,16 @@ def test_doctor_says_what_is_there():
 def test_importing_experiments_takes_neither_dask_nor_lightning():
     code = "import sys, colu.experiments; assert not {'distributed', 'lightning_fabric'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(("arm", "names"), [("lslu", {"theta", "omega"}), ("acon-c", {"p1", "p2", "beta"})])
+def test_what_an_activation_learns_is_in_the_curve(arm, names):
+    (record,) = run_arms("mnist-mlp", arms=[arm], seeds=[0], steps=20, log_every=10, evaluate_every=10)
+    assert {name.removesuffix("_mean") for name in record.metrics if name.endswith("_mean")} == names
+    moved = [entry[f"{name}_sd"] for name in sorted(names) for entry in record.curve]
+    assert len(moved) == 2 * len(names) and len(set(moved)) > len(names)
+
+
+def test_an_activation_without_parameters_adds_nothing():
+    (record,) = run_arms("mnist-mlp", arms=["colu"], seeds=[0], steps=5)
+    assert not [name for name in record.metrics if name.endswith(("_mean", "_sd"))]
