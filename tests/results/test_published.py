@@ -77,3 +77,13 @@ def test_every_statement_names_an_experiment_and_arms_that_exist():
         assert published.says in _SAYS
         keys = {(r.arm, r.seed) for r in published.records()}
         assert len(keys) == len(published.records()), f"{published.id}: two configurations are mixed, add `only`"
+
+
+def test_sizes_are_a_list():
+    with pytest.raises(ValueError, match=r"presets is 'laptop', wanted a list"):
+        replace(BASE, presets="laptop")
+
+
+def test_what_is_not_of_the_printed_task_says_so():
+    other = [p.id for p in load_published() if p.other_task]
+    assert other and all("instead" in p.setting for p in load_published() if p.other_task)
