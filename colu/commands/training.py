@@ -172,7 +172,7 @@ def table(
 ) -> None:
     """Print the table of an experiment from its records, with paired differences."""
     from colu.experiments import ARMS, get_experiment
-    from colu.results import arm_table, find_records
+    from colu.results import arm_table, find_records, less_is_better
 
     try:
         experiment = get_experiment(name)
@@ -183,7 +183,7 @@ def table(
         }
         records = find_records(name, results, preset=preset, where=wanted)
         chosen = metric or experiment.metric
-        higher = experiment.higher_is_better if chosen == experiment.metric else "loss" not in chosen
+        higher = experiment.higher_is_better if chosen == experiment.metric else not less_is_better(chosen)
         made = arm_table(records, chosen, baseline=baseline, higher_is_better=higher, order=list(ARMS))
     except ValueError as error:
         raise _fail(error) from None

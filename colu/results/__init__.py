@@ -13,7 +13,7 @@ from colu.results.records import (
     write_record,
 )
 from colu.results.statistics import PairedDifference, Summary, holm, paired_difference, summarise
-from colu.results.tables import ArmTable, arm_table, metric_of, one_setting, setting_text
+from colu.results.tables import ArmTable, arm_table, less_is_better, metric_of, one_setting, setting_text
 
 __all__ = [
     "ArmTable",
@@ -31,6 +31,7 @@ __all__ = [
     "find_records",
     "holm",
     "judge",
+    "less_is_better",
     "load_published",
     "metric_of",
     "one_setting",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from colu.results.records import Record, config_hash
 from colu.results.statistics import PairedDifference, Summary, paired_difference, summarise
 
-__all__ = ["ENOUGH", "ArmTable", "arm_table", "metric_of", "one_setting", "setting_text", "without"]
+__all__ = ["ENOUGH", "ArmTable", "arm_table", "less_is_better", "metric_of", "one_setting", "setting_text", "without"]
 
 #: Pairs of runs below which nothing is decided.
 ENOUGH = 5
@@ -90,6 +90,18 @@ def setting_text(record: Record) -> str:
             shown = "-".join(map(str, value)) if isinstance(value, list) else f"{value}"
             said.append(f"{name.replace('_', ' ')} {shown}")
     return ", ".join(said)
+
+
+def less_is_better(metric: str) -> bool:
+    """Whether a metric is an error, a loss, a bound or a barrier, by its name.
+
+    Examples
+    --------
+    >>> [less_is_better(m) for m in ("test_accuracy", "test_nats", "accuracy_barrier_conic", "rfd_cnn")]
+    [False, True, True, True]
+    """
+    parts = set(metric.split("_"))
+    return bool(parts & {"barrier", "bce", "bits", "divergence", "error", "loss", "mse", "nats", "rfd"})
 
 
 @dataclass(frozen=True)
