@@ -15,7 +15,9 @@ body { font: 11pt/1.45 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-seri
 h1 { font-size: 1.5em; }
 .name { display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid #4a5568;
   padding-bottom: 1.4rem; }
-.exercise { break-inside: avoid; margin: 1.6rem 0; overflow-x: auto; }
+.exercise { break-inside: avoid; margin: 1.6rem 0; }
+.exercise, .expected { overflow-x: auto; overflow-wrap: anywhere; }
+h1 { overflow-wrap: anywhere; }
 .admonition-title { font-weight: 600; }
 .points { color: #4a5568; font-weight: 400; }
 .expected { border-left: 3px solid #c9d1d9; padding-left: 0.8rem; }
