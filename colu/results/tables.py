@@ -138,8 +138,9 @@ class ArmTable:
         """The table in Markdown, with a line on what varies and which test was used."""
         labels = labels or {}
         level = next(iter(self.arms.values())).level
+        heading = self.metric.replace("_", " ") + (" (%)" if self.metric.endswith("accuracy") else "")
         rows = [
-            f"| arm | {self.metric} | minus {labels.get(self.baseline, self.baseline)} | verdict |",
+            f"| arm | {heading} | minus {labels.get(self.baseline, self.baseline)} | verdict |",
             "|---|---|---|---|",
         ]
         for arm, summary in self.arms.items():
