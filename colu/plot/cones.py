@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D
     from plotly.graph_objects import Figure, Surface
 
-__all__ = ["cone_surface", "draw_cone", "moving_point_figure", "section_figure"]
+__all__ = ["cone_surface", "draw_cone", "moving_point_figure", "orbit_figure", "section_figure"]
 
 
 def cone_surface(height: float = 2.0, angle: float = math.pi / 4, *, points: int = 25) -> Surface:
