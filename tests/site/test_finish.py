@@ -29,3 +29,9 @@ def test_labels_that_hide_the_text_go():
 def test_a_list_of_references_is_no_list_without_items():
     page = '<div role="list" class="citation-list"><div class="citation" role="doc-biblioentry">A</div></div>'
     assert finished(page) == '<div class="citation-list"><div class="citation">A</div></div>'
+
+
+def test_the_arrow_that_opens_a_part_has_a_name():
+    page = '<summary><span class="toctree-toggle" role="presentation"></span></summary>'
+    assert 'aria-label="pages of this part"' in finished(page)
+    assert finished("<summary>Text</summary>") == "<summary>Text</summary>"
