@@ -154,7 +154,7 @@ def typed_command(argv: Sequence[str]) -> str:
 
     Examples
     --------
-    >>> typed_command(["-c", "run", "vae", "--set", "widths=[1, 2]", "--results", "/tmp/r"])
+    >>> typed_command(["-c", "run", "vae", "--set", "widths=[1, 2]", "--results", "mine"])
     "colu run vae --set 'widths=[1, 2]'"
     >>> typed_command(["/usr/bin/python/train.py", "--fast"])
     'train.py --fast'
