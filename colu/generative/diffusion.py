@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -55,7 +56,10 @@ def make_scheduler(kind: str = "ddpm", *, prediction: str = "epsilon", steps: in
     if prediction not in PREDICTIONS:
         raise ValueError(f"prediction is {prediction!r}, choose one of {PREDICTIONS}")
     # Here and not above, because this import takes seconds.
-    from diffusers import DDIMScheduler, DDPMScheduler
+    with warnings.catch_warnings():
+        # tqdm asks for notebook widgets, and nothing here draws a bar.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from diffusers import DDIMScheduler, DDPMScheduler
 
     options = {
         "num_train_timesteps": steps,
