@@ -130,8 +130,13 @@ class ArmTable:
     test: str = "Student's t, two-sided, paired on the seed; not corrected for the number of comparisons"
 
     def verdict(self, arm: str, labels: dict[str, str] | None = None) -> str:
-        """Whether ``arm`` is ahead of the baseline, or that no difference is shown; with names from ``labels``."""
+        """Whether ``arm`` is ahead of the baseline, that no difference is shown, or that pairs are too few to say.
+
+        Names are those of ``labels``; fewer than ``ENOUGH`` pairs decide nothing, whatever their interval.
+        """
         first, second = ((labels or {}).get(name, name) for name in (arm, self.baseline))
+        if (pairs := self.against[arm].n) < ENOUGH:
+            return f"{pairs} pairs of {first} and {second} are too few for a verdict"
         return self.against[arm].verdict(first, second, higher_is_better=self.higher_is_better)
 
     def markdown(self, digits: int = 2, labels: dict[str, str] | None = None) -> str:
@@ -152,6 +157,8 @@ class ArmTable:
         return "\n".join(rows)
 
     def _short(self, difference: PairedDifference) -> str:
+        if difference.n < ENOUGH:
+            return "too few pairs"
         if not difference.decided:
             return "not shown"
         return "better" if (difference.mean > 0) == self.higher_is_better else "worse"
