@@ -70,7 +70,8 @@ class _Pages:
 
     def __init__(self, site: Path, pages: list[str]) -> None:
         self.site, self.pages = site, pages
-        self.names = {page: f"{PurePosixPath(page).stem}.xhtml" for page in pages}
+        # The whole address, because two folders may have a page of one name.
+        self.names = {page: "-".join(PurePosixPath(page).with_suffix(".xhtml").parts) for page in pages}
         self.texts: dict[str, str] = {}
         self.anchors: dict[str, set[str]] = {}
         self.titles: dict[str, str] = {}

@@ -133,13 +133,13 @@ def test_epub_is_whole(linked, tmp_path):
         texts = {name: book.read(name).decode() for name in names if name.endswith(".xhtml")}
         for text in texts.values():
             ElementTree.fromstring(text)
-    first = texts["book/10-a.xhtml"]
+    first = texts["book/notebooks-10-a.xhtml"]
     assert "<math" in first and "mjx" not in first and "Shown." in first
     assert not any(mark in first for mark in ("<button", "<script", "<summary", "headerlink"))
     assert 'src="images/dot.svg"' in first and "book/images/dot.svg" in names
-    assert 'href="10-a.xhtml#low"' in texts["book/index.xhtml"]
-    assert 'href="10-a.xhtml"' in texts["book/11-b.xhtml"], "an anchor that is not there leads to the page"
-    assert ".ipynb" not in texts["book/index.xhtml"]
+    assert 'href="notebooks-10-a.xhtml#low"' in texts["book/book-index.xhtml"]
+    assert 'href="notebooks-10-a.xhtml"' in texts["book/notebooks-11-b.xhtml"], "an absent anchor leads to the page"
+    assert ".ipynb" not in texts["book/book-index.xhtml"]
 
 
 @pytest.mark.parametrize("write", [print_pages, write_epub])
@@ -157,3 +157,10 @@ def test_a_figure_that_is_not_drawn_stops_the_print(project, tmp_path, monkeypat
     monkeypatch.setattr("colu.book.pdf.READY", READY.replace("wait < 100", "wait < 1"))
     with pytest.raises(BookError, match="would be blank"):
         print_pages(project.site, ["book/index.html"], tmp_path / "book.pdf")
+
+
+def test_pages_of_one_name_in_two_folders_are_two_files(tmp_path):
+    from colu.book.epub import _Pages
+
+    names = _Pages(tmp_path, ["book/claims.html", "book/api/claims.html", "index.html"]).names
+    assert len(set(names.values())) == 3
