@@ -184,7 +184,9 @@ def table(
         records = find_records(name, results, preset=preset, where=wanted)
         chosen = metric or experiment.metric
         higher = experiment.higher_is_better if chosen == experiment.metric else not less_is_better(chosen)
-        made = arm_table(records, chosen, baseline=baseline, higher_is_better=higher, order=list(ARMS))
+        # Activations of the registry can be arms without being among the named ones.
+        order = [*ARMS, *sorted({record.arm for record in records} - ARMS.keys())]
+        made = arm_table(records, chosen, baseline=baseline, higher_is_better=higher, order=order)
     except ValueError as error:
         raise _fail(error) from None
     print(made.markdown(3, {arm: ARMS[arm].label for arm in made.arms if arm in ARMS}))

@@ -192,6 +192,14 @@ def test_a_command_writes_the_record_that_a_call_writes(tmp_path):
     assert table.exit_code == 0 and "CoLU S=4" in table.output and "paired" in table.output
 
 
+def test_a_table_has_arms_that_only_the_registry_knows(tmp_path):
+    rest = ["--results", str(tmp_path), "--set", "steps=2"]
+    made = runner.invoke(app, ["run", "registry-benchmark", "--arms", "relu,prelu", "--seeds", "0-1", *rest])
+    assert made.exit_code == 0, made.output
+    table = runner.invoke(app, ["table", "registry-benchmark", *rest])
+    assert "| prelu |" in table.output, table.output
+
+
 def test_commands_refuse_what_is_not_known(tmp_path):
     for words in (
         ["run", "mnist-mpl"],
