@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import time
 from importlib import metadata
 from queue import Empty
@@ -17,6 +18,8 @@ import pytest
 
 SUPPORTED = "0.11.0"
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
+#: A kernel that got a port which another took at that moment never answers: another try gets other ports.
+START_TRIES, START_SECONDS = 3, 120
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 _FLOAT = re.compile(r"[.eE]")
@@ -109,6 +112,23 @@ def _patch_kernel(kernel: type) -> None:
     kernel.await_reply = watched
 
 
+def _patch_start(kernel: type) -> None:
+    initialise = kernel.__init__
+
+    def patient(self, kernel_name, cwd=None, startup_timeout=START_SECONDS):
+        for attempt in range(1, START_TRIES + 1):
+            try:
+                return initialise(self, kernel_name, cwd, max(startup_timeout, START_SECONDS))
+            except RuntimeError as error:
+                if (manager := getattr(self, "km", None)) is not None:
+                    manager.shutdown_kernel(now=True)
+                if attempt == START_TRIES:
+                    raise
+                print(f"a kernel did not start ({error}): try {attempt + 1} of {START_TRIES}", file=sys.stderr)
+
+    kernel.__init__ = patient
+
+
 def _patch_file(file: type) -> None:
     initialise = file.__init__
 
@@ -132,4 +152,5 @@ def pytest_configure() -> None:
     plugin._colu_patched = True
     _patch_comparison(plugin.IPyNbCell)
     _patch_kernel(kernel.RunningKernel)
+    _patch_start(kernel.RunningKernel)
     _patch_file(plugin.IPyNbFile)

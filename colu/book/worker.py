@@ -18,6 +18,8 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+#: A kernel that got a port which another took at that moment never answers: another try gets other ports.
+START_TRIES, START_SECONDS = 3, 120
 VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "papermill", "jupyter-book")
 
 
@@ -60,12 +62,16 @@ def _failure(error: BaseException, output: Path) -> dict:
     }
 
 
-def execute(request: dict) -> dict:
-    """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
+def _unstarted(failure: dict) -> bool:
+    """Whether the kernel never answered, so that no cell was begun."""
+    return failure["cell"] is None and failure["message"].startswith(("Kernel didn't respond", "Kernel died before"))
+
+
+def _papermill(request: dict) -> dict | None:
+    """Run the notebook once; None where it ran to its end."""
     import papermill
 
     output = Path(request["output"])
-    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
         try:
             papermill.execute_notebook(
@@ -75,6 +81,7 @@ def execute(request: dict) -> dict:
                 kernel_name="python3",
                 cwd=folder,
                 execution_timeout=request["cell_timeout"],
+                start_timeout=START_SECONDS,
                 progress_bar=False,
                 log_output=False,
             )
@@ -82,6 +89,19 @@ def execute(request: dict) -> dict:
             return {"status": "stopped"}
         except Exception as error:  # papermill raises what the cell raised, wrapped; anything else is named too
             return _failure(error, output)
+    return None
+
+
+def execute(request: dict) -> dict:
+    """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
+    for attempt in range(1, START_TRIES + 1):
+        began = time.monotonic()
+        failure = _papermill(request)
+        if failure is None:
+            break
+        if failure["status"] == "stopped" or not _unstarted(failure) or attempt == START_TRIES:
+            return failure
+        print(f"the kernel did not start ({failure['message']}): try {attempt + 1} of {START_TRIES}", flush=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB on Linux, bytes on macOS
     return {
         "status": "ok",

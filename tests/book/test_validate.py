@@ -100,3 +100,36 @@ def test_other_nbval_is_refused(monkeypatch):
     monkeypatch.setattr(nbval_plugin.metadata, "version", lambda name: "0.12.0")
     with pytest.raises(pytest.UsageError, match="nbval==0.11.0"):
         nbval_plugin.pytest_configure()
+
+
+def _flaky(failures):
+    """A kernel class whose first ``failures`` starts end without an answer."""
+
+    class Kernel:
+        starts, stopped = [], []
+
+        def __init__(self, kernel_name, cwd=None, startup_timeout=60):
+            self.starts.append((kernel_name, cwd, startup_timeout))
+            self.km = self
+            if len(self.starts) <= failures:
+                raise RuntimeError("Kernel didn't respond in 60 seconds")
+
+        def shutdown_kernel(self, now):
+            self.stopped.append(now)
+
+    return Kernel
+
+
+def test_kernel_that_does_not_answer_is_started_again(capsys):
+    from colu.book import nbval_plugin
+
+    kernel = _flaky(2)
+    nbval_plugin._patch_start(kernel)
+    kernel("python3", cwd="/here")
+    assert kernel.starts == [("python3", "/here", nbval_plugin.START_SECONDS)] * 3 and kernel.stopped == [True] * 2
+    assert "try 3 of 3" in capsys.readouterr().err
+    hopeless = _flaky(3)
+    nbval_plugin._patch_start(hopeless)
+    with pytest.raises(RuntimeError, match="didn't respond"):
+        hopeless("python3")
+    assert len(hopeless.starts) == nbval_plugin.START_TRIES and hopeless.stopped == [True] * 3
