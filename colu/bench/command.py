@@ -57,6 +57,7 @@ def bench(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     rounds: Annotated[int, typer.Option(help="Rounds of each case.")] = 25,
     least: Annotated[float, typer.Option(help="Seconds that a measurement takes at least.")] = 1e-3,
+    allocator: Annotated[str, typer.Option(help="warm, default (of the C library) or both.")] = "both",
     out: Annotated[Path, typer.Option(help="Folder for the CSV and the figure.")] = Path("bench"),
 ) -> None:
     """Time the activations against ReLU, with a control, and weigh their memory."""
@@ -71,6 +72,12 @@ def bench(
     networks = ["tiny"] if tiny else ["mlp", "resnet"] if device == "cpu" else ["resnet56", "unet"]
     # glibc's allocator does not decide about the memory of a GPU.
     modes = list(ALLOCATORS) if device == "cpu" else ["default"]
+    if allocator != "both":
+        if allocator not in modes:
+            found = f"allocator is {allocator!r}, choose one of both, {', '.join(modes)} on {device}"
+            errors.print(found, style="red" if errors.is_terminal else None, markup=False)
+            raise typer.Exit(2)
+        modes = [allocator]
     counts = sorted({1, torch.get_num_threads()}) if device == "cpu" else [1]
     records = []
     try:

@@ -207,6 +207,19 @@ def test_command_writes_a_table_a_file_and_a_figure(tmp_path, monkeypatch):
     assert "reference" in done.output and "written:" in done.output
 
 
+def test_command_measures_one_allocator_where_asked_and_refuses_unknown_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    from colu.cli import app
+
+    options = ["--tiny", "--rounds", "2", "--least", "1e-5", "--out", str(tmp_path)]
+    done = CliRunner().invoke(app, ["bench", *options, "--allocator", "warm"])
+    assert done.exit_code == 0, done.output
+    with next(tmp_path.glob("*.csv")).open(encoding="utf8") as file:
+        assert {row["allocator"] for row in csv.DictReader(file)} == {"warm"}
+    done = CliRunner().invoke(app, ["bench", *options, "--allocator", "jemalloc"])
+    assert done.exit_code == 2 and "'jemalloc'" in done.output and "default" in done.output
+
+
 @pytest.mark.parametrize("network", ["mlp", "resnet", "resnet56", "unet"])
 def test_networks_of_the_steps_give_logits_for_their_classes(network):
     from colu.bench.models import ACTIVATIONS, NETWORKS
