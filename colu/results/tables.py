@@ -42,12 +42,21 @@ def metric_of(record: Record, metric: str) -> float | None:
     return next((entry.get(name) for entry in record.curve if entry["step"] == step), None)
 
 
+_MACHINE = ("device", "threads", "processes")
+
+
+def _device(record: Record) -> str:
+    return str(record.config.get("device", "cpu"))
+
+
 def one_setting(records: Iterable[Record], arms: Sequence[str]) -> list[Record]:
     """Runs of one setting, where an experiment was recorded in several: the largest with enough runs.
 
     Among settings with at least ``ENOUGH`` seeds that all ``arms`` share, the one that saw most examples, that
     is steps times batch size; where none has so many, the one with the most seeds.
     The values of the metrics play no part.
+    What computed a run is no part of its setting, but of a pair: all runs of a seed are of one device, of two
+    that have it the one with more pairs.
 
     Parameters
     ----------
@@ -60,18 +69,37 @@ def one_setting(records: Iterable[Record], arms: Sequence[str]) -> list[Record]:
     list of Record
         All arms of that setting; empty if in no setting all ``arms`` share a seed.
     """
-    groups: dict[str, list[Record]] = defaultdict(list)
+    groups: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        groups[config_hash(without(record.config, "arm", "seed"))].append(record)
+        groups[config_hash(without(record.config, "arm", "seed", *_MACHINE))][_device(record)].append(record)
+    chosen = [_one_device_a_seed(by_device, arms) for by_device in groups.values()]
 
     def rank(group: list[Record]) -> tuple:
-        seeds = [{r.seed for r in group if r.arm == arm} for arm in arms]
         plan = group[0].config["plan"]
-        pairs = len(set.intersection(*seeds))
+        pairs = len(_common_seeds(group, arms))
         return min(pairs, ENOUGH), plan["steps"] * plan["batch_size"], pairs, group[0].config_hash
 
-    best = max(groups.values(), key=rank, default=[])
-    return best if best and rank(best)[0] else []
+    return max(filter(None, chosen), key=rank, default=[])
+
+
+def _common_seeds(group: Iterable[Record], arms: Sequence[str]) -> set[int]:
+    group = list(group)
+    return set.intersection(*({r.seed for r in group if r.arm == arm} for arm in arms))
+
+
+def _one_device_a_seed(by_device: dict[str, list[Record]], arms: Sequence[str]) -> list[Record]:
+    """Runs of one setting without a seed twice; none if ``arms`` share no seed on any device."""
+    kept: list[Record] = []
+    taken: set[int] = set()
+    for device in sorted(by_device, key=lambda name: (-len(_common_seeds(by_device[name], arms)), name)):
+        group = by_device[device]
+        if not (common := _common_seeds(group, arms)) and not kept:
+            return []
+        # A device that has pairs lends its other seeds, too; a later one only those of its own pairs.
+        seeds = {r.seed for r in group} if not kept else common
+        kept += [r for r in group if r.seed in seeds - taken]
+        taken |= seeds
+    return sorted(kept, key=lambda r: (r.arm, r.seed))
 
 
 def setting_text(record: Record) -> str:
@@ -178,7 +206,7 @@ def arm_table(
     Parameters
     ----------
     records : iterable of Record
-        Of one experiment; everything but arm and seed must be equal.
+        Of one experiment; everything but arm, seed and what computed it must be equal.
     metric : str
     baseline : str
     higher_is_better : bool
@@ -189,17 +217,23 @@ def arm_table(
     Raises
     ------
     ValueError
-        If runs differ in more than arm and seed, two runs share arm and seed, the metric or the baseline is missing,
-        or an arm has fewer than two seeds in common with the baseline.
+        If runs differ in more than arm, seed and device, a seed was run on two devices, two runs share arm and seed,
+        the metric or the baseline is missing, or an arm has fewer than two seeds in common with the baseline.
     """
     records = list(records)
     if not records:
         raise ValueError("there are no records: run `colu run NAME` first, or look for them in another folder")
-    settings = {config_hash(without(r.config, "arm", "seed")) for r in records}
+    settings = {config_hash(without(r.config, "arm", "seed", *_MACHINE)) for r in records}
     if len(settings) > 1:
         raise ValueError(
             f"the records have {len(settings)} different settings beside arm and seed; choose one by where="
         )
+    by_seed: dict[int, set[str]] = defaultdict(set)
+    for record in records:
+        by_seed[record.seed].add(_device(record))
+    if mixed := [seed for seed, names in by_seed.items() if len(names) > 1]:
+        devices = " and ".join(sorted(by_seed[mixed[0]]))
+        raise ValueError(f"seed {mixed[0]} was run on {devices}; choose one by where={{'device': ...}}")
     values: dict[str, dict[int, float]] = {}
     for record in records:
         if metric not in record.metrics:
@@ -218,4 +252,7 @@ def arm_table(
             first, second = ([values[name][seed] for seed in common] for name in (arm, baseline))
             against[arm] = paired_difference(first, second, level=level)
     summaries = {arm: summarise(list(values[arm].values()), level=level) for arm in arms}
-    return ArmTable(metric, summaries, against, baseline, higher_is_better)
+    varies = ArmTable.varies
+    if len(set.union(*by_seed.values())) > 1:
+        varies += "; and from pair to pair, but not within a pair, the device"
+    return ArmTable(metric, summaries, against, baseline, higher_is_better, varies)

@@ -1,10 +1,11 @@
 """Which of several recorded settings a comparison takes, and metrics on the way."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 
-from colu.results import find_records, judge, load_published, metric_of, one_setting, setting_text
+from colu.results import arm_table, find_records, judge, load_published, metric_of, one_setting, setting_text
 
 
 def run(arm, seed, steps=100, **changes):
@@ -70,8 +71,58 @@ def test_a_setting_is_said_in_words():
 
 def test_two_metrics_of_the_same_runs_can_be_compared():
     (whole,) = [p for p in load_published() if p.id == "fusion-whole-group"]
-    records = find_records("fusion-mlp", preset="laptop", arms=["colu"])
+    records = whole.records()
     wanted = [r.metrics["barrier_conic"] - r.metrics["barrier_permutation"] for r in records]
     found = judge(whole, records)
     assert found.n == len(records)
     assert found.difference.mean == pytest.approx(sum(wanted) / len(wanted))
+
+
+
+def test_no_row_is_chosen_among_settings_of_equal_size():
+    for published in load_published():
+        arms = (published.arm, published.baseline)
+        found = find_records(published.experiment, arms=arms, where=published.only)
+        chosen = published.records()
+        seen = {r.config["plan"]["steps"] * r.config["plan"]["batch_size"] for r in chosen}
+        options = {json.dumps(r.config["options"], sort_keys=True) for r in chosen}
+        rest = [
+            r
+            for r in found
+            if r.preset in published.presets
+            and r.config["plan"]["steps"] * r.config["plan"]["batch_size"] in seen
+            and json.dumps(r.config["options"], sort_keys=True) not in options
+        ]
+        equal = one_setting(rest, arms)
+        pairs = set.intersection(*({r.seed for r in equal if r.arm == arm} for arm in arms)) if equal else ()
+        assert len(pairs) < 5, f"{published.id}: let its only: say which"
+
+
+def on(device, records):
+    for record in records:
+        record.config["device"] = device
+    return records
+
+
+def test_pairs_of_two_devices_count_together_and_no_pair_is_mixed():
+    records = on("cuda", grid("ab", range(5)) + grid("a", [9])) + on("cpu", grid("ab", range(3, 8)))
+    chosen = one_setting(records, "ab")
+    assert {(r.arm, r.seed) for r in chosen} == {(arm, seed) for arm in "ab" for seed in range(8)}
+    devices = {seed: {r.config["device"] for r in chosen if r.seed == seed} for seed in range(8)}
+    assert all(len(found) == 1 for found in devices.values())
+    # Equal numbers of pairs: the first by name.
+    assert {seed for seed, found in devices.items() if found == {"cpu"}} == set(range(3, 8))
+
+
+def test_a_seed_without_a_pair_on_one_device_is_no_pair():
+    records = on("cuda", grid("a", range(5))) + on("cpu", grid("b", range(5)))
+    assert one_setting(records, "ab") == []
+
+
+def test_a_table_refuses_a_seed_of_two_devices():
+    records = on("cuda", grid("a", range(5))) + on("cpu", grid("b", range(5)))
+    with pytest.raises(ValueError, match="seed 0 was run on"):
+        arm_table(records, "loss", baseline="a")
+    both = on("cuda", grid("ab", range(3))) + on("cpu", grid("ab", range(3, 6)))
+    table = arm_table(both, "loss", baseline="a")
+    assert table.against["b"].n == 6 and "device" in table.varies
