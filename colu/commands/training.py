@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -217,8 +218,10 @@ def cost(
 
     try:
         experiment = get_experiment(name)
+        changes = _changes(settings)
+        named = {k: v for k, v in changes.items() if k != "device"}
         for arm in choose_arms(arms if arms else "relu,colu"):
-            found = estimate(experiment.config(preset, arm.name, 0, **_changes(settings)), updates)
+            found = replace(estimate(experiment.config(preset, arm.name, 0, **changes), updates), settings=named)
             each = f"{found.seconds_per_update:.3g} s an update"
             console.print(f"  {arm.name}: {each}, {found.seconds / 60:.3g} min a run of {found.steps:,} updates")
             if keep:

@@ -3,7 +3,7 @@
 from colu.experiments.alignment import FUSION_GPT, FUSION_MLP, FUSION_RESNET, PairTask, TextPairTask
 from colu.experiments.arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
 from colu.experiments.classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
-from colu.experiments.costs import estimate, missing_runs, read_estimates, recorded_costs
+from colu.experiments.costs import estimate, left_of, missing_runs, read_estimates, recorded_costs
 from colu.experiments.diffusion import DDPM, ImageDenoising
 from colu.experiments.experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
 from colu.experiments.generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
@@ -55,6 +55,7 @@ __all__ = [
     "get_experiment",
     "is_current",
     "latent_space",
+    "left_of",
     "missing_runs",
     "read_estimates",
     "record_path",

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import shlex
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
 
 from colu.experiments.experiment import EXPERIMENTS, Config, get_experiment
-from colu.experiments.rerun import rerun_commands
+from colu.experiments.rerun import _seeds, _setting, rerun_commands
 from colu.results import Record, config_hash, environment, find_records, results_root
 from colu.results.tables import without
 
-__all__ = ["Cost", "Estimate", "Missing", "estimate", "missing_runs", "read_estimates", "recorded_costs"]
+__all__ = ["Cost", "Estimate", "Missing", "estimate", "left_of", "missing_runs", "read_estimates", "recorded_costs"]
 
 
 @dataclass(frozen=True)
@@ -107,22 +108,57 @@ def _settings(config: dict) -> str:
     return config_hash(without(config, "device", "threads", "processes", "preset"))
 
 
+def _left(done: set[str], name: str, preset: str, arms: Sequence[str], seeds: int, changes: dict) -> Missing:
+    experiment = get_experiment(name)
+    wanted = [(arm, seed) for arm in arms for seed in range(seeds)]
+    runs = [(a, s) for a, s in wanted if _settings(experiment.config(preset, a, s, **changes).to_dict()) not in done]
+    chosen = experiment.presets[preset]
+    words = ["colu", "run", name, "--preset", preset]
+    if changes or (tuple(arms), seeds) != (chosen.arms, chosen.seeds):
+        absent = {arm for arm, _ in runs}
+        words += ["--arms", ",".join(arm for arm in arms if arm in absent), "--seeds", _seeds(s for _, s in runs)]
+        words += [word for k, v in sorted(changes.items()) for word in ("--set", _setting(k, v))]
+    return Missing(name, preset, runs, len(wanted), shlex.join(words))
+
+
+def left_of(
+    parts: Iterable[tuple[str, str, Sequence[str], int, dict]], root: str | Path | None = None
+) -> list[Missing]:
+    """What of each part of a plan has no record yet.
+
+    Parameters
+    ----------
+    parts : iterable of tuple
+        Experiment, preset, arms, number of seeds, and changes to the preset's settings.
+    root : path, optional
+        By default :func:`colu.results.results_root`.
+
+    Returns
+    -------
+    list of Missing
+        One a part, in their order; a run counts as done on whatever device it was done.
+
+    Raises
+    ------
+    ValueError
+        For an unknown experiment, arm or setting.
+
+    Examples
+    --------
+    >>> left_of([("rotation", "laptop", ("relu",), 2, {"steps": 3})], "nowhere")[0].command
+    'colu run rotation --preset laptop --arms relu --seeds 0-1 --set steps=3'
+    """
+    done = {_settings(r.config) for r in _all_records(root)}
+    return [_left(done, *part) for part in parts]
+
+
 def missing_runs(root: str | Path | None = None, presets: Iterable[str] = ("laptop", "full")) -> list[Missing]:
     """What ``colu run NAME --preset PRESET`` would still have to do, for all experiments.
 
     A run counts as done on whatever device it was done.
     """
-    done = {_settings(r.config) for r in _all_records(root)}
-    found = []
-    for name in sorted(EXPERIMENTS):
-        experiment = EXPERIMENTS[name]
-        for preset in presets:
-            chosen = experiment.presets[preset]
-            wanted = [(arm, seed) for arm in chosen.arms for seed in range(chosen.seeds)]
-            runs = [(a, s) for a, s in wanted if _settings(experiment.config(preset, a, s).to_dict()) not in done]
-            if runs:
-                found.append(Missing(name, preset, runs, len(wanted), f"colu run {name} --preset {preset}"))
-    return found
+    sizes = [(name, preset, EXPERIMENTS[name].presets[preset]) for name in sorted(EXPERIMENTS) for preset in presets]
+    return [m for m in left_of(((name, size, p.arms, p.seeds, {}) for name, size, p in sizes), root) if m.runs]
 
 
 @dataclass(frozen=True)
@@ -140,6 +176,8 @@ class Estimate:
         Median, and times the steps; evaluation aside.
     commit : str or None
     started : str
+    settings : dict
+        What differs from the preset's.
     """
 
     experiment: str
@@ -153,6 +191,7 @@ class Estimate:
     seconds: float
     commit: str | None
     started: str
+    settings: dict = field(default_factory=dict)
 
 
 def estimate(config: Config, updates: int = 3) -> Estimate:

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from colu.cli import app
-from colu.experiments import estimate, get_experiment, missing_runs, read_estimates, recorded_costs, run_arms
+from colu.experiments import estimate, get_experiment, left_of, missing_runs, read_estimates, recorded_costs, run_arms
 from colu.results import find_records, results_root, write_record
 
 
@@ -45,12 +45,25 @@ def test_another_setting_does_not_count_as_done(root):
     assert len(missing.runs) == missing.of
 
 
+def test_a_part_of_a_plan_names_what_is_left_of_it(root):
+    parts = [("rotation", "laptop", ("relu", "colu-3"), n, {"steps": 20}) for n in (2, 3)]
+    two, three = left_of(parts, root)
+    assert two.runs == [("colu-3", 0), ("colu-3", 1)] and two.of == 4
+    assert two.command == "colu run rotation --preset laptop --arms colu-3 --seeds 0-1 --set steps=20"
+    assert three.command == "colu run rotation --preset laptop --arms relu,colu-3 --seeds 0-2 --set steps=20"
+    (none,) = left_of([("rotation", "laptop", ("relu",), 2, {"steps": 20})], root)
+    assert none.runs == []
+    with pytest.raises(ValueError, match="unknown options"):
+        left_of([("rotation", "laptop", ("relu",), 1, {"hidden": 3})], root)
+
+
 def test_an_estimate_trains_nothing_and_is_kept(tmp_path):
     done = CliRunner().invoke(
         app, ["cost", "rotation", "--arms", "relu", "--keep", "--results", str(tmp_path), "--set", "steps=7"]
     )
     assert done.exit_code == 0, done.output
     (found,) = read_estimates(tmp_path)
+    assert found.settings == {"steps": 7}
     assert found.steps == 7 and found.seconds == pytest.approx(7 * found.seconds_per_update)
     assert not list((tmp_path).glob("rotation/*"))
 
