@@ -89,7 +89,7 @@ def _options(body: str) -> tuple[dict[str, str], str]:
 def _sections(text: str) -> dict[str, str]:
     """The parts of the first cell by their bold words."""
     found = list(_BOLD.finditer(text))
-    ends = [match.start() for match in found[1:]] + [len(text)]
+    ends = [match.start() for match in found[1:]] + [len(text)] * bool(found)
     return {
         match[1].rstrip("."): text[match.end() : end].strip() for match, end in zip(found, ends, strict=True)
     }

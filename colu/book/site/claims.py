@@ -16,6 +16,7 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from colu.book.chapters import read_chapter
 from colu.book.site.executed import PREFIX, executed_path, read_executed
 from colu.claims import Expectation, load_expectations
 from colu.claims.ledger import LEDGER, ledger_files
@@ -159,7 +160,7 @@ class ClaimRole(SphinxRole):
 
 
 class ClaimsTableDirective(SphinxDirective):
-    """All claims: statement, source, expected, measured, verdict, links."""
+    """All claims by chapter: statement, source, expected, measured, verdict, links."""
 
     columns = (
         ("Claim", 8),
@@ -170,8 +171,26 @@ class ClaimsTableDirective(SphinxDirective):
     )
 
     def run(self) -> list[nodes.Node]:
-        """Build the table."""
+        """Build a section with a table for each chapter."""
         reading = Reading(self.env.app)
+        chapters: dict[str, list[str]] = {}
+        for claim, expectation in reading.expectations.items():
+            chapters.setdefault(expectation.notebook, []).append(claim)
+        presets = {(reading.record(claim) or {}).get("preset") for claim in reading.expectations}
+        said = " and ".join(sorted(filter(None, presets)))
+        count = f"{len(reading.expectations)} claims in {len(chapters)} chapters; preset of this run: {said}."
+        result: list[nodes.Node] = [nodes.paragraph("", count, classes=["claims-preset"])]
+        for notebook, claims in chapters.items():
+            number = notebook.split("-")[0]
+            section = nodes.section(ids=[f"claims-{number}"])
+            file = Path(self.env.srcdir, "notebooks", f"{notebook}.ipynb")
+            section += nodes.title("", f"{number} {read_chapter(file).title}")
+            section += self.table(reading, claims)
+            result.append(section)
+        return result
+
+    def table(self, reading: Reading, claims: list[str]) -> nodes.table:
+        """Build the table of one chapter."""
         table = nodes.table(classes=["claims-table"])
         group = nodes.tgroup(cols=len(self.columns))
         table += group
@@ -179,12 +198,8 @@ class ClaimsTableDirective(SphinxDirective):
         head, body = nodes.thead(), nodes.tbody()
         group += [head, body]
         head += nodes.row("", *[nodes.entry("", nodes.paragraph("", name)) for name, _ in self.columns])
-        presets = set()
-        for claim in reading.expectations:
-            body += self.row(reading, claim)
-            presets.add((reading.record(claim) or {}).get("preset"))
-        said = " and ".join(sorted(filter(None, presets)))
-        return [nodes.paragraph("", f"Preset of this run: {said}.", classes=["claims-preset"]), table]
+        body += [self.row(reading, claim) for claim in claims]
+        return table
 
     def row(self, reading: Reading, claim: str) -> nodes.row:
         """Build the row of one claim."""

@@ -2,6 +2,7 @@
 
 Two scripts of the theme that these pages do not use are two thirds of what a page loads before its formulas.
 A few roles and labels say to a screen reader what is not there.
+The side bar and the headings get the numbers of the chapters, by which claims, figures and exercises are counted.
 """
 
 from __future__ import annotations
@@ -30,6 +31,39 @@ CHANGES = (
 SEARCH = r'<script src="[^"]*(?:_static/searchtools|_static/language_data|searchindex)\.js[^"]*"></script>\s*'
 
 
+_CHAPTER = r"(?:[^\"]*/)?(\d\d)-[\w-]+\.html"
+_LINK = re.compile(rf'(<li class="toctree-l1[^"]*"><a)( class="[^"]*" href="{_CHAPTER}">)')
+_HERE = re.compile(r'(<li class="toctree-l1 current[^"]*"><a)( class="[^"]*" href="#">)')
+_HEADING = re.compile(r'<h1(>(?:(?!</h1>).)*class="headerlink")', re.DOTALL)
+#: In the index: the link to a use of a word in a chapter, which Sphinx only counts.
+_USE = re.compile(r'(<a href="(?:[^"]*/)?(\d\d)-[\w-]+\.html#[^"]*">)\[\d+\]</a>')
+
+
+def number_chapters(page: str, name: str) -> str:
+    """Mark chapters with their number, for the style sheet to show it.
+
+    Parameters
+    ----------
+    page : str
+        HTML.
+    name : str
+        The file's own name.
+
+    Examples
+    --------
+    >>> number_chapters('<li class="toctree-l1"><a class="x" href="../notebooks/12-a.html">A</a>', "index.html")
+    '<li class="toctree-l1"><a data-chapter="12" class="x" href="../notebooks/12-a.html">A</a>'
+    >>> number_chapters('<a href="notebooks/12-a.html#term-use-3">[7]</a>', "genindex.html")
+    '<a href="notebooks/12-a.html#term-use-3">12</a>'
+    """
+    page = _LINK.sub(r'\1 data-chapter="\3"\2', page)
+    page = _USE.sub(r"\1\2</a>", page)
+    if own := re.fullmatch(_CHAPTER, name):
+        page = _HERE.sub(rf'\1 data-chapter="{own[1]}"\2', page)
+        page = _HEADING.sub(rf'<h1 data-chapter="{own[1]}"\1', page, count=1)
+    return page
+
+
 def finished(page: str, *, search: bool = False) -> str:
     """Return a page with the changes made.
 
@@ -56,7 +90,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         return
     for path in Path(app.outdir).rglob("*.html"):
         before = path.read_text(encoding="utf8")
-        after = finished(before, search=path.name == "search.html")
+        after = number_chapters(finished(before, search=path.name == "search.html"), path.name)
         if after != before:
             write_atomically(path, after)
 

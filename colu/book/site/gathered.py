@@ -54,7 +54,10 @@ class ChaptersTable(_Gathering):
                 chapter = by_name[name]
                 question = " ".join(chapter.from_page(chapter.question).split()).replace("|", r"\|")
                 lines.append(f"| {chapter.number} | {_link(chapter)} | {question} | {len(chapter.exercises)} |")
-        return self.parse("\n".join(lines))
+        found = self.parse("\n".join(lines))
+        for table in found:
+            table["classes"].append("chapters-table")
+        return found
 
 
 class Objectives(_Gathering):
