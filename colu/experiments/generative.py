@@ -100,7 +100,8 @@ class AutoencoderTask:
     Parameters
     ----------
     config : Config
-        Options: ``dataset``, ``widths``, ``code_channels``, ``train_size``, ``test_size`` and ``loss``: ``bce`` is
+        Options: ``dataset``; ``widths`` (the largest; an arm takes the largest that its cones fill);
+        ``code_channels``, ``train_size``, ``test_size`` and ``loss``: ``bce`` is
         the cross-entropy between grey levels in nats an image, ``mse`` the mean squared error of a pixel.
         ``pad`` are black pixels on each side, none where it is left out.
     """

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from colu.generative.features import check_finite
 from colu.training import generator_for
 
 __all__ = ["Denoising", "denoising_profile", "make_scheduler", "sample", "sampling_noise", "slerp", "strata"]
@@ -94,7 +95,14 @@ class Denoising:
         self.prediction, self.steps = prediction, steps
 
     def errors(self, model, images: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Mean squared error of each image, shape (batch,), float32."""
+        """Mean squared error of each image, shape (batch,), float32; ``t`` are integers from 0 to ``T - 1``."""
+        if noise.shape != images.shape:
+            raise ValueError(f"noise is {tuple(noise.shape)} for images {tuple(images.shape)}, wanted one shape")
+        if t.shape != (len(images),) or t.is_floating_point():
+            raise ValueError(f"times are {t.dtype}, {tuple(t.shape)}, wanted {len(images)} integers, one an image")
+        # Looking at values would make a GPU wait at every step; there the index fails by itself.
+        if t.device.type == "cpu" and len(t) and not 0 <= int(t.min()) <= int(t.max()) < self.steps:
+            raise ValueError(f"times run from {int(t.min())} to {int(t.max())}, wanted 0 to {self.steps - 1}")
         noisy = self.scheduler.add_noise(images, noise, t)
         target = noise if self.prediction == "epsilon" else self.scheduler.get_velocity(images, noise, t)
         return (model(noisy, t).float() - target).square().flatten(1).mean(1)
@@ -142,10 +150,11 @@ def denoising_profile(
     Raises
     ------
     ValueError
-        For fewer images than bins.
+        For fewer images than bins, or images that are not finite.
     """
     if len(images) < bins:
         raise ValueError(f"{len(images)} images for {bins} bins of the time; wanted at least one a bin")
+    check_finite(images, "images")
     t = strata(len(images), objective.steps)
     noise = torch.randn(images.shape, generator=generator_for(seed, "held out")).to(images.device)
     where = (t * bins // objective.steps).to(images.device)
@@ -165,6 +174,8 @@ def sampling_noise(n: int, shape: Sequence[int], seed: int = 0) -> Tensor:
     >>> torch.equal(sampling_noise(2, (1, 4, 4)), sampling_noise(5, (1, 4, 4))[:2])
     True
     """
+    if n < 1:
+        raise ValueError(f"n is {n}, wanted at least 1 image")
     return torch.stack([torch.randn(tuple(shape), generator=generator_for(seed, "sample", i)) for i in range(n)])
 
 
@@ -269,7 +280,8 @@ def sample(
     Raises
     ------
     ValueError
-        For a number of steps that training does not have.
+        For a number of steps that training does not have, noise that is not finite,
+        or a model whose predictions are not.
 
     Examples
     --------
@@ -278,6 +290,7 @@ def sample(
     """
     if not 1 <= steps <= train_steps:
         raise ValueError(f"steps is {steps}, wanted 1 to {train_steps}, the times of training")
+    check_finite(noise, "noise")
     scheduler = make_scheduler(kind, prediction=prediction, steps=train_steps, clip=clip)
     scheduler.set_timesteps(steps)
     device = (
@@ -288,4 +301,5 @@ def sample(
         predicted = model(x, t.expand(len(x)).to(device))
         options = {"generator": generator} if kind == "ddpm" else {}
         x = scheduler.step(predicted.float(), t, x, **options).prev_sample
+    check_finite(x, "samples")
     return x

@@ -66,7 +66,7 @@ def train_classifiers(
     Raises
     ------
     ValueError
-        For fewer than two seeds, or images outside [0, 1].
+        For fewer than two seeds, images outside [0, 1], or another number of labels than of images.
 
     Examples
     --------
@@ -77,6 +77,8 @@ def train_classifiers(
     if len(set(seeds)) < 2:
         raise ValueError(f"seeds are {seeds}, wanted at least two: a score in one classifier's features is an accident")
     check_images(images, "images")
+    if labels.shape != (len(images),):
+        raise ValueError(f"labels are {tuple(labels.shape)} for {len(images)} images, wanted one an image")
     models = []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -91,6 +93,15 @@ def train_classifiers(
             optimiser.step()
         models.append(model.eval().requires_grad_(False))
     return models
+
+
+def check_finite(values: Tensor, name: str) -> None:
+    """Refuse NaN and infinity."""
+    if bad := int((~torch.isfinite(values)).sum()):
+        raise ValueError(
+            f"{bad} of {values.numel()} numbers of the {name} are NaN or infinite; "
+            "look at the model's weights and what it was given"
+        )
 
 
 def check_images(images: Tensor, name: str) -> None:

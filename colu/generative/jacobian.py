@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from colu.generative.features import check_finite
+
 __all__ = ["asymmetry", "dimension", "noise_jacobian"]
 
 
@@ -27,7 +29,7 @@ def noise_jacobian(model, x: Tensor, t: int) -> Tensor:
     Raises
     ------
     ValueError
-        For images that are not of rank 4.
+        For images that are not of rank 4, or not finite.
 
     Notes
     -----
@@ -41,6 +43,7 @@ def noise_jacobian(model, x: Tensor, t: int) -> Tensor:
     """
     if x.ndim != 4:
         raise ValueError(f"images are {tuple(x.shape)}, wanted (n, channels, height, width)")
+    check_finite(x, "images")
     x = x.detach().requires_grad_()
     with torch.enable_grad():
         noise = model(x, torch.full((len(x),), t, device=x.device)).flatten(1)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colu.generative.features import check_images
+from colu.generative.features import check_finite, check_images
 
 __all__ = ["LatentSpace"]
 
@@ -78,6 +78,10 @@ class LatentSpace:
     @torch.no_grad()
     def decode(self, codes: Tensor, batch_size: int = 1000) -> Tensor:
         """Images in [0, 1] for standardised codes (n, code channels, height, width)."""
+        if codes.dim() != 4 or codes.shape[1] != self.std.shape[1]:
+            wanted = f"(n, {self.std.shape[1]}, height, width)"
+            raise ValueError(f"codes have shape {tuple(codes.shape)}, wanted {wanted} as encode gives them")
+        check_finite(codes, "codes")
         raw = codes * self.std + self.mean
         images = torch.cat([self.autoencoder.decode(part).sigmoid() for part in raw.split(batch_size)])
         return F.pad(images, (-self.pad,) * 4)

@@ -100,12 +100,20 @@ def negative_elbo(model: VAE, images: Tensor, noise: Tensor) -> Bound:
     -------
     Bound
 
+    Raises
+    ------
+    ValueError
+        For pixels outside [0, 1] or NaN, or noise of another shape than the codes.
+
     Examples
     --------
     >>> bound = negative_elbo(VAE(4, 8, 2), torch.ones(3, 4), torch.zeros(3, 2))
     >>> torch.equal(bound.total, bound.reconstruction + bound.divergence)
     True
     """
+    _check_unit(images)
+    if noise.shape != (len(images), model.latent):
+        raise ValueError(f"noise is {tuple(noise.shape)}, wanted one code an image: ({len(images)}, {model.latent})")
     logits, mean, log_variance = model(images, noise)
     logits, mean, log_variance = logits.float(), mean.float(), log_variance.float()
     reconstruction = F.binary_cross_entropy_with_logits(logits, images.flatten(1), reduction="none").sum(1)
@@ -138,7 +146,7 @@ def importance_weighted_bound(
     Raises
     ------
     ValueError
-        If ``samples`` is below 1.
+        If ``samples`` is below 1, or for pixels outside [0, 1] or NaN.
 
     References
     ----------
@@ -151,6 +159,7 @@ def importance_weighted_bound(
     """
     if samples < 1:
         raise ValueError(f"samples is {samples}, wanted at least 1")
+    _check_unit(images)
     target = images.flatten(1)
     mean, log_variance = (part.float() for part in model.encode(images))
     total = torch.full((len(target),), -math.inf, device=target.device)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colu.generative.features import FeatureClassifier, check_images
+from colu.generative.features import FeatureClassifier, check_finite, check_images
 
 __all__ = [
     "FrechetScore",
@@ -57,6 +57,8 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
     if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(f"features have shapes {tuple(a.shape)} and {tuple(b.shape)}, wanted (n, d) and (m, d)")
+    check_finite(a, "first features")
+    check_finite(b, "second features")
     metric = FrechetInceptionDistance(feature=_Passed(a.shape[1])).set_dtype(torch.float64)
     metric.update(a.detach().double().cpu(), real=True)
     metric.update(b.detach().double().cpu(), real=False)
@@ -65,6 +67,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
 
 def blurred(images: Tensor) -> Tensor:
     """Each pixel the mean of its 3 x 3 neighbours: samples that are plainly worse than real ones."""
+    check_images(images, "images")
     return F.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
 
 
@@ -169,6 +172,14 @@ def feature_frechet(
     return FrechetScore(name, *(tuple(found[key]) for key in ("samples", "floor", "blur")), n)
 
 
+def _check_pair(samples: Tensor, reference: Tensor, what: str) -> None:
+    if samples.dim() < 2 or samples.shape[1:] != reference.shape[1:]:
+        shapes = f"{tuple(samples.shape)} and {tuple(reference.shape)}"
+        raise ValueError(f"{what} have shapes {shapes}, wanted (n, ...) and (m, ...) that agree but in the first axis")
+    check_finite(samples, f"{what} of the samples")
+    check_finite(reference, f"{what} of the reference")
+
+
 def precision_recall(samples: Tensor, reference: Tensor, k: int = 3) -> tuple[float, float]:
     r"""Share of samples inside the reference's manifold, and of the reference inside the samples'.
 
@@ -187,7 +198,7 @@ def precision_recall(samples: Tensor, reference: Tensor, k: int = 3) -> tuple[fl
     Raises
     ------
     ValueError
-        If a set has at most ``k`` points.
+        If a set has at most ``k`` points, for features of different size, or features that are not finite.
 
     References
     ----------
@@ -200,6 +211,7 @@ def precision_recall(samples: Tensor, reference: Tensor, k: int = 3) -> tuple[fl
     >>> precision_recall(x[:5], x, k=1)
     (1.0, 0.6)
     """
+    _check_pair(samples, reference, "features")
     if not 1 <= k < min(len(samples), len(reference)):
         raise ValueError(f"k is {k} for {len(samples)} and {len(reference)} points, wanted 1 to one less than these")
 
@@ -224,6 +236,11 @@ def sliced_wasserstein(samples: Tensor, reference: Tensor, *, projections: int =
     projections : int
     seed : int
 
+    Raises
+    ------
+    ValueError
+        For fewer than one projection, images of different size, or images that are not finite.
+
     References
     ----------
     Bonneel, Rabin, Peyre and Pfister, Sliced and Radon Wasserstein barycenters of measures, 2015.
@@ -238,6 +255,7 @@ def sliced_wasserstein(samples: Tensor, reference: Tensor, *, projections: int =
 
     if projections < 1:
         raise ValueError(f"projections is {projections}, wanted at least 1")
+    _check_pair(samples, reference, "images")
     a, b = (part.detach().flatten(1).double().cpu().numpy() for part in (samples, reference))
     return float(ot.sliced_wasserstein_distance(a, b, n_projections=projections, seed=seed))
 

@@ -32,7 +32,7 @@ class ConvAutoencoder(nn.Module):
     Raises
     ------
     ValueError
-        If a number of channels is below 1.
+        If a number of channels is below 1, or ``widths`` are not two.
 
     Examples
     --------
@@ -51,6 +51,8 @@ class ConvAutoencoder(nn.Module):
         activation: Activation = nn.ReLU,
     ) -> None:
         super().__init__()
+        if len(widths) != 2:
+            raise ValueError(f"widths are {list(widths)}, wanted two: at full size, and at half and quarter size")
         wide, deep = widths
         if min(in_channels, wide, deep, code_channels) < 1:
             raise ValueError(

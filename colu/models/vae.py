@@ -91,7 +91,9 @@ class VAE(nn.Module):
         return tuple(self.to_code(self.act_encoder(self.encoder(flat))).chunk(2, dim=1))
 
     def decode(self, z: Tensor) -> Tensor:
-        """Logits of the pixels, (batch, D), for codes of shape (batch, L)."""
+        """Logits of the pixels, (batch, D), for codes of shape (..., L)."""
+        if z.shape[-1:] != (self.latent,):
+            raise ValueError(f"codes have shape {tuple(z.shape)}, wanted {self.latent} numbers in the last axis")
         return self.decoder(self.act_decoder(self.from_code(z)))
 
     def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -77,6 +77,13 @@ def test_strata_cover_the_times():
     assert torch.equal(strata(1000).sort().values, torch.arange(1000))
 
 
+NAN = torch.tensor([[[[float("nan"), 0.0], [0.0, 0.0]]]])
+
+
+def errors(t, noise):
+    return Denoising().errors(lambda x, t: x, torch.zeros(1, 1, 2, 2), t, noise)
+
+
 def test_bad_input_is_named():
     for call, message in (
         (lambda: make_scheduler("euler"), "kind is 'euler'"),
@@ -84,6 +91,14 @@ def test_bad_input_is_named():
         (lambda: sample(lambda x, t: x, torch.zeros(1, 1, 2, 2), steps=2000), "steps is 2000, wanted 1 to 1000"),
         (lambda: denoising_profile(None, torch.zeros(3, 1, 2, 2), Denoising()), "3 images for 10 bins"),
         (lambda: strata(0), "n is 0"),
+        (lambda: sampling_noise(0, (1, 2, 2)), "n is 0"),
+        (lambda: sample(lambda x, t: x, NAN, steps=2), "1 of 4 numbers of the noise"),
+        (lambda: sample(lambda x, t: x * float("nan"), torch.ones(1, 1, 2, 2), steps=2), "numbers of the samples"),
+        (lambda: denoising_profile(None, NAN.repeat(10, 1, 1, 1), Denoising()), "10 of 40 numbers of the images"),
+        (lambda: errors(torch.tensor([3]), torch.zeros(1, 2, 2)), "wanted one shape"),
+        (lambda: errors(torch.tensor([3.0]), torch.zeros(1, 1, 2, 2)), "wanted 1 integers"),
+        (lambda: errors(torch.tensor([3, 4]), torch.zeros(1, 1, 2, 2)), "wanted 1 integers"),
+        (lambda: errors(torch.tensor([1000]), torch.zeros(1, 1, 2, 2)), "wanted 0 to 999"),
         (lambda: build("colu-3"), r"cones of arm 'colu-3' do not fill widths \[16, 64\]"),
     ):
         with pytest.raises(ValueError, match=message):

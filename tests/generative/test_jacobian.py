@@ -69,3 +69,5 @@ def test_bad_input_is_named():
         dimension(torch.zeros(2, 2), 1.5)
     with pytest.raises(ValueError, match="wanted \\(n, channels"):
         noise_jacobian(lambda x, t: x, torch.zeros(2, 2), 3)
+    with pytest.raises(ValueError, match="1 of 1 numbers of the images"):
+        noise_jacobian(lambda x, t: x, torch.full((1, 1, 1, 1), float("inf")), 3)

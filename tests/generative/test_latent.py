@@ -56,6 +56,11 @@ def test_bad_input_is_named():
         space(pad=-1)
     with pytest.raises(ValueError, match="images lie between"):
         space(images=IMAGES * 2)
+    with pytest.raises(ValueError, match=r"codes have shape \(2, 5, 2, 2\), wanted \(n, "):
+        space().decode(torch.zeros(2, 5, 2, 2))
+    codes = space().encode(IMAGES)
+    with pytest.raises(ValueError, match="numbers of the codes are NaN"):
+        space().decode(codes * float("nan"))
     model = ConvAutoencoder(1, (8, 8), 3)
     torch.nn.init.zeros_(model.to_code.weight)
     with pytest.raises(ValueError, match=r"channels \[0, 1, 2\]"):

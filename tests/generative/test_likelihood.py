@@ -87,6 +87,16 @@ def test_a_fair_coin_a_pixel_is_one_bit():
 def test_pixels_outside_the_unit_interval_are_refused(bad):
     with pytest.raises(ValueError, match="wanted \\[0, 1\\]"):
         binarise(bad, "threshold")
+    model = VAE(1, 4, 2)
+    with pytest.raises(ValueError, match="wanted \\[0, 1\\]"):
+        negative_elbo(model, bad[None], torch.zeros(1, 2))
+    with pytest.raises(ValueError, match="wanted \\[0, 1\\]"):
+        importance_weighted_bound(model, bad[None], 3)
+
+
+def test_one_noise_for_all_images_is_refused():
+    with pytest.raises(ValueError, match=r"noise is \(1, 2\), wanted one code an image: \(3, 2\)"):
+        negative_elbo(VAE(4, 4, 2), torch.ones(3, 4), torch.zeros(1, 2))
 
 
 def test_unknown_binarisation_no_samples_and_no_dimensions_are_refused(small):
