@@ -1,4 +1,4 @@
-"""Every chapter of the site has slides and a sheet, and each slide fits its frame."""
+"""Every chapter of the site has slides, a sheet and solutions, and each slide fits its frame."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def _chapters():
     return sorted(path.stem for path in (SITE / "notebooks").glob("*.html"))
 
 
-@pytest.mark.parametrize("kind", ["slides", "sheets"])
+@pytest.mark.parametrize("kind", ["slides", "sheets", "solutions"])
 def test_every_chapter_has_one(kind):
     assert _chapters() and _chapters() == sorted(path.stem for path in (SITE / kind).glob("*.html"))
 

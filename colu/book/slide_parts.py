@@ -46,14 +46,18 @@ def soup_of(text: str) -> BeautifulSoup:
     return BeautifulSoup(text, "html.parser")
 
 
-def cleaned(page: str, name: str) -> Tag:
-    """The chapter's top section without what a slide does not need, its addresses made to hold from ``slides/``."""
+def cleaned(page: str, name: str, *, solutions: bool = False) -> Tag:
+    """The chapter's top section without what a slide does not need, its addresses made to hold from ``slides/``.
+
+    With ``solutions`` these and the code stay.
+    """
     soup = soup_of(page)
     article = soup.find("article")
     top = article.find("section") if article else None
     if top is None:
         raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
-    for tag in top.select("a.headerlink, .solution, .cell_input, details, button, span.target, .tag_remove-cell"):
+    dropped = "a.headerlink, details, button, span.target, .tag_remove-cell"
+    for tag in top.select(dropped if solutions else f"{dropped}, .solution, .cell_input"):
         tag.decompose()
     for tag in top.find_all(href=True):
         address = tag["href"]

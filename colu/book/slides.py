@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colu.book.project import BookError, Project, write_atomically
-from colu.book.sheets import sheet_html
+from colu.book.sheets import sheet_html, solutions_html
 from colu.book.slide_parts import cleaned, lead, moments, soup_of, split_exercise, split_list, without_links
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ __all__ = ["Slide", "chapter_slides", "deck_html", "write_decks"]
 
 ASSETS = Path(__file__).parent / "site" / "assets"
 #: Where each kind of page goes.
-KINDS = ("slides", "sheets")
+KINDS = ("slides", "sheets", "solutions")
 #: What may share a slide, up to this many characters and what its boxes take.
 JOINED = {"section", "theorem", "claim", "erratum", "table"}
 ROOM = 900
@@ -205,7 +205,7 @@ def _take_along(site: Path, folder: Path, text: str) -> None:
 
 
 def write_decks(site: Path, names: list[str], folder: Path | None = None) -> list[Path]:
-    """Write the slides and the exercise sheets of the chapters named.
+    """Write the slides, the exercise sheets and the solutions of the chapters named.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
     names : list of str
         Chapters; those whose page is absent are an error.
     folder : Path, optional
-        Where ``slides/`` and ``sheets/`` go; the site itself where left out.
+        Where ``slides/``, ``sheets/`` and ``solutions/`` go; the site itself where left out.
         Elsewhere the images and scripts come along, and links to pages of the book become plain text.
 
     Returns
@@ -234,7 +234,8 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
         if not page.is_file():
             raise BookError(f"{page} is missing: run 'colu book build' first")
         text = page.read_text(encoding="utf8")
-        for kind, made in zip(KINDS, (deck_html(text, name), sheet_html(text, name)), strict=True):
+        pages = deck_html(text, name), sheet_html(text, name), solutions_html(text, name)
+        for kind, made in zip(KINDS, pages, strict=True):
             if away:
                 made = without_links(made)
                 _take_along(site, root, made)

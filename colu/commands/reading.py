@@ -36,14 +36,14 @@ def student(names: Names = None, to: Folder = None) -> None:
 
 
 def slides(names: Names = None, to: Folder = None) -> None:
-    """Write slides and exercise sheets of the rendered chapters, into the site or a folder that holds all they load."""
+    """Write slides, sheets and solutions of rendered chapters, into the site or a folder that holds all they load."""
     from colu.book.slides import slides_command
 
     try:
         written = slides_command(find_project(), names or (), to)
     except BookError as error:
         raise _fail(error) from None
-    console.print(f"{len(written)} decks, and as many sheets: {written[0].parent.parent}")
+    console.print(f"{len(written)} decks, and as many sheets and solutions: {written[0].parent.parent}")
 
 
 def archive(

@@ -9,6 +9,7 @@ import pytest
 
 from colu.book import browsercheck
 from colu.book.project import BookError, Project
+from colu.book.sheets import solutions_html
 from colu.book.slides import chapter_slides, deck_html, slides_command, write_decks
 
 FORMULA = '<div class="math notranslate">\\[y = x^2\\]</div>'
@@ -38,7 +39,9 @@ Second sentence, see <a href="#thm">the theorem</a> and <a href="11-b.html#x">an
 <section id="exercises"><h2>Exercises</h2>
 <div class="exercise admonition" id="ex-a"><p class="admonition-title">Exercise 12.1 (★★ Draw)</p><section><p>Draw.</p>
 <p><em>Expected:</em> a drawing.</p></section></div>
-<div class="solution dropdown admonition"><p>The solution.</p></div></section>
+<div class="solution dropdown admonition"><p class="admonition-title">Solution to <a href="#ex-a">Exercise 12.1</a></p>
+<section id="solution-content"><div class="cell_input"><pre>draw()</pre></div><p>The solution.</p></section></div>
+</section>
 <section id="references"><h2>References</h2><p>A book.</p></section>
 </section></article></body></html>"""
 
@@ -110,7 +113,16 @@ def test_the_sheet_has_exercises_points_and_expected_results_and_no_solution(sit
     sheet = (tmp_path / "out/sheets/12-a.html").read_text()
     assert "Exercises 12: Cones" in sheet and "Exercise 12.1 (★★ Draw)" in sheet
     assert sheet.count("2 points") == 2 and "a drawing" in sheet
-    assert not any(word in sheet for word in ("The solution.", "secret_code", "A cone is a cone."))
+    assert not any(word in sheet for word in ("The solution.", "draw()", "secret_code", "A cone is a cone."))
+
+
+def test_the_solutions_stand_under_their_own_exercises_with_their_code():
+    second = '<div class="exercise admonition" id="ex-b"><p class="admonition-title">Exercise 12.2 (★ Think)</p></div>'
+    page = solutions_html(PAGE.replace('<div class="solution', f'{second}<div class="solution'), "12-a")
+    first, second = page.index("Exercise 12.1"), page.index("Exercise 12.2")
+    # The box stands after the second exercise on the page, and names the first.
+    assert first < page.index("draw()") < page.index("The solution.") < second
+    assert "Solutions 12: Cones" in page and "secret_code" not in page and "Solution to" not in page
 
 
 def test_what_is_missing_is_named(site, tmp_path):

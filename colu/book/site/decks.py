@@ -1,4 +1,4 @@
-"""Slides and sheets beside the chapters: written when the site is built; ``{decks}`` lists them on a page."""
+"""Slides, sheets and solutions beside the chapters, written when the site is built; ``{decks}`` lists them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from colu.book.slides import KINDS, write_decks
 
 
 class Decks(SphinxDirective):
-    """One line a chapter: its slides and its sheet."""
+    """One line a chapter: its slides, its sheet and the solutions."""
 
     def run(self) -> list[nodes.Node]:
         """Build the list."""
@@ -24,17 +24,17 @@ class Decks(SphinxDirective):
         for chapter in toc_chapters(root):
             self.env.note_dependency(str(root / "notebooks" / f"{chapter.name}.ipynb"))
             line = nodes.paragraph("", f"{chapter.number} {chapter.title}: ")
-            for kind, word in zip(KINDS, ("slides", "sheet"), strict=True):
+            for kind, word in zip(KINDS, ("slides", "sheet", "solutions"), strict=True):
                 link = nodes.reference("", word, internal=True, refuri=f"{up}{kind}/{chapter.name}.html")
                 # A reader of links alone hears which chapter it is.
                 link["reftitle"] = f"{word} of chapter {chapter.number}"
-                line += [link, nodes.Text(", " if kind == KINDS[0] else "")]
+                line += [link, nodes.Text(", " if kind != KINDS[-1] else "")]
             listed += nodes.list_item("", line)
         return [listed]
 
 
 def write(app: Sphinx, error: Exception | None) -> None:
-    """Write the deck and the sheet of every chapter whose page was rendered."""
+    """Write the deck, the sheet and the solutions of every chapter whose page was rendered."""
     if error or app.builder.format != "html":
         return
     site = Path(app.outdir)
