@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from colu.book.project import BookError, Project
+from colu.book.spelling import misspelt
 from colu.claims import lint as lint_claims
 from colu.claims.linting import Cell, read_cells
 
@@ -14,6 +15,8 @@ __all__ = ["lint"]
 
 LONGEST_CELL = 30
 WORDS_PER_LINE = 4
+#: Texts outside of the book that are held to its spelling.
+TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
 def _lint_notebook(path: Path) -> list[str]:
@@ -28,6 +31,9 @@ def _lint_notebook(path: Path) -> list[str]:
     ids = [cell.id for cell in cells]
     if not all(ids) or len(set(ids)) != len(ids):
         found.append("every cell needs an id of its own")
+    for cell in cells:
+        if cell.kind == "markdown":
+            found += [f"cell {cell.id!r}: {problem}" for problem in misspelt(cell.text)]
     words = sum(len(cell.text.split()) for cell in cells if cell.kind == "markdown")
     lines = 0
     for cell in cells:
@@ -81,4 +87,7 @@ def lint(project: Project) -> list[str]:
             raise BookError(f"{path} is not a notebook of format 4: {error!r}") from error
         if path.stem not in listed:
             found.append(f"{path.name}: it is not in _toc.yml")
+    for page in [*sorted(project.pages.rglob("*.md")), *(project.root / name for name in TEXTS)]:
+        if page.is_file():
+            found += [f"{page.name}: {problem}" for problem in misspelt(page.read_text(encoding="utf8"))]
     return found + lint_claims(project.notebooks, project.pages, ledger=project.ledger)

@@ -16,7 +16,7 @@ def _good():
         "nbformat_minor": 5,
         "metadata": {"kernelspec": {"name": "python3"}},
         "cells": [
-            {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "word " * 200},
+            {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "a word " * 100},
             code | {"id": "parameters", "metadata": {"tags": ["parameters"]}, "source": 'PRESET = "smoke"'},
             code | {"id": "plot", "metadata": FIGURE, "source": "plt.plot(x)\nplt.show()"},
         ],
@@ -32,6 +32,20 @@ def _linted(toy, notebook, toc="notebooks/01-one"):
 
 def test_good_notebook_passes(toy):
     assert _linted(toy, _good()) == []
+
+
+def test_spelling_of_prose_is_checked_and_code_is_not(toy):
+    notebook = _good()
+    notebook["cells"][0]["source"] += "\nThe the `color` of of $color$ is a gray color.\n```python\ncolor = gray\n```\n"
+    (toy.pages / "page.md").write_text("# Normalize\n")
+    problems = _linted(toy, notebook)
+    assert [problem.rpartition(": ")[2] for problem in problems] == [
+        "'gray' is not British",
+        "'color' is not British",
+        "'The the' is doubled",
+        "'of of' is doubled",
+        "'Normalize' is not British",
+    ]
 
 
 def _change(path, value):
