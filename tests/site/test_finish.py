@@ -39,7 +39,7 @@ def test_the_arrow_that_opens_a_part_has_a_name():
 
 def test_the_open_chapter_is_numbered_in_the_side_bar_and_over_its_text_alone():
     here = '<li class="toctree-l1 current active"><a class="current reference internal" href="#">A</a>'
-    page = f'{here}\n<h1>A</h1>\n<h1>A<a class="headerlink" href="#a">#</a></h1>\n<a href="#x">[1]</a>'
+    page = f'{here}\n<h1>A<a class="headerlink" href="#a">#</a></h1>\n<a href="#x">[1]</a>'
     numbered = number_chapters(page, "12-a.html")
     assert numbered.count('data-chapter="12"') == 2 and '<h1 data-chapter="12">A<a' in numbered
     assert '<a href="#x">[1]</a>' in numbered, "a link within the page is no entry of the index"

@@ -34,7 +34,6 @@ SEARCH = r'<script src="[^"]*(?:_static/searchtools|_static/language_data|search
 _CHAPTER = r"(?:[^\"]*/)?(\d\d)-[\w-]+\.html"
 _LINK = re.compile(rf'(<li class="toctree-l1[^"]*"><a)( class="[^"]*" href="{_CHAPTER}">)')
 _HERE = re.compile(r'(<li class="toctree-l1 current[^"]*"><a)( class="[^"]*" href="#">)')
-_HEADING = re.compile(r'<h1(>(?:(?!</h1>).)*class="headerlink")', re.DOTALL)
 #: In the index: the link to a use of a word in a chapter, which Sphinx only counts.
 _USE = re.compile(r'(<a href="(?:[^"]*/)?(\d\d)-[\w-]+\.html#[^"]*">)\[\d+\]</a>')
 
@@ -60,7 +59,8 @@ def number_chapters(page: str, name: str) -> str:
     page = _USE.sub(r"\1\2</a>", page)
     if own := re.fullmatch(_CHAPTER, name):
         page = _HERE.sub(rf'\1 data-chapter="{own[1]}"\2', page)
-        page = _HEADING.sub(rf'<h1 data-chapter="{own[1]}"\1', page, count=1)
+        # Twice: the theme repeats the title in a part that only a printer shows.
+        page = page.replace("<h1>", f'<h1 data-chapter="{own[1]}">')
     return page
 
 
