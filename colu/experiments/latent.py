@@ -16,6 +16,7 @@ from colu.experiments.experiment import Config, Experiment, Preset, register
 from colu.experiments.generative import AUTOENCODER
 from colu.generative import (
     Denoising,
+    FeatureClassifier,
     LatentSpace,
     denoising_profile,
     feature_frechet,
@@ -98,6 +99,13 @@ def _trained(config: Config) -> tuple[LatentSpace, Tensor, Tensor, dict[str, flo
     return _trained_from(json.dumps(config.to_dict(), sort_keys=True))
 
 
+@lru_cache(maxsize=2)
+def _classifiers(dataset: str, device: str) -> list[FeatureClassifier]:
+    """Trained once in a process: they know nothing of the latent space that they judge."""
+    train = _images(dataset, "train", device)
+    return train_classifiers(train.scaled(), train.labels)
+
+
 class _Judge:
     """Scores of sampled images against held-out ones, in the features of two classifiers."""
 
@@ -108,7 +116,7 @@ class _Judge:
                 f"samples is {n}, wanted 0 for none, or 65 (more than the classifiers have features) "
                 f"to {min(len(train), len(test))} (test images)"
             )
-        self.classifiers = train_classifiers(train.scaled(), train.labels)
+        self.classifiers = _classifiers(dataset, device)
         self.reference, self.real = test.scaled()[:n], train.scaled()[:n]
         floor = feature_frechet(self.real, self.reference, self.real, self.classifiers)
         decoded = feature_frechet(space.decode(space.encode(self.real)), self.reference, self.real, self.classifiers)
