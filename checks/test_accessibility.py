@@ -15,7 +15,8 @@ RUN = """async () => (await axe.run(document, {resultTypes: ['violations']})).vi
 
 
 def _pages():
-    found = [path for folder in ("book", "book/api", "notebooks", "slides") for path in SITE.glob(f"{folder}/*.html")]
+    folders = ("book", "book/api", "notebooks", "slides", "sheets", "solutions")
+    found = [path for folder in folders for path in SITE.glob(f"{folder}/*.html")]
     return sorted(path.relative_to(SITE).as_posix() for path in [*found, SITE / "genindex.html", SITE / "search.html"])
 
 
@@ -30,7 +31,7 @@ def test_no_serious_finding_of_axe(mode):
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         tab = chromium.new_page()
         for page in _pages():
-            tab.goto(f"{address}/{page}", wait_until="load")
+            tab.goto(f"{address}/{page}", wait_until="load", timeout=120_000)
             tab.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise.then(() => true)")
             tab.evaluate("mode => Object.assign(document.documentElement.dataset, {theme: mode, mode: mode})", mode)
             tab.wait_for_timeout(300)
