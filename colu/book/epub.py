@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 import uuid
 import zipfile
 from html import escape
@@ -41,6 +42,7 @@ EXTRACT = """async () => {
     part.querySelector('summary')?.remove();
     part.replaceWith(...part.childNodes);
   }
+  for (const title of article.querySelectorAll('h1[data-chapter]')) title.prepend(`${title.dataset.chapter} `);
   const seen = new Set();
   for (const part of article.querySelectorAll('*')) {
     const plain = part.id && /^[A-Za-z_][\\w.-]*$/.test(part.id) && !seen.has(part.id);
@@ -63,6 +65,31 @@ td, th { border-bottom: 1px solid #999; padding: 0.2em 0.5em; text-align: left; 
 figcaption { font-size: 0.9em; }
 math[display="block"] { margin: 0.6em 0; }
 """
+
+
+_LETTER = re.compile(r'(<m[in]\b[^>]*?) mathvariant="(double-struck|script|bold)"([^>]*>)([A-Za-z0-9])(?=<)')
+
+
+def plain_letters(text: str) -> str:
+    """Write letters of a special face as characters of their own: readers of EPUB pass over ``mathvariant``.
+
+    Examples
+    --------
+    >>> plain_letters('<mi mathvariant="double-struck">R</mi><mn mathvariant="bold">1</mn>')
+    '<mi>ℝ</mi><mn>𝟏</mn>'
+    """
+
+    def letter(match: re.Match) -> str:
+        face = match[2].upper()
+        name = unicodedata.name(match[4]).replace("LATIN ", "").replace("LETTER ", "")
+        for whole in (f"{face} {name}", f"MATHEMATICAL {face} {name}"):
+            try:
+                return f"{match[1]}{match[3]}{unicodedata.lookup(whole)}"
+            except KeyError:
+                continue
+        return match[0]
+
+    return _LETTER.sub(letter, text)
 
 
 class _Pages:
@@ -113,7 +140,7 @@ class _Pages:
         def image(match: re.Match) -> str:
             return f'{match[1]} src="{self._image(page, match[2])}"'
 
-        text = re.sub(r'\shref="([^"]*)"', link, self.texts[page])
+        text = re.sub(r'\shref="([^"]*)"', link, plain_letters(self.texts[page]))
         text = re.sub(r'(<img\b[^>]*?)\ssrc="([^"]*)"', image, text)
         return (
             '<?xml version="1.0" encoding="utf-8"?>\n<!DOCTYPE html>\n'

@@ -32,7 +32,7 @@ READY = """async () => {
 HEADINGS = """() => [...document.querySelectorAll('article h1, article h2')].map(heading => {
   const copy = heading.cloneNode(true);
   copy.querySelectorAll('.headerlink, mjx-assistive-mml').forEach(part => part.remove());
-  return copy.textContent.trim().replace(/\\s+/g, ' ');
+  return `${heading.dataset.chapter || ''} ${copy.textContent}`.trim().replace(/\\s+/g, ' ');
 })"""
 
 
