@@ -89,15 +89,16 @@ def _common_seeds(group: Iterable[Record], arms: Sequence[str]) -> set[int]:
 
 def _one_device_a_seed(by_device: dict[str, list[Record]], arms: Sequence[str]) -> list[Record]:
     """Runs of one setting without a seed twice; none if ``arms`` share no seed on any device."""
+    common = {device: _common_seeds(group, arms) for device, group in by_device.items()}
+    order = sorted(common, key=lambda device: (-len(common[device]), device))
+    if not common[order[0]]:
+        return []
+    # Pairs first, wherever they are; then the first device lends its other seeds.
     kept: list[Record] = []
     taken: set[int] = set()
-    for device in sorted(by_device, key=lambda name: (-len(_common_seeds(by_device[name], arms)), name)):
-        group = by_device[device]
-        if not (common := _common_seeds(group, arms)) and not kept:
-            return []
-        # A device that has pairs lends its other seeds, too; a later one only those of its own pairs.
-        seeds = {r.seed for r in group} if not kept else common
-        kept += [r for r in group if r.seed in seeds - taken]
+    others = {r.seed for r in by_device[order[0]]}
+    for device, seeds in [*((name, common[name]) for name in order), (order[0], others)]:
+        kept += [r for r in by_device[device] if r.seed in seeds - taken]
         taken |= seeds
     return sorted(kept, key=lambda r: (r.arm, r.seed))
 

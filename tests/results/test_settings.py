@@ -78,7 +78,6 @@ def test_two_metrics_of_the_same_runs_can_be_compared():
     assert found.difference.mean == pytest.approx(sum(wanted) / len(wanted))
 
 
-
 def test_no_row_is_chosen_among_settings_of_equal_size():
     for published in load_published():
         arms = (published.arm, published.baseline)
@@ -117,6 +116,13 @@ def test_pairs_of_two_devices_count_together_and_no_pair_is_mixed():
 def test_a_seed_without_a_pair_on_one_device_is_no_pair():
     records = on("cuda", grid("a", range(5))) + on("cpu", grid("b", range(5)))
     assert one_setting(records, "ab") == []
+
+
+def test_a_run_without_a_pair_hides_no_pair_of_another_device():
+    records = on("cpu", grid("ab", range(5, 10)) + grid("b", [0, 1])) + on("cuda", grid("ab", range(5)))
+    chosen = one_setting(records, "ab")
+    assert {(r.arm, r.seed) for r in chosen} == {(arm, seed) for arm in "ab" for seed in range(10)}
+    assert {r.config["device"] for r in chosen if r.seed < 5} == {"cuda"}
 
 
 def test_a_table_refuses_a_seed_of_two_devices():
