@@ -74,9 +74,7 @@ def bench(
     modes = list(ALLOCATORS) if device == "cpu" else ["default"]
     if allocator != "both":
         if allocator not in modes:
-            found = f"allocator is {allocator!r}, choose one of both, {', '.join(modes)} on {device}"
-            errors.print(found, style="red" if errors.is_terminal else None, markup=False)
-            raise typer.Exit(2)
+            raise typer.BadParameter(f"{allocator!r} on {device}: choose one of both, {', '.join(modes)}")
         modes = [allocator]
     counts = sorted({1, torch.get_num_threads()}) if device == "cpu" else [1]
     records = []
