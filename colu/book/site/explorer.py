@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import io
 import math
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from docutils import nodes
@@ -77,14 +78,14 @@ TURN_PANEL = (
 )
 
 
-class _Figure(SphinxDirective):
+class _Figure(SphinxDirective, ABC):
     """Put the markup of an interactive figure on the page and remember that the page needs its script."""
 
     name_of_script = ""
 
+    @abstractmethod
     def markup(self, static: str) -> str:
         """The HTML."""
-        raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
         """Build the node."""
