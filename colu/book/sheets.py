@@ -72,10 +72,8 @@ def solutions_html(page: str, name: str) -> str:
 
     Parameters
     ----------
-    page : str
-        The rendered page of the chapter.
-    name : str
-        The chapter, such as ``"12-symmetry"``.
+    page, name : str
+        As for :func:`sheet_html`.
 
     Returns
     -------
