@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
+from colu.book.worker import START_SECONDS, START_TRIES
+
 SUPPORTED = "0.11.0"
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
-#: A kernel that got a port which another took at that moment never answers: another try gets other ports.
-START_TRIES, START_SECONDS = 3, 120
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?")
 _FLOAT = re.compile(r"[.eE]")
