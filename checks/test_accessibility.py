@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.book.browsercheck import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, find_chromium, served
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 AXE = os.environ.get("AXE_CORE", "")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.book import sitecheck
+from colu.press import sitecheck
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 

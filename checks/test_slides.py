@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.book.browsercheck import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, find_chromium, served
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 OVER = """() => [...document.querySelectorAll('.slide')].filter(slide => {

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from colu.book.browsercheck import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, find_chromium, served
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 #: Bytes, milliseconds, and the sum of layout shifts that counts as good (web.dev, "Cumulative Layout Shift").

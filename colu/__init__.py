@@ -16,22 +16,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-_SUBPACKAGES = (
-    "book",
-    "claims",
-    "data",
-    "experiments",
-    "functional",
-    "generative",
-    "geometry",
-    "kernels",
-    "models",
-    "nn",
-    "plot",
-    "results",
-    "testing",
-    "training",
-)
+_SUBPACKAGES = ("claims", "functional", "fusion", "geometry", "kernels", "lab", "nn", "press", "testing")
 
 __all__ = ["__version__", *_SUBPACKAGES]
 

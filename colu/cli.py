@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from colu.bench.command import bench
-from colu.book.project import BookError, Project, UnknownName, check_preset, find_project
 from colu.commands import reading, training
+from colu.commands.bench import bench
 from colu.commands.fuse import fuse
+from colu.press.build.project import BookError, Project, UnknownName, check_preset, find_project
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 book = typer.Typer(no_args_is_help=True, help="Execute, validate and render the book.")
@@ -118,7 +118,7 @@ def _progress(project: Project, names: list[str] | None):
 
 
 def _locked(action: Callable[[Project], None]) -> None:
-    from colu.book.execute import single_build
+    from colu.press.build.execute import single_build
 
     with _told():
         project = find_project()
@@ -135,8 +135,8 @@ def execute(
     cell_timeout: Annotated[int | None, typer.Option(help="Seconds a cell may take.")] = None,
 ) -> None:
     """Execute the notebooks that are not current."""
-    from colu.book.build import raise_failures
-    from colu.book.execute import execute as run
+    from colu.press.build.build import raise_failures
+    from colu.press.build.execute import execute as run
 
     def action(project: Project) -> None:
         options = {"preset": preset, "jobs": _jobs(jobs), "force": force, "cell_timeout": cell_timeout}
@@ -151,8 +151,8 @@ def execute(
 @book.command()
 def validate(names: Names = None, preset: Preset = "smoke", jobs: Jobs = "auto", force: Force = False) -> None:
     """Run each executed copy a second time with nbval and compare."""
-    from colu.book.build import raise_differences
-    from colu.book.validate import validate as run
+    from colu.press.build.build import raise_differences
+    from colu.press.build.validate import validate as run
 
     _locked(
         lambda project: raise_differences(run(project, preset=preset, names=names or (), jobs=_jobs(jobs), force=force))
@@ -166,7 +166,7 @@ def _say_where(page: Path, rendered: bool) -> None:
 @book.command()
 def render(preset: Preset = "smoke", force: Force = False) -> None:
     """Render the site from the executed copies."""
-    from colu.book.render import render as run
+    from colu.press.build.render import render as run
 
     _locked(lambda project: _say_where(*run(project, preset=preset, force=force)))
 
@@ -174,7 +174,7 @@ def render(preset: Preset = "smoke", force: Force = False) -> None:
 @book.command()
 def build(preset: Preset = "smoke", jobs: Jobs = "auto", force: Force = False) -> None:
     """Lint, execute, validate and render; what is current is skipped."""
-    from colu.book.build import build as run
+    from colu.press.build.build import build as run
 
     with _told():
         check_preset(preset)
@@ -188,7 +188,7 @@ def build(preset: Preset = "smoke", jobs: Jobs = "auto", force: Force = False) -
 @book.command()
 def lint() -> None:
     """Check the rules for notebooks and claims."""
-    from colu.book.lint import lint as run
+    from colu.press.check.notebooks import lint as run
 
     with _told():
         if problems := run(find_project()):
@@ -201,7 +201,7 @@ def check(
     browser: Annotated[bool, typer.Option(help="Also load every page in headless Chromium.")] = True,
 ) -> None:
     """Examine the built site: links, anchors, alt texts, tracebacks, requests to other hosts."""
-    from colu.book.sitecheck import main as run
+    from colu.press.check.site import main as run
 
     with _told():
         project = find_project()

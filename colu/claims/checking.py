@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from colu.claims.ledger import load_expectations
+from .ledger import load_expectations
 
 __all__ = ["ClaimFailed", "check", "glue"]
 

@@ -20,7 +20,7 @@ File = Annotated[Path, typer.Argument(help="Weights as safetensors, or a checkpo
 def _picture(curves: dict) -> str:
     import matplotlib.pyplot as plt
 
-    from colu.plot import MARKERS, use_style
+    from colu.lab.plot import MARKERS, use_style
 
     with plt.rc_context():
         use_style()
@@ -105,7 +105,7 @@ def render_page(report: dict, curves: dict) -> str:
 def _write(out: Path, made, force: bool) -> list[Path]:
     from safetensors.torch import save
 
-    from colu.training.checkpoint import write_atomically
+    from colu.files import write_atomically
 
     paths = [out.with_suffix(".json"), out.with_suffix(".html"), out]
     data = [
@@ -150,9 +150,9 @@ def fuse(
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Align the second network with the first, average them, and report what to trust."""
-    from colu.data import DataCorruptedError, DataUnavailableError
-    from colu.experiments.architectures import load_state, parse_architecture
-    from colu.experiments.fusing import fuse as fuse_states
+    from colu.lab.data import DataCorruptedError, DataUnavailableError
+    from colu.lab.experiments.architectures import load_state, parse_architecture
+    from colu.lab.experiments.fusing import fuse as fuse_states
 
     try:
         _check_free(out, force)

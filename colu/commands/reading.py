@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from colu.book.project import BookError, find_project
+from colu.press.build.project import BookError, find_project
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -24,7 +24,7 @@ def _fail(error: BookError) -> typer.Exit:
 
 def student(names: Names = None, to: Folder = None) -> None:
     """Write student notebooks without solutions, teachers' notebooks with them, and exercise sheets."""
-    from colu.book.student import write_student_files
+    from colu.press.teach.student import write_student_files
 
     try:
         project = find_project()
@@ -37,7 +37,7 @@ def student(names: Names = None, to: Folder = None) -> None:
 
 def slides(names: Names = None, to: Folder = None) -> None:
     """Write slides, sheets and solutions of rendered chapters, into the site or a folder that holds all they load."""
-    from colu.book.slides import slides_command
+    from colu.press.teach.slides import slides_command
 
     try:
         written = slides_command(find_project(), names or (), to)
@@ -51,7 +51,7 @@ def archive(
     pdf: Annotated[bool, typer.Option(help="Also make the PDF and the EPUB; needs Chromium.")] = True,
 ) -> None:
     """Make the offline HTML archive, the PDF and the EPUB of the built site, with checksums."""
-    from colu.book.archive import make_archive
+    from colu.press.offline.archive import make_archive
 
     try:
         project = find_project()

@@ -61,11 +61,11 @@ def run(
     settings: Settings = None,
 ) -> None:
     """Run an experiment, one run after another; what has a record is not done again."""
-    from colu.experiments import choose_arms, get_experiment
-    from colu.experiments.run import record_path
-    from colu.experiments.run import run as run_one
-    from colu.experiments.sweep import parse_seeds
-    from colu.results import results_root
+    from colu.lab.experiments import choose_arms, get_experiment
+    from colu.lab.experiments.run import record_path
+    from colu.lab.experiments.run import run as run_one
+    from colu.lab.experiments.sweep import parse_seeds
+    from colu.lab.results import results_root
 
     try:
         experiment = get_experiment(name)
@@ -118,10 +118,10 @@ def sweep(
     settings: Settings = None,
 ) -> None:
     """Run an experiment on a Dask cluster; survives dead workers and a dead driver."""
-    from colu.experiments import choose_arms, get_experiment
-    from colu.experiments.sweep import parse_seeds
-    from colu.experiments.sweep import sweep as sweep_all
-    from colu.results import results_root
+    from colu.lab.experiments import choose_arms, get_experiment
+    from colu.lab.experiments.sweep import parse_seeds
+    from colu.lab.experiments.sweep import sweep as sweep_all
+    from colu.lab.results import results_root
 
     root = Path(results or results_root())
     try:
@@ -172,8 +172,8 @@ def table(
     settings: Settings = None,
 ) -> None:
     """Print the table of an experiment from its records, with paired differences."""
-    from colu.experiments import ARMS, get_experiment
-    from colu.results import arm_table, find_records, less_is_better
+    from colu.lab.experiments import ARMS, get_experiment
+    from colu.lab.results import arm_table, find_records, less_is_better
 
     try:
         experiment = get_experiment(name)
@@ -195,7 +195,7 @@ def table(
 
 def doctor() -> None:
     """Print what a report of a fault needs: versions, devices, threads, data found."""
-    from colu.experiments.doctor import doctor as ask
+    from .doctor import doctor as ask
 
     for heading, facts in ask().items():
         console.print(f"{heading}", style="bold" if console.is_terminal else None)
@@ -213,8 +213,8 @@ def cost(
     settings: Settings = None,
 ) -> None:
     """Estimate how long a run takes on this machine, from a few updates."""
-    from colu.experiments import choose_arms, get_experiment
-    from colu.experiments.costs import estimate, keep_estimate
+    from colu.lab.experiments import choose_arms, get_experiment
+    from colu.lab.experiments.costs import estimate, keep_estimate
 
     try:
         experiment = get_experiment(name)
@@ -236,7 +236,7 @@ def compare(
     tolerance: Annotated[float, typer.Option(help="Relative; above it the exit status is 1.")] = 1e-3,
 ) -> None:
     """Say in what two records differ, and from which step on."""
-    from colu.results import compare_records, read_record
+    from colu.lab.results import compare_records, read_record
 
     try:
         found = compare_records(read_record(first), read_record(second))

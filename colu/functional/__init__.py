@@ -3,7 +3,8 @@
 Nothing here knows modules, training or plots.
 """
 
-from ._blocks import axes_first_to_blocks, blocks_to_axes_first
+from colu.blocks import axes_first_to_blocks, blocks_to_axes_first
+
 from .acon import acon, acon_a, acon_b, acon_c
 from .conic import colu, rcolu
 from .dynamic import dynamic_relu, frelu, spatial_attention

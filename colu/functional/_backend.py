@@ -6,7 +6,7 @@ import importlib
 import torch
 from torch import Tensor
 
-from ._blocks import check_choice
+from colu.checks import check_choice
 
 BACKENDS = ("reference", "fused", "blocked", "triton")
 

@@ -7,19 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from colu.blocks import LAYOUTS, channels_are_innermost, count_groups, join, split, working
+from colu.checks import check_channel_dim, check_choice, check_floating
+from colu.kernels.saving import from_output, plain, refuse
+
 from ._backend import accelerated
-from ._blocks import (
-    LAYOUTS,
-    channels_are_innermost,
-    check_channel_dim,
-    check_choice,
-    check_floating,
-    count_groups,
-    join,
-    split,
-    working,
-)
-from ._saving import from_output, plain, refuse
 
 SCALINGS = ("hard", "soft", "firm", "sqrt", "log")
 AXIS_MODES = ("pass", "rectify")

@@ -2,7 +2,8 @@
 
 from torch import Tensor, maximum, sigmoid
 
-from ._blocks import check_floating, check_int
+from colu.checks import check_floating, check_int
+
 from ._channels import check_channels, per_channel
 
 

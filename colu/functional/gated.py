@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor
 
-from ._blocks import check_channel_dim, check_floating, count_groups
+from colu.blocks import count_groups
+from colu.checks import check_channel_dim, check_floating
+
 from ._channels import safe_norm
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ._blocks import check_floating
+from colu.checks import check_floating
 
 
 def hopfield_update(state: Tensor, stored: Tensor, beta: float | None = None, steps: int = 1) -> Tensor:

@@ -4,8 +4,10 @@ import functools
 
 from torch import Tensor
 
-from ._blocks import check_channel_dim, check_floating, count_groups
-from ._saving import from_output, overwrite, plain, refuse
+from colu.blocks import count_groups
+from colu.checks import check_channel_dim, check_floating
+from colu.kernels.saving import from_output, overwrite, plain, refuse
+
 from .conic import check_options, colu
 
 

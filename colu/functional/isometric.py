@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from ._blocks import check_channel_dim, check_choice, check_floating, check_int
+from colu.checks import check_channel_dim, check_choice, check_floating, check_int
 
 
 def crelu(x: Tensor, *, channel_dim: int = 1) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ._blocks import check_int
+from colu.checks import check_int
 
 
 def householder_product(vectors: Tensor) -> Tensor:

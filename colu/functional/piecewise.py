@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from ._blocks import check_channel_dim, check_int
+from colu.checks import check_channel_dim, check_int
+
 from ._channels import check_channels, per_channel
 
 

@@ -5,17 +5,10 @@ import math
 import torch
 from torch import Tensor
 
+from colu.blocks import LAYOUTS, channels_are_innermost, count_groups, join, split
+from colu.checks import check_channel_dim, check_choice, check_floating
+
 from ._backend import accelerated
-from ._blocks import (
-    LAYOUTS,
-    channels_are_innermost,
-    check_channel_dim,
-    check_choice,
-    check_floating,
-    count_groups,
-    join,
-    split,
-)
 from .conic import check_angle, per_cone, working
 
 AXES = ("homogeneous", "coordinate")

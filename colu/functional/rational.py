@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ._blocks import check_choice, check_floating
+from colu.checks import check_choice, check_floating
 
 VERSIONS = ("A", "B", "C", "mixed")
 

@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from ._blocks import check_floating
+from colu.checks import check_floating
+
 from ._channels import per_channel
 
 

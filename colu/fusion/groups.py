@@ -8,7 +8,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from colu.functional._blocks import LAYOUTS, check_choice, check_int, join, split
+from colu.blocks import LAYOUTS, join, split
+from colu.checks import check_choice, check_int
 from colu.geometry import ConicElement, sample_orthogonal
 
 __all__ = ["MODES", "Conic", "Group", "Orthogonal", "OrthogonalElement", "Permutation", "assign", "polar"]

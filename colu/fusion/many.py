@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colu.functional._blocks import check_choice, check_int
+from colu.checks import check_choice, check_int
 
 from .groups import MODES
 from .matching import match_weights

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from colu.functional._blocks import check_choice, check_int
+from colu.checks import check_choice, check_int
 from colu.geometry import ConicElement
 
 from .groups import MODES, Orthogonal

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
-from colu.functional._blocks import count_groups
+from colu.blocks import count_groups
 from colu.nn import MPU, CoLU, RCoLU, SquaredReLU
 
 from .groups import Conic, Permutation

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from colu.functional._blocks import check_choice, join, split
+from colu.blocks import join, split
+from colu.checks import check_choice
 
 from .groups import Orthogonal
 from .observe import inputs_of, observed, points, run

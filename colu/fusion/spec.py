@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from colu.functional._blocks import check_choice, check_int
+from colu.checks import check_choice, check_int
 
 from .groups import Group
 

@@ -84,7 +84,7 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
 
     Examples
     --------
-    >>> from colu.models import CIFARResNet
+    >>> from colu.lab.models import CIFARResNet
     >>> spec = trace_spec(CIFARResNet(8, widths=(4, 8, 8)))
     >>> {name: group.size for name, group in spec.groups.items()}
     {'conv': 4, 'blocks.0.conv1': 4, 'blocks.1.conv1': 8, 'blocks.1.conv2[4:]': 4, 'blocks.2.conv1': 8}
@@ -289,7 +289,7 @@ def from_chains(
 
     Examples
     --------
-    >>> from colu.models import GPT
+    >>> from colu.lab.models import GPT
     >>> model = GPT(65, length=16, width=32, depth=2, heads=4)
     >>> chains = [[f"blocks.{i}.{layer}" for layer in ("up", "act", "down")] for i in range(2)]
     >>> list(from_chains(model, chains).groups)

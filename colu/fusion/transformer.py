@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from colu.functional._blocks import check_choice
+from colu.checks import check_choice
 
 from .groups import Orthogonal, Permutation
 from .spec import FIXED, Part, Spec
@@ -16,7 +16,7 @@ _BLOCK = ("norm1", "qkv", "out", "norm2", "up", "act", "down")
 
 
 def transformer_spec(model: nn.Module, *, heads: str = "turn", rotate: bool = True) -> Spec:
-    r"""The specification of a :class:`colu.models.GPT`, written by hand where nothing can be traced.
+    r"""The specification of a :class:`colu.lab.models.GPT`, written by hand where nothing can be traced.
 
     Three kinds of groups: permutations of the residual ``stream``, tied over all blocks because each adds to it;
     what the activation of each perceptron has; and for each attention either permutations of its heads or,
@@ -28,7 +28,7 @@ def transformer_spec(model: nn.Module, *, heads: str = "turn", rotate: bool = Tr
     ----------
     model : Module
         With embeddings ``tokens`` and ``positions``, blocks of ``norm1``, ``qkv``, ``out``, ``norm2``, ``up``,
-        ``act`` and ``down``, a last ``norm`` and a ``head``, named as in :class:`colu.models.GPT`.
+        ``act`` and ``down``, a last ``norm`` and a ``head``, named as in :class:`colu.lab.models.GPT`.
     heads : {"turn", "move"}
         Maps inside each head, or permutations of whole heads.
     rotate : bool
@@ -52,7 +52,7 @@ def transformer_spec(model: nn.Module, *, heads: str = "turn", rotate: bool = Tr
 
     Examples
     --------
-    >>> from colu.models import GPT
+    >>> from colu.lab.models import GPT
     >>> from colu.nn import CoLU
     >>> model = GPT(65, length=16, width=32, depth=1, heads=2, activation=lambda: CoLU(dim=4))
     >>> list(transformer_spec(model).groups)

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from colu.functional._blocks import check_choice, check_int, join, split
+from colu.blocks import join, split
+from colu.checks import check_choice, check_int
 
 from .groups import Conic, Permutation, polar
 from .observe import inputs_of, observed, points

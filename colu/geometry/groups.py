@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from colu.functional._blocks import check_channel_dim, check_choice, count_groups, join, split
+from colu.blocks import count_groups, join, split
+from colu.checks import check_channel_dim, check_choice
 
 from .sampling import sample_orthogonal
 

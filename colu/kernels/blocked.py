@@ -10,10 +10,10 @@ import math
 import torch
 from torch import Tensor
 
-from colu.functional._blocks import split
+from colu.blocks import split
 
-from . import _fused
-from ._fused import Spec, composite_backward, fit, needs_operations, reference
+from . import fused as _fused
+from .fused import Spec, composite_backward, fit, needs_operations, reference
 
 PIECE = 1 << 20
 # Squares in this range neither over- nor underflow; other pieces are left to the reference.

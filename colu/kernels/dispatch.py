@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from . import _build, _fused, blocked
-from ._fused import Spec
+from . import _build, blocked
+from . import fused as _fused
+from .fused import Spec
 
 PATHS = ("triton", "fused", "blocked")
 
@@ -62,7 +63,7 @@ def missing(path: str, x: Tensor, spec: Spec) -> str | None:
     """Why ``path`` cannot compute ``spec`` on ``x``, apart from the obstacles to all; None if it can."""
     device = x.device.type
     if path == "triton":
-        from . import triton_conic
+        from . import triton as triton_conic
 
         return triton_conic.missing(x, spec)
     if device != "cpu":
@@ -119,7 +120,7 @@ def dispatch(x: Tensor, backend: str | None, lacking: str | None, *request) -> T
     if path == "blocked":
         return blocked.apply(x, spec)
     if path == "triton":
-        from . import triton_conic
+        from . import triton as triton_conic
 
         return triton_conic.apply(x, spec)
     return None
@@ -139,7 +140,7 @@ def opaque(backend, dtype, name: str, size: int, share_axis: bool, last: bool, l
     if backend not in (None, "fused"):
         raise ValueError(f"backend={backend!r} is not available under torch.compile; use None, 'fused' or 'reference'")
     if reason is None:
-        from . import _op  # noqa: F401  registers the operator
+        from . import compiled as _op  # noqa: F401  registers the operator
     return reason is None
 
 

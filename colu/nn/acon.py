@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, fx, nn
 
+from colu.checks import check_choice, check_int
 from colu.functional import acon_a, acon_b, acon_c
-from colu.functional._blocks import check_choice, check_int
 from colu.functional._channels import channel_mean, check_channels, spread
 
 from .registry import register

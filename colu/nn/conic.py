@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from colu.blocks import LAYOUTS, count_groups
+from colu.checks import check_choice, check_int
 from colu.functional import colu, rcolu, soc_projection
-from colu.functional._blocks import LAYOUTS, check_choice, check_int, count_groups
-from colu.functional._saving import refuse
 from colu.functional.conic import check_angle, check_options, cone_weight, rectified
 from colu.functional.projection import AXES, check_leak
+from colu.kernels.saving import refuse
 
 from .gain import gain, gauss_legendre, measured_ratio
 from .registry import register

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, fx, nn
 
+from colu.checks import check_choice, check_int
 from colu.functional import dynamic_relu, frelu, spatial_attention
-from colu.functional._blocks import check_choice, check_int
 from colu.functional._channels import channel_mean, check_channels, check_image
 
 from .registry import register

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from colu.checks import check_int
 from colu.functional import evonorm_b0, evonorm_s0
-from colu.functional._blocks import check_int
 from colu.functional._channels import check_channels, per_channel
 
 from .registry import register

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, fx, nn
 
+from colu.checks import check_int
 from colu.functional import gated, norm_relu
-from colu.functional._blocks import check_int
 
 from .registry import register
 

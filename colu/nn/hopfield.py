@@ -2,8 +2,8 @@
 
 from torch import Tensor, nn
 
+from colu.checks import check_int
 from colu.functional import hopfield_update
-from colu.functional._blocks import check_int
 
 from .registry import register
 

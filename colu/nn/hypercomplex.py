@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from colu.checks import check_choice, check_int
 from colu.functional import phm_weight, quaternion_algebra
-from colu.functional._blocks import check_choice, check_int
 
 from .registry import register
 

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor, fx, nn
 
+from colu.checks import check_choice, check_int
 from colu.functional import crelu, group_sort, householder_activation
-from colu.functional._blocks import check_choice, check_int
 
 from .registry import register
 

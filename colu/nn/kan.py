@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from colu.functional._blocks import check_choice, check_int
+from colu.checks import check_choice, check_int
 
 from .gain import second_moment_ratio
 from .rational import GroupRational, _groups

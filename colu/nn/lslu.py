@@ -5,8 +5,8 @@ import copy
 import torch
 from torch import Tensor, fx, nn
 
+from colu.checks import check_int
 from colu.functional import depthwise, fold_batch_norm, lslu, lslu_chain
-from colu.functional._blocks import check_int
 
 from .registry import register
 

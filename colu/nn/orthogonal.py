@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from colu.checks import check_int
 from colu.functional import gram_schmidt_rotation, householder_product, orthogonal_convolution_penalty
-from colu.functional._blocks import check_int
 
 from .registry import register
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, fx, nn
 
+from colu.checks import check_int
 from colu.functional import apalu, maxout, pwlu, talu
-from colu.functional._blocks import check_int
 from colu.functional._channels import check_channels
 
 from .registry import register

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from colu.checks import check_choice, check_int
 from colu.functional import rational
-from colu.functional._blocks import check_choice, check_int
 from colu.functional._channels import check_channels
 from colu.functional.rational import VERSIONS
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from colu.checks import check_int
 from colu.functional import threshold
-from colu.functional._blocks import check_int
 from colu.functional._channels import check_channels
 
 from .registry import register
@@ -15,7 +15,7 @@ class Threshold(nn.Module):
 
     .. math:: f(x_c) = s_c\,\mathbf 1\{x_c \ge 0\}
 
-    :mod:`colu.models` trains two layers of it exactly, as a Lasso.
+    :mod:`colu.lab.models` trains two layers of it exactly, as a Lasso.
 
     Parameters
     ----------

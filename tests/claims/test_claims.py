@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from colu import claims
+from colu.press.check.claims import lint
 
 LEDGER = """
 root-two:
@@ -169,7 +170,7 @@ def _linted(tmp_path, box=BOX, call=CALL, tags=TAGS, stem="01-toy", keep=("insid
     )
     entries = entries.replace("\nholds", "\n\nholds").split("\n\n")
     (tmp_path / "l.yml").write_text("\n".join(e for e in entries if e.split(":")[0].strip() in keep))
-    return claims.lint(notebooks, pages, ledger=tmp_path / "l.yml")
+    return lint(notebooks, pages, ledger=tmp_path / "l.yml")
 
 
 def test_lint_accepts_box_cell_and_entry_that_agree(tmp_path):

@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 
 import colu.functional as F
 from colu.geometry import ConicElement, householder, sample_orthogonal
-from colu.models import fit_threshold_lasso, hyperplane_arrangements
+from colu.lab.models import fit_threshold_lasso, hyperplane_arrangements
 from colu.nn import AFKANLinear, EvoNormB0, GRKANLinear, GroupRational, PHMLinear, create, fit_rational
 from colu.nn.rational import TARGETS
 from colu.testing import assert_different_function, assert_equivariant, assert_not_equivariant, assert_preserves

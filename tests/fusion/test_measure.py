@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from colu import data
 from colu.fusion import (
     BarrierCurve,
     Metrics,
@@ -24,7 +23,8 @@ from colu.fusion import (
     random_alignment,
     transport_plans,
 )
-from colu.models import MLP
+from colu.lab import data
+from colu.lab.models import MLP
 from colu.nn import CoLU
 
 

@@ -23,7 +23,7 @@ from colu.fusion import (
     trace_spec,
     transformer_spec,
 )
-from colu.models import GPT, MLP, CIFARResNet
+from colu.lab.models import GPT, MLP, CIFARResNet
 from colu.nn import CoLU
 
 

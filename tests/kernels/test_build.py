@@ -94,7 +94,7 @@ def test_the_warning_comes_once_for_all_types(cache, monkeypatch):
 
 
 def test_the_filter_of_notebooks_hides_the_warning(tmp_path):
-    from colu.book.execute import WARNINGS
+    from colu.press.build.execute import WARNINGS
 
     program = "import torch; from colu.functional import colu; colu(torch.ones(2, 4), dim=4)"
     base = {

@@ -174,7 +174,7 @@ def test_importing_builds_and_loads_nothing(tmp_path):
 import subprocess, ctypes, torch, torchvision, matplotlib, scipy.linalg
 def refuse(*args, **kwargs): raise AssertionError("import ran a program")
 subprocess.run = subprocess.Popen.__init__ = refuse
-import colu.functional, colu.nn, colu.kernels, colu.kernels.dispatch, colu.kernels.blocked, colu.kernels._fused
+import colu.functional, colu.nn, colu.kernels, colu.kernels.dispatch, colu.kernels.blocked, colu.kernels.fused
 assert colu.kernels._build.outcome.cache_info().currsize == 0
 assert not any("conic-" in line for line in open("/proc/self/maps"))
 """

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from colu.bench.memory import saved_bytes
 from colu.functional import colu, colu_
+from colu.lab.bench.memory import saved_bytes
 from colu.nn import CoLU
 
 OPTIONS = [

@@ -1,0 +1,49 @@
+"""A figure of the ratios of a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["ratio_figure"]
+
+
+def ratio_figure(records: Iterable[dict], *, passes: str = "both", allocator: str = "warm"):
+    """Ratios to ReLU, a row for each case and a mark for each arm; cases without a good control are left out.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        Of ``colu.lab.bench.bench``.
+    passes : {"forward", "both", "step"}
+    allocator : {"warm", "default"}
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import matplotlib.pyplot as plt
+
+    from colu.lab.plot import COLOURS, MARKERS, PALETTE
+
+    chosen = [r for r in records if (r["passes"], r["allocator"]) == (passes, allocator)]
+    kept = [r for r in chosen if r["ratio"] is not None and r["arm"] not in ("relu", "control")]
+    cases = list(dict.fromkeys((r["case"], r["threads"]) for r in kept))
+    names = list(dict.fromkeys(r["arm"] for r in kept))
+    figure, axis = plt.subplots(figsize=(6.4, 1.4 + 0.36 * max(1, len(cases))))
+    for index, name in enumerate(names):
+        mine = [r for r in kept if r["arm"] == name]
+        height = [cases.index((r["case"], r["threads"])) for r in mine]
+        middle = [r["ratio"] for r in mine]
+        error = [[r["ratio"] - r["low"] for r in mine], [r["high"] - r["ratio"] for r in mine]]
+        look = {"marker": MARKERS[index % len(MARKERS)], "color": COLOURS[index % len(COLOURS)]}
+        axis.errorbar(middle, height, xerr=error, linestyle="none", label=name, **look)
+    axis.axvline(1, color=PALETTE["neutral"], linewidth=1)
+    axis.set_xscale("log")
+    axis.set_yticks(range(len(cases)), [f"{case}, {threads} thr." for case, threads in cases])
+    axis.set_ylim(max(1, len(cases)) - 0.4, -0.6)
+    axis.set_xlabel(f"time as a ratio to ReLU ({passes}, {allocator} allocator)")
+    if names:
+        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    else:
+        axis.text(0.5, 0.5, "no case has a good control", transform=axis.transAxes, ha="center")
+    return figure

@@ -1,0 +1,25 @@
+"""Real image sets by name, as whole uint8 tensors.
+
+``digits`` and the photographs come with scikit-learn and need neither network nor download.
+The others are read from the folder named by the environment variable ``COLU_DATA``,
+or, where that is unset, downloaded with torchvision into the cache folder.
+"""
+
+from .files import DataCorruptedError, DataUnavailableError, cache_root, data_root
+from .images import ImageSet, load, names
+from .photographs import sample_image
+from .text import Text, load_text, text_names
+
+__all__ = [
+    "DataCorruptedError",
+    "DataUnavailableError",
+    "ImageSet",
+    "Text",
+    "cache_root",
+    "data_root",
+    "load",
+    "load_text",
+    "names",
+    "sample_image",
+    "text_names",
+]

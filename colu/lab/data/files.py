@@ -1,0 +1,97 @@
+"""Where data files lie, and whether they are whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+
+from colu.files import file_digest
+
+__all__ = ["DataCorruptedError", "DataUnavailableError", "cache_root", "data_root", "verify"]
+
+
+class DataUnavailableError(RuntimeError):
+    """A data set is neither in ``COLU_DATA`` nor to be downloaded."""
+
+
+class DataCorruptedError(RuntimeError):
+    """A data file is truncated or altered."""
+
+
+def data_root() -> Path | None:
+    """Folder named by ``COLU_DATA``, or None where it is unset.
+
+    Raises
+    ------
+    DataUnavailableError
+        If ``COLU_DATA`` names something that is not a folder.
+    """
+    value = os.environ.get("COLU_DATA")
+    if not value:
+        return None
+    root = Path(value).expanduser()
+    if not root.is_dir():
+        raise DataUnavailableError(
+            f"COLU_DATA is {value!r}, which is not a folder: set it to the folder that holds the data sets, "
+            "or unset it to download them"
+        )
+    return root
+
+
+def cache_root() -> Path:
+    """Folder for downloads: ``COLU_CACHE``, else ``$XDG_CACHE_HOME/colu``, else ``~/.cache/colu``."""
+    if value := os.environ.get("COLU_CACHE"):
+        return Path(value).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colu"
+
+
+@lru_cache
+def _manifest(root: Path) -> dict[str, str]:
+    """Relative path -> sha256, from ``manifest.json`` in the data folder where there is one."""
+    path = root / "manifest.json"
+    if not path.is_file():
+        return {}
+    listed = {}
+    for entry in json.loads(path.read_text(encoding="utf8")).values():
+        if isinstance(entry, dict):
+            for file in entry.get("files", []):
+                listed[file["path"]] = file["sha256"]
+    return listed
+
+
+def verify(path: Path, *, md5: str | None = None, root: Path | None = None) -> Path:
+    """Return ``path`` if it is whole; raise where it is not.
+
+    Parameters
+    ----------
+    path : Path
+        The file to check.
+    md5 : str, optional
+        The publisher's checksum.
+    root : Path, optional
+        Data folder; its ``manifest.json``, where present, gives a sha256 for the file.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the file is absent.
+    DataCorruptedError
+        If a checksum differs; names file, checksum wanted and checksum found.
+    """
+    if not path.is_file():
+        raise DataUnavailableError(f"{path} is missing: copy the whole data set, or unset COLU_DATA to download it")
+    wanted = {"md5": md5}
+    if root is not None:
+        wanted["sha256"] = _manifest(root).get(path.relative_to(root).as_posix())
+    for algorithm, checksum in wanted.items():
+        if checksum is None:
+            continue
+        found = file_digest(path, algorithm)
+        if found != checksum:
+            raise DataCorruptedError(
+                f"{path} ({path.stat().st_size} bytes) is truncated or altered: its {algorithm} is {found}, "
+                f"wanted {checksum}; replace that file with a fresh copy"
+            )
+    return path

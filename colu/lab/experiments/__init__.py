@@ -1,0 +1,69 @@
+"""Named experiments: the same function from a notebook, the command line and a cluster, and the same record."""
+
+from .alignment import FUSION_GPT, FUSION_MLP, FUSION_RESNET, PairTask, TextPairTask
+from .arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
+from .benchmark import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK
+from .classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
+from .costs import estimate, left_of, missing_runs, read_estimates, recorded_costs
+from .diffusion import DDPM, ImageDenoising
+from .experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
+from .generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
+from .language import GPT_TEXT, NextCharacter
+from .latent import LATENT_DIFFUSION, LatentDenoising, latent_space
+from .networks import Networks, train_networks
+from .rerun import is_current, rerun_commands
+from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
+from .run import record_path, run, run_arms
+
+__all__ = [
+    "ARMS",
+    "BENCHMARK_ARMS",
+    "AUTOENCODER",
+    "CIFAR_RESNET",
+    "DDPM",
+    "EXPERIMENTS",
+    "FUSION_GPT",
+    "FUSION_MLP",
+    "FUSION_RESNET",
+    "GPT_TEXT",
+    "LATENT_DIFFUSION",
+    "LEFT_OUT",
+    "MNIST_MLP",
+    "Networks",
+    "REGISTRY_BENCHMARK",
+    "ROTATION",
+    "STANDARD_ARMS",
+    "VAE_MNIST",
+    "Arm",
+    "AutoencoderTask",
+    "Config",
+    "Experiment",
+    "ImageClassification",
+    "ImageDenoising",
+    "LatentDenoising",
+    "NextCharacter",
+    "PairTask",
+    "TextPairTask",
+    "PartlyLinear",
+    "Preset",
+    "RotationTask",
+    "VAETask",
+    "cap_points",
+    "choose_arms",
+    "estimate",
+    "get_arm",
+    "get_experiment",
+    "is_current",
+    "latent_space",
+    "left_of",
+    "missing_runs",
+    "read_estimates",
+    "record_path",
+    "recorded_costs",
+    "register",
+    "rerun_commands",
+    "rotation_matrix",
+    "run",
+    "run_arms",
+    "train_networks",
+]

@@ -1,0 +1,195 @@
+"""A named experiment: settings by preset, and how to build its task."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+
+from colu.lab.results import config_hash
+from colu.lab.training import Plan, Task
+
+__all__ = ["Config", "EXPERIMENTS", "Experiment", "Preset", "get_experiment", "register"]
+
+PRESETS = ("smoke", "laptop", "full")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that decides a run's numbers.
+
+    Attributes
+    ----------
+    experiment, preset, arm : str
+    seed : int
+    plan : colu.lab.training.Plan
+    options : dict
+        Of the experiment: data set, sizes.
+    device, precision : str
+    processes, threads : int
+        Sums are taken in another order with other numbers of these, so they belong to the run's identity.
+
+    Examples
+    --------
+    >>> config = get_experiment("mnist-mlp").config("smoke", "relu", seed=0)
+    >>> Config.from_dict(config.to_dict()) == config
+    True
+    """
+
+    experiment: str
+    preset: str
+    arm: str
+    seed: int
+    plan: Plan
+    options: dict = field(default_factory=dict)
+    device: str = "cpu"
+    precision: str = "32-true"
+    processes: int = 1
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seed, int) or self.seed < 0:
+            raise ValueError(f"seed is {self.seed!r}, wanted a whole number of at least 0")
+        if self.preset not in PRESETS:
+            raise ValueError(f"preset is {self.preset!r}, choose one of {PRESETS}")
+
+    def to_dict(self) -> dict:
+        """As JSON."""
+        value = asdict(self)
+        value["plan"] = {k: list(v) if isinstance(v, tuple) else v for k, v in value["plan"].items()}
+        return value
+
+    @classmethod
+    def from_dict(cls, value: dict) -> Config:
+        """Undo :meth:`to_dict`."""
+        known = {f.name for f in fields(cls)}
+        if unknown := set(value) - known:
+            raise ValueError(f"unknown settings {sorted(unknown)}; a configuration has {sorted(known)}")
+        return cls(**{**value, "plan": Plan(**value["plan"])})
+
+    @property
+    def hash(self) -> str:
+        """Identity of the run."""
+        return config_hash(self.to_dict())
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Settings for one size of an experiment.
+
+    Attributes
+    ----------
+    plan : colu.lab.training.Plan
+    options : dict
+    arms : tuple of str
+    seeds : int
+        How many.
+    cost : str
+        What a person should expect, and on what it was measured.
+    device : str
+        ``cpu``, or ``auto`` for a GPU where there is one.
+    """
+
+    plan: Plan
+    options: dict
+    arms: tuple[str, ...]
+    seeds: int = 5
+    cost: str = ""
+    device: str = "auto"
+    precision: str = "32-true"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, and how to ask it at three sizes.
+
+    Attributes
+    ----------
+    name, question : str
+    build : callable
+        From a :class:`colu.lab.experiments.Config` to a task on the configuration's device.
+    presets : dict of str to Preset
+    metric : str
+        The one that tables show first.
+    higher_is_better : bool
+    """
+
+    name: str
+    question: str
+    build: Callable[[Config], Task]
+    presets: dict[str, Preset]
+    metric: str
+    higher_is_better: bool = True
+
+    def config(self, preset: str, arm: str, seed: int, **changes) -> Config:
+        """One run's configuration; ``changes`` go to the plan where it has that name, else to the options.
+
+        Raises
+        ------
+        ValueError
+            For an unknown preset, arm or option.
+        """
+        from .arms import get_arm
+
+        if preset not in self.presets:
+            raise ValueError(f"experiment {self.name!r} has no preset {preset!r}; choose one of {tuple(self.presets)}")
+        settings = self.presets[preset]
+        in_plan = {f.name for f in fields(Plan)}
+        own = {"device", "precision", "processes", "threads"}
+        if unknown := set(changes) - in_plan - own - set(settings.options):
+            known = sorted(set(settings.options) | in_plan | own)
+            raise ValueError(f"unknown options {sorted(unknown)} of {self.name!r}; it has {known}")
+        plan = Plan(**{**asdict(settings.plan), **{k: v for k, v in changes.items() if k in in_plan}})
+        options = {**settings.options, **{k: v for k, v in changes.items() if k in settings.options}}
+        rest = {"precision": settings.precision, **{k: v for k, v in changes.items() if k in own}}
+        rest.setdefault("device", default_device() if settings.device == "auto" else settings.device)
+        rest.setdefault("processes", default_processes())
+        return Config(self.name, preset, get_arm(arm).name, seed, plan, options, **rest)
+
+
+def default_device() -> str:
+    """``cuda`` where there is a GPU, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def default_processes() -> int:
+    """Processes that ``torchrun`` started, else 1."""
+    import os
+
+    return int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
+
+
+#: Experiments by name.
+EXPERIMENTS: dict[str, Experiment] = {}
+
+
+def register(experiment: Experiment) -> Experiment:
+    """Make an experiment known by its name."""
+    if experiment.name in EXPERIMENTS:
+        raise ValueError(f"an experiment {experiment.name!r} is registered already; choose another name")
+    EXPERIMENTS[experiment.name] = experiment
+    return experiment
+
+
+def get_experiment(name: str) -> Experiment:
+    """An experiment by name.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name; the nearest are given.
+
+    Examples
+    --------
+    >>> get_experiment("mnist-mlp").metric
+    'test_accuracy'
+    """
+    import colu.lab.experiments  # noqa: F401  registers what the package brings
+
+    if name not in EXPERIMENTS:
+        near = difflib.get_close_matches(name, EXPERIMENTS, n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+        raise ValueError(f"unknown experiment {name!r}: {hint}choose among {', '.join(sorted(EXPERIMENTS))}")
+    return EXPERIMENTS[name]

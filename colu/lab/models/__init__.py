@@ -1,0 +1,24 @@
+"""Small reference models; each takes ``activation=`` and nothing else differs between arms."""
+
+from .activation import make_activation
+from .autoencoder import ConvAutoencoder
+from .gpt import GPT
+from .mlp import MLP
+from .resnet import CIFARResNet
+from .threshold_network import ThresholdNetwork, fit_threshold_lasso, hyperplane_arrangements
+from .unet import UNet, time_embedding
+from .vae import VAE
+
+__all__ = [
+    "CIFARResNet",
+    "ConvAutoencoder",
+    "GPT",
+    "MLP",
+    "ThresholdNetwork",
+    "UNet",
+    "VAE",
+    "fit_threshold_lasso",
+    "hyperplane_arrangements",
+    "make_activation",
+    "time_embedding",
+]

@@ -1,0 +1,144 @@
+"""Two records side by side: what differs, and from which step on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .records import Record
+
+__all__ = ["Comparison", "compare_records"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What distinguishes two records, in the order in which to look.
+
+    Attributes
+    ----------
+    config : dict of str to tuple
+        Entries of the configuration that differ, dotted names to the two values.
+    versions, machine : dict of str to tuple
+        Packages; device, threads, processes, commit and changed files.
+    first_step : int or None
+        Of the first entry of the curves whose losses differ in any bit; None if none does.
+    curve : float
+        Largest :math:`|\\log(a/b)|` of the training losses at common steps: about the relative difference.
+    metrics : dict of str to float
+        Relative difference of each metric that both have, against the larger of the two in size.
+    """
+
+    config: dict[str, tuple]
+    versions: dict[str, tuple]
+    machine: dict[str, tuple]
+    first_step: int | None
+    curve: float
+    metrics: dict[str, float]
+
+    @property
+    def same_bits(self) -> bool:
+        """Whether all losses and metrics are equal."""
+        return self.first_step is None and not any(self.metrics.values())
+
+    def within(self, tolerance: float) -> bool:
+        """Whether configurations are equal, and losses and metrics to a relative ``tolerance``.
+
+        Raises
+        ------
+        ValueError
+            If the tolerance is not positive.
+        """
+        if not tolerance > 0:
+            raise ValueError(f"tolerance is {tolerance!r}, wanted a positive number")
+        return not self.config and max([self.curve, *self.metrics.values()]) <= tolerance
+
+    def text(self) -> str:
+        """A line for each thing that differs, the likeliest cause first."""
+        lines = []
+        for what in ("config", "versions", "machine"):
+            lines += [f"{what}: {name} is {a!r} against {b!r}" for name, (a, b) in getattr(self, what).items()]
+        if self.first_step is None:
+            lines.append("curve: equal in every bit")
+        else:
+            lines.append(f"curve: equal before step {self.first_step}, then up to {self.curve:.2g} in relative terms")
+        worst = max(self.metrics, key=self.metrics.get, default=None)
+        if worst is not None:
+            lines.append(f"metrics: {worst} differs most, by {self.metrics[worst]:.2g} in relative terms")
+        return "\n".join(lines)
+
+
+def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else key)
+    else:
+        yield name, value
+
+
+def _different(first: dict, second: dict) -> dict[str, tuple]:
+    a, b = dict(_leaves(first)), dict(_leaves(second))
+    return {k: (a.get(k), b.get(k)) for k in sorted(a.keys() | b.keys()) if a.get(k) != b.get(k)}
+
+
+def _machine(record: Record) -> dict:
+    return {"device": record.device.get("name"), "threads": record.threads, "processes": record.processes} | {
+        "commit": record.commit,
+        "changed files": record.dirty,
+    }
+
+
+def _relative(a: float, b: float) -> float:
+    if a == b or (math.isnan(a) and math.isnan(b)):
+        return 0.0
+    gap = abs(a - b) / max(abs(a), abs(b))
+    return gap if math.isfinite(gap) else math.inf
+
+
+def _log_ratio(a: float, b: float) -> float:
+    if a == b:
+        return 0.0
+    return abs(math.log(a / b)) if a > 0 and b > 0 and math.isfinite(a) and math.isfinite(b) else math.inf
+
+
+def compare_records(first: Record, second: Record) -> Comparison:
+    """Hold one record against another.
+
+    Parameters
+    ----------
+    first, second : Record
+        Of the same experiment.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    ValueError
+        For records of different experiments.
+
+    Examples
+    --------
+    >>> from colu.lab.experiments import run_arms
+    >>> first, second = run_arms("rotation", arms=["relu"], seeds=[0, 1], steps=20)
+    >>> compare_records(first, first).same_bits
+    True
+    >>> compare_records(first, second).config
+    {'seed': (0, 1)}
+    """
+    if first.experiment != second.experiment:
+        raise ValueError(
+            f"the records are of {first.experiment!r} and {second.experiment!r}; compare runs of one experiment"
+        )
+    losses = [{e["step"]: e["loss"] for e in record.curve} for record in (first, second)]
+    gaps = {step: _log_ratio(losses[0][step], losses[1][step]) for step in sorted(losses[0].keys() & losses[1].keys())}
+    common = first.metrics.keys() & second.metrics.keys()
+    return Comparison(
+        config=_different(first.config, second.config),
+        versions=_different(first.versions, second.versions),
+        machine=_different(_machine(first), _machine(second)),
+        first_step=next((step for step, gap in gaps.items() if gap), None),
+        curve=max(gaps.values(), default=0.0),
+        metrics={k: _relative(float(first.metrics[k]), float(second.metrics[k])) for k in sorted(common)},
+    )

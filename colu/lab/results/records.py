@@ -1,0 +1,321 @@
+"""One JSON a run: written once, checked against a schema, never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+from colu.files import write_atomically
+
+__all__ = [
+    "Record",
+    "RecordError",
+    "config_hash",
+    "environment",
+    "find_records",
+    "read_record",
+    "results_root",
+    "typed_command",
+    "write_record",
+]
+
+
+#: Commands of ``colu`` that write records.
+_COMMANDS = ("run", "sweep")
+
+
+class RecordError(ValueError):
+    """A record that does not match the schema, or whose curve is not the one that it names."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one run was and gave; the fields of ``results/<experiment>/*.json``.
+
+    Attributes
+    ----------
+    experiment, preset, arm : str
+    seed : int
+    config : dict
+        Everything that decides the numbers, as JSON.
+    config_hash : str
+        SHA-256 of ``config`` in canonical form: the identity of the run.
+    command : str
+        What was typed, without the folder of records; :func:`colu.lab.experiments.rerun_commands` gives a shorter one.
+    commit : str or None
+        Of the working tree, and ``dirty`` whether files differed from it; None outside a repository.
+    device : dict
+        ``type`` and ``name``.
+    threads, processes : int
+    versions : dict
+    started : str
+        UTC.
+    seconds : float
+        Of training, evaluation aside.
+    peak_memory_bytes : int
+        Of the GPU where there is one, else the process's largest resident size.
+    status : str
+        ``done`` or ``failed``, with ``error``.
+    metrics : dict of str to float
+    curve : list of dict
+        Kept in a file of its own beside the record.
+    """
+
+    experiment: str
+    preset: str
+    arm: str
+    seed: int
+    config: dict
+    config_hash: str
+    command: str
+    commit: str | None
+    dirty: bool | None
+    device: dict
+    threads: int
+    processes: int
+    versions: dict
+    started: str
+    seconds: float
+    peak_memory_bytes: int
+    status: str
+    error: str | None
+    metrics: dict
+    curve: list = field(default_factory=list)
+
+    @property
+    def stem(self) -> str:
+        """Name of the record's file, without its ending."""
+        return f"{self.arm}-seed{self.seed}-{self.config_hash[:10]}"
+
+
+def _canonical(value: object) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def config_hash(config: dict) -> str:
+    """SHA-256 of a configuration, the same whatever the order of its keys.
+
+    Examples
+    --------
+    >>> config_hash({"a": 1, "b": [2]}) == config_hash({"b": [2], "a": 1})
+    True
+    """
+    return hashlib.sha256(_canonical(config)).hexdigest()
+
+
+def results_root() -> Path:
+    """Folder of the recorded runs: ``COLU_RESULTS``, else ``results`` of the project around here, else of here."""
+    if named := os.environ.get("COLU_RESULTS"):
+        return Path(named).expanduser().resolve()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "_toc.yml").is_file() and (folder / "colu").is_dir():
+            return folder / "results"
+    return here / "results"
+
+
+def _git(*arguments: str) -> str | None:
+    done = subprocess.run(
+        ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@cache
+def _versions() -> dict[str, str]:
+    names = ("torch", "torchvision", "numpy", "scipy", "lightning-fabric")
+    from colu import __version__
+
+    return {"colu": __version__, "python": platform.python_version()} | {n: metadata.version(n) for n in names}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def typed_command(argv: Sequence[str]) -> str:
+    """What a reader would type for the arguments of this process.
+
+    However ``colu`` was started (``python -m colu``, ``torchrun``, ``python -c``), the command starts by ``colu``.
+    The folder of records is left out: it is the reader's own.
+
+    Examples
+    --------
+    >>> typed_command(["-c", "run", "vae", "--set", "widths=[1, 2]", "--results", "mine"])
+    "colu run vae --set 'widths=[1, 2]'"
+    >>> typed_command(["/usr/bin/python/train.py", "--fast"])
+    'train.py --fast'
+    """
+    name, *rest = Path(argv[0]).name if argv else "", *argv[1:]
+    if rest[:1] and rest[0] in _COMMANDS and name in ("", "-c", "-m", "__main__.py", "colu"):
+        name, kept = "colu", iter(rest)
+        rest = [word for word in kept if not _is_folder(word, kept)]
+    return shlex.join([name, *rest] if name else rest) or "python"
+
+
+def _is_folder(word: str, following: Iterator[str]) -> bool:
+    """Whether an argument names the folder of records; its value is taken from ``following``."""
+    if word == "--results":
+        next(following, None)
+        return True
+    return word.startswith("--results=")
+
+
+def environment(device: str = "cpu") -> dict:
+    """Commit, device, threads and versions as a record wants them.
+
+    Examples
+    --------
+    >>> sorted(environment())[:3]
+    ['command', 'commit', 'device']
+    """
+    import torch
+
+    commit = _git("rev-parse", "HEAD")
+    # Recorded runs lie in the tree themselves; they do not make the code another one.
+    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/colu", ":/notebooks")
+    return {
+        "command": typed_command(sys.argv),
+        "commit": commit,
+        "dirty": None if commit is None else bool(changed),
+        "device": {"type": device, "name": torch.cuda.get_device_name() if device == "cuda" else _processor()},
+        "threads": torch.get_num_threads(),
+        "versions": dict(_versions()),
+        "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+@cache
+def _validator():
+    from jsonschema import Draft202012Validator
+
+    text = Path(__file__).with_name("record.schema.json").read_text(encoding="utf8")
+    return Draft202012Validator(json.loads(text))
+
+
+def _checked(value: dict, name: str) -> dict:
+    problems = [f"{'.'.join(map(str, e.path)) or 'record'}: {e.message}" for e in _validator().iter_errors(value)]
+    if not problems and value["config_hash"] != config_hash(value["config"]):
+        problems = [f"config_hash is not that of config ({config_hash(value['config'])[:10]}…)"]
+    if problems:
+        raise RecordError(f"{name} does not match the schema of records: {'; '.join(problems[:3])}")
+    return value
+
+
+def read_record(path: str | Path) -> Record:
+    """Read one record with its curve.
+
+    Raises
+    ------
+    RecordError
+        If it does not match the schema, or the curve is missing or not the one that was recorded.
+    """
+    path = Path(path)
+    try:
+        value = json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RecordError(f"{path} holds {type(value).__name__}, wanted an object")
+    _checked(value, str(path))
+    curve = []
+    if value["curve"] is not None:
+        file = path.with_name(value["curve"])
+        data = file.read_bytes() if file.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != value["curve_sha256"]:
+            raise RecordError(f"{file} is missing or not the curve that {path.name} names; restore both or delete both")
+        curve = json.loads(data)
+    fields = {k: v for k, v in value.items() if k not in ("schema", "curve", "curve_sha256")}
+    return Record(**fields, curve=curve)
+
+
+def write_record(record: Record, root: str | Path) -> Path:
+    """Write a record to ``root/<experiment>/``; one that is there already is kept as it is.
+
+    The curve is written first and the record last, each under a temporary name and renamed, so a disk that is full
+    leaves no half record.
+    A failed run goes to ``failed/`` with the time in its name, so that it does not stand in the way of another try.
+
+    Returns
+    -------
+    Path
+        Of the record that is there now.
+    """
+    folder = Path(root) / record.experiment
+    stem = record.stem
+    if record.status == "failed":
+        folder, stem = folder / "failed", f"{stem}-{record.started.replace(':', '')}"
+    path = folder / f"{stem}.json"
+    if path.is_file():
+        return path
+    value = {"schema": 1, **asdict(record)}
+    value["curve"], value["curve_sha256"] = None, None
+    _checked(value, f"record {stem}")
+    if record.curve:
+        data = json.dumps(record.curve, separators=(",", ":")).encode()
+        value["curve"], value["curve_sha256"] = f"{stem}.curve.json", hashlib.sha256(data).hexdigest()
+        write_atomically(folder / value["curve"], data)
+    write_atomically(path, json.dumps(value, indent=1) + "\n")
+    return path
+
+
+def find_records(
+    experiment: str,
+    root: str | Path | None = None,
+    *,
+    preset: str | None = None,
+    arms: Iterable[str] | None = None,
+    where: dict | None = None,
+) -> list[Record]:
+    """Finished records of an experiment, ordered by arm and seed.
+
+    Parameters
+    ----------
+    experiment : str
+    root : path, optional
+        By default :func:`colu.lab.results.results_root`.
+    preset : str, optional
+    arms : iterable of str, optional
+    where : dict, optional
+        Wanted entries of the configuration; dots lead into it: ``{"plan.learning_rate": 1e-3}``.
+
+    Raises
+    ------
+    RecordError
+        If a file there is no record.
+    """
+
+    def lookup(record: Record, key: str) -> object:
+        value: object = record.config
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    folder = Path(root if root is not None else results_root()) / experiment
+    found = [read_record(p) for p in sorted(folder.glob("*.json")) if not p.name.endswith(".curve.json")]
+    wanted = None if arms is None else set(arms)
+    return sorted(
+        (
+            r
+            for r in found
+            if (preset is None or r.preset == preset)
+            and (wanted is None or r.arm in wanted)
+            and all(lookup(r, key) == value for key, value in (where or {}).items())
+        ),
+        key=lambda r: (r.arm, r.seed, r.config_hash),
+    )

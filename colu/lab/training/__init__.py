@@ -1,0 +1,29 @@
+"""One training loop: any device, exact resume, curves that repeat.
+
+Everything random is a function of the seed and the step,
+so a run that was killed goes on bit by bit as if it had not been.
+"""
+
+from .batches import ImageBatches, TokenBatches, generator_for, seed_for
+from .checkpoint import Checkpoint, CheckpointError, latest_checkpoint, save_checkpoint
+from .loop import DivergedError, Fit, fit, make_fabric
+from .plan import Plan, learning_rate
+from .task import Task
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointError",
+    "DivergedError",
+    "Fit",
+    "ImageBatches",
+    "Plan",
+    "Task",
+    "TokenBatches",
+    "fit",
+    "generator_for",
+    "latest_checkpoint",
+    "learning_rate",
+    "make_fabric",
+    "save_checkpoint",
+    "seed_for",
+]

@@ -1,0 +1,244 @@
+"""Execute the notebooks that are not current, several at a time, each in its own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .keys import notebook_key, package_digest
+from colu.files import file_digest
+from .project import BookError, Project, check_preset
+from colu.files import read_json, write_atomically
+
+__all__ = ["Failure", "execute", "is_current", "record_path", "single_build"]
+
+#: Seconds a cell may take.
+CELL_TIMEOUT = {"smoke": 300, "laptop": 3600, "full": 36000}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A notebook that did not run to its end."""
+
+    notebook: str
+    cell: int | None
+    cell_id: str | None
+    error: str
+    message: str
+    partial: Path | None = None
+
+    def __str__(self) -> str:
+        number = "" if self.cell is None else f" {self.cell}"
+        where = f"cell{number} {self.cell_id!r}" if self.cell_id else "an unknown cell"
+        kept = f"\n  what ran is kept in {self.partial}" if self.partial else ""
+        return f"notebook {self.notebook}: {where}: {self.error}: {self.message}{kept}"
+
+
+def record_path(copy: Path) -> Path:
+    """The record beside an executed copy."""
+    return copy.with_suffix(".json")
+
+
+def is_current(copy: Path, key: str) -> bool:
+    """Whether the executed copy was made under ``key`` and is byte for byte what was written then."""
+    record = read_json(record_path(copy))
+    if record is None or record.get("key") != key or not copy.is_file():
+        return False
+    return record.get("sha256") == file_digest(copy)
+
+
+@contextmanager
+def single_build(project: Project):
+    """Hold the project's build lock; the system releases it when the process ends, however it ends.
+
+    Raises
+    ------
+    BookError
+        If another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = project.root / "executed"
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise BookError(f"another build of {project.root} is running: wait for it to end, or stop it") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+#: A page should not depend on the compiler of the machine that made it.
+WARNINGS = "ignore:no fused kernels"
+
+
+def _environment(preset: str, jobs: int, project: Project) -> dict[str, str]:
+    """One thread a kernel at smoke, so that its numbers do not depend on the machine's cores; else a fair share."""
+    threads = "1" if preset == "smoke" else str(max(1, (os.cpu_count() or 1) // jobs))
+    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
+    # A worker runs in a folder of its own, from where it would not find the project's records.
+    records = {"COLU_RESULTS": str(project.root / "results")}
+    fixed = {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    filters = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), WARNINGS)))
+    return os.environ | limits | records | fixed | {"PYTHONWARNINGS": filters}
+
+
+class _Run:
+    """One notebook being executed."""
+
+    def __init__(
+        self, project: Project, notebook: Path, copy: Path, key: str, preset: str, cell_timeout: int, jobs: int
+    ) -> None:
+        self.notebook, self.copy, self.key = notebook, copy, key
+        self.folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=copy.parent))
+        self.output = self.folder / notebook.name
+        request = {
+            "notebook": str(notebook),
+            "output": str(self.output),
+            "preset": preset,
+            "cell_timeout": cell_timeout,
+        }
+        self.request = self.folder / "request.json"
+        self.request.write_text(json.dumps(request), encoding="utf8")
+        self.log = open(self.folder / "log.txt", "w+", encoding="utf8")
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "colu.press.build.worker", str(self.request)],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            env=_environment(preset, jobs, project),
+            start_new_session=True,
+        )
+
+    def stop(self) -> None:
+        """End worker and kernel: politely first, so that the kernel is shut down too."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+    def finish(self, preset: str) -> Failure | None:
+        """Put the copy and then its record in place, or keep the partial one aside."""
+        answer = read_json(self.request.with_suffix(".answer"))
+        if answer is None or answer["status"] == "stopped":
+            self.log.seek(0)
+            tail = self.log.read().strip().splitlines()[-1:] or [f"exit status {self.process.returncode}"]
+            return Failure(self.notebook.stem, None, None, "the process that ran it ended", tail[0])
+        if answer["status"] == "failed":
+            aside = self.copy.parent / "failed" / self.copy.name
+            if self.output.is_file():
+                aside.parent.mkdir(exist_ok=True)
+                os.replace(self.output, aside)
+            kept = aside if aside.is_file() else None
+            return Failure(
+                self.notebook.stem, answer["cell"], answer["cell_id"], answer["error"], answer["message"], kept
+            )
+        record = {"key": self.key, "sha256": file_digest(self.output), "preset": preset, "validated": False}
+        record |= {name: answer[name] for name in ("seconds", "peak_memory_mb", "python", "device", "versions")}
+        os.replace(self.output, self.copy)
+        write_atomically(record_path(self.copy), json.dumps(record, indent=1) + "\n")
+        (self.copy.parent / "failed" / self.copy.name).unlink(missing_ok=True)
+        return None
+
+    def clean(self) -> None:
+        """Remove the run's own folder."""
+        self.log.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Remove what a killed build left; safe under the build lock."""
+    for path in folder.glob(".partial-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def execute(
+    project: Project,
+    *,
+    preset: str = "smoke",
+    names: Sequence[str] = (),
+    jobs: int = 2,
+    force: bool = False,
+    cell_timeout: int | None = None,
+    report: Callable[[str, str], None] = lambda notebook, event: None,
+) -> list[Failure]:
+    """Bring the executed copies up to date.
+
+    A notebook is executed when its key changed, its copy is absent or altered, or ``force`` is set.
+    Every notebook is tried; a failure keeps the last good copy.
+
+    Parameters
+    ----------
+    project : Project
+    preset : {"smoke", "laptop", "full"}
+    names : sequence of str
+        Notebooks; all where empty.
+    jobs : int
+        Notebooks at a time; the cores are shared between them.
+    cell_timeout : int, optional
+        Seconds a cell may take; by default 300, 3,600 or 36,000 by preset.
+    report : callable
+        Told ``(notebook, event)``, event being "current", "started", "done" or "failed".
+
+    Returns
+    -------
+    list of Failure
+        Empty if all copies are current now.
+
+    Raises
+    ------
+    BookError
+        For an unknown preset or notebook, or another build at work.
+    """
+    check_preset(preset)
+    folder = project.executed(preset)
+    folder.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers(folder)
+    package = package_digest(project)
+    waiting = []
+    for notebook in project.select(names):
+        key, copy = notebook_key(project, notebook, preset, package=package), folder / notebook.name
+        if not force and is_current(copy, key):
+            report(notebook.stem, "current")
+        else:
+            waiting.append((notebook, copy, key))
+    failures: list[Failure] = []
+    running: list[_Run] = []
+    jobs = max(1, min(jobs, len(waiting)))
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                notebook, copy, key = waiting.pop(0)
+                running.append(_Run(project, notebook, copy, key, preset, cell_timeout or CELL_TIMEOUT[preset], jobs))
+                report(notebook.stem, "started")
+            for run in [run for run in running if run.process.poll() is not None]:
+                running.remove(run)
+                failure = run.finish(preset)
+                run.clean()
+                report(run.notebook.stem, "failed" if failure else "done")
+                failures += [failure] if failure else []
+            time.sleep(0.05)
+    finally:
+        for run in running:
+            run.stop()
+            run.clean()
+    return failures

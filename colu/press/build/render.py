@@ -1,0 +1,103 @@
+"""Render the book with Jupyter Book, and put it in place only when it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .keys import site_key
+from .project import BookError, Project, check_preset
+from colu.files import read_json, write_atomically
+
+__all__ = ["render"]
+
+
+def _jupyter_book() -> list[str]:
+    beside = Path(sys.executable).with_name("jupyter-book")
+    if not beside.is_file():
+        raise BookError(f"{beside} is missing: run 'make setup', or pip install 'colu[book]' into this environment")
+    return [str(beside)]
+
+
+def _restore(project: Project, previous: Path) -> None:
+    """Undo a swap that was cut off between its two renames."""
+    if previous.is_dir():
+        if project.site.exists():
+            shutil.rmtree(previous)
+        else:
+            os.replace(previous, project.site)
+
+
+def _swap(project: Project, fresh: Path, previous: Path) -> None:
+    if project.site.exists():
+        os.replace(project.site, previous)
+    os.replace(fresh, project.site)
+    shutil.rmtree(previous, ignore_errors=True)
+
+
+def _complaints(log: str) -> str:
+    """The lines of Sphinx's log that say what is wrong."""
+    marks = ("WARNING", "ERROR", "Error", "error:", "CRITICAL")
+    lines = [line for line in log.splitlines() if any(mark in line for mark in marks)]
+    return "\n".join(lines[-40:] or log.splitlines()[-40:])
+
+
+def render(
+    project: Project, *, preset: str = "smoke", force: bool = False, command: Sequence[str] | None = None
+) -> tuple[Path, bool]:
+    """Render the executed copies and the pages into ``_build/html``.
+
+    Warnings are errors, and everything is read anew, because an incremental build passes over old warnings.
+    The site that stands is replaced only when the new one is whole.
+
+    Parameters
+    ----------
+    project : Project
+    preset : {"smoke", "laptop", "full"}
+        Which executed copies.
+    force : bool
+        Render although nothing changed.
+    command : sequence of str, optional
+        Instead of ``jupyter-book``.
+
+    Returns
+    -------
+    page : Path
+        The first page.
+    rendered : bool
+        False if the site was current.
+
+    Raises
+    ------
+    BookError
+        With the warnings and errors, if the site cannot be rendered.
+    """
+    check_preset(preset)
+    project.build.mkdir(exist_ok=True)
+    stamp, staging, previous = (project.build / name for name in ("site.json", ".staging", ".previous"))
+    _restore(project, previous)
+    copies = sorted(project.executed(preset).glob("*.ipynb"))
+    key, page = site_key(project, preset, copies), project.site / "index.html"
+    if not force and page.is_file() and (read_json(stamp) or {}).get("key") == key:
+        return page, False
+    shutil.rmtree(staging, ignore_errors=True)
+    arguments = ["build", str(project.root), "--path-output", str(staging), "-W", "--keep-going", "--all", "-n"]
+    told = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
+    whole = [*(command or _jupyter_book()), *arguments]
+    done = subprocess.run(whole, capture_output=True, text=True, env=os.environ | told, cwd=project.root)
+    fresh = staging / "_build" / "html"
+    if done.returncode != 0 or not (fresh / "index.html").is_file():
+        raise BookError(
+            f"the book was not rendered (exit status {done.returncode}); the site that stood is untouched:\n"
+            + _complaints(done.stdout + done.stderr)
+        )
+    stamp.unlink(missing_ok=True)
+    _swap(project, fresh, previous)
+    write_atomically(stamp, json.dumps({"key": key, "preset": preset}) + "\n")
+    shutil.rmtree(staging, ignore_errors=True)
+    return page, True

@@ -1,0 +1,140 @@
+"""Validate executed copies: nbval runs each a second time and compares what is tagged for it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from xml.etree import ElementTree
+
+from .execute import CELL_TIMEOUT, _environment, record_path
+from colu.files import file_digest
+from .project import BookError, Project, check_preset
+from colu.files import read_json, write_atomically
+
+__all__ = ["validate"]
+
+
+def _command(copies: Sequence[Path], jobs: int, cell_timeout: int, report: Path, config: Path) -> list[str]:
+    # Outside of its root pytest names every notebook's cells alike, and xdist then runs only one notebook of them all.
+    return [
+        *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-c", str(config), "--rootdir", str(copies[0].parent)),
+        *("-p", "no:cacheprovider", "-p", "colu.press.build.nbval_plugin"),
+        *("--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={cell_timeout}"),
+        *("-n", str(jobs), "--dist", "loadfile", f"--junitxml={report}"),
+        *map(str, copies),
+    ]
+
+
+def _colourless(text: str) -> str:
+    return re.sub(r"(\x1b|#x1B)\[[0-9;]*m", "", text)
+
+
+def _code_cells(copy: Path) -> int:
+    return sum(cell["cell_type"] == "code" for cell in json.loads(copy.read_text(encoding="utf8"))["cells"])
+
+
+def _failures(report: Path, copies: Sequence[Path]) -> dict[str, list[str]]:
+    """Notebook -> what failed in it, from pytest's JUnit report; a cell that was not run is a failure too."""
+    found: dict[str, list[str]] = {}
+    seen: dict[str, set[str]] = {copy.name: set() for copy in copies}
+    for case in ElementTree.parse(report).getroot().iter("testcase"):
+        file, name = Path(case.get("classname", "")).name, case.get("name", "")
+        seen.setdefault(file, set()).add(name)
+        for element in (*case.iter("failure"), *case.iter("error")):
+            text = _colourless(element.text or element.get("message") or "")
+            stem = Path(file).stem if file.endswith(".ipynb") else file or "?"
+            found.setdefault(stem, []).append(f"{name}\n{text.strip()}")
+    for copy in copies:
+        if len(seen[copy.name]) != _code_cells(copy) and copy.stem not in found:
+            found[copy.stem] = [f"nbval ran {len(seen[copy.name])} of its {_code_cells(copy)} code cells"]
+    return found
+
+
+def _run(command: Sequence[str], **options) -> subprocess.CompletedProcess:
+    """``subprocess.run`` that, when stopped, ends pytest's workers and their kernels too."""
+    import psutil
+
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    try:
+        out, err = process.communicate()
+    except BaseException:
+        # Kernels lead sessions of their own, so no signal to a group reaches them.
+        family = [*psutil.Process(process.pid).children(recursive=True), process]
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
+        process.wait()
+        raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def validate(
+    project: Project,
+    *,
+    preset: str = "smoke",
+    names: Sequence[str] = (),
+    jobs: int = 2,
+    force: bool = False,
+    cell_timeout: int | None = None,
+) -> dict[str, list[str]]:
+    """Run nbval over the executed copies that were not validated since they were made.
+
+    Parameters
+    ----------
+    project : Project
+    preset : {"smoke", "laptop", "full"}
+    names : sequence of str
+        Notebooks; all where empty.
+    jobs : int
+        Notebooks at a time.
+    force : bool
+        Validate again what was validated.
+    cell_timeout : int, optional
+        Seconds a cell may take.
+
+    Returns
+    -------
+    dict
+        Notebook -> list of differences and errors; empty if all agree.
+
+    Raises
+    ------
+    BookError
+        If a copy is missing or altered: it must be executed first.
+    """
+    check_preset(preset)
+    waiting: list[Path] = []
+    for notebook in project.select(names):
+        copy = project.executed(preset) / notebook.name
+        record = read_json(record_path(copy))
+        if record is None or not copy.is_file() or record.get("sha256") != file_digest(copy):
+            raise BookError(f"{copy} is missing or altered: run 'colu book execute --preset {preset}' first")
+        if force or not record.get("validated"):
+            waiting.append(copy)
+    if not waiting:
+        return {}
+    jobs = max(1, min(jobs, len(waiting)))
+    with tempfile.TemporaryDirectory(prefix="colu-") as folder:
+        report, config = Path(folder, "report.xml"), Path(folder, "pytest.ini")
+        config.write_text("[pytest]\n", encoding="utf8")
+        command = _command(waiting, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
+        done = _run(command, env=_environment(preset, jobs, project), cwd=folder)
+        if not report.is_file() or done.returncode not in (0, 1):
+            said = (done.stdout + done.stderr)[-3000:]
+            raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")
+        failures = _failures(report, waiting)
+    if strange := set(failures) - {copy.stem for copy in waiting}:
+        raise BookError(f"nbval failed outside of a cell, at {sorted(strange)}:\n{done.stdout[-3000:]}")
+    if done.returncode == 1 and not failures:
+        raise BookError(f"nbval failed without naming a cell:\n{done.stdout[-3000:]}")
+    for copy in waiting:
+        if copy.stem not in failures:
+            record = read_json(record_path(copy)) | {"validated": True}
+            write_atomically(record_path(copy), json.dumps(record, indent=1) + "\n")
+    return failures

@@ -1,0 +1,145 @@
+"""Execute one notebook with papermill, in a process of its own.
+
+Called by :mod:`colu.press.build.execute` as ``python -m colu.press.build.worker REQUEST``;
+REQUEST is a JSON file, and the answer is written beside it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+from importlib import metadata
+from pathlib import Path
+
+#: A kernel that got a port which another took at that moment never answers: another try gets other ports.
+START_TRIES, START_SECONDS = 3, 120
+VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "papermill", "jupyter-book")
+
+
+def _leave_with_parent() -> None:
+    """Stop, and with us the kernel, when the process that started us is gone."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _failure(error: BaseException, output: Path) -> dict:
+    """Name cell and error: the cell is the one papermill marked as failed, or else the last begun.
+
+    Its index counts the cells as executed, without the banners that papermill puts in.
+    """
+    try:
+        cells = json.loads(output.read_text(encoding="utf8"))["cells"]
+    except (OSError, ValueError, KeyError):
+        cells = []
+    cells = [c for c in cells if not any("papermill-error" in tag for tag in c["metadata"].get("tags", ()))]
+    marks = [cell["metadata"].get("papermill", {}) for cell in cells]
+    failed = [n for n, mark in enumerate(marks) if mark.get("exception")]
+    begun = [n for n, mark in enumerate(marks) if mark.get("start_time")]
+    cell = next(iter(failed + begun[::-1]), None)
+    return {
+        "status": "failed",
+        "cell": cell,
+        "cell_id": None if cell is None else cells[cell].get("id"),
+        "error": getattr(error, "ename", type(error).__name__),
+        "message": str(getattr(error, "evalue", error)),
+    }
+
+
+def _unstarted(failure: dict) -> bool:
+    """Whether the kernel never answered, so that no cell was begun."""
+    return failure["cell"] is None and failure["message"].startswith(("Kernel didn't respond", "Kernel died before"))
+
+
+def _papermill(request: dict) -> dict | None:
+    """Run the notebook once; None where it ran to its end."""
+    import papermill
+
+    output = Path(request["output"])
+    with tempfile.TemporaryDirectory(prefix="colu-") as folder:
+        try:
+            papermill.execute_notebook(
+                request["notebook"],
+                str(output),
+                parameters={"PRESET": request["preset"]},
+                kernel_name="python3",
+                cwd=folder,
+                execution_timeout=request["cell_timeout"],
+                start_timeout=START_SECONDS,
+                progress_bar=False,
+                log_output=False,
+            )
+        except KeyboardInterrupt:
+            return {"status": "stopped"}
+        except Exception as error:  # papermill raises what the cell raised, wrapped; anything else is named too
+            return _failure(error, output)
+    return None
+
+
+def execute(request: dict) -> dict:
+    """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
+    for attempt in range(1, START_TRIES + 1):
+        began = time.monotonic()
+        failure = _papermill(request)
+        if failure is None:
+            break
+        if failure["status"] == "stopped" or not _unstarted(failure) or attempt == START_TRIES:
+            return failure
+        print(f"the kernel did not start ({failure['message']}): try {attempt + 1} of {START_TRIES}", flush=True)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB on Linux, bytes on macOS
+    return {
+        "status": "ok",
+        "seconds": round(time.monotonic() - began, 2),
+        "peak_memory_mb": round(peak / (1 if sys.platform != "darwin" else 1024) / 1024, 1),
+        "python": platform.python_version(),
+        "device": _device(),
+        "versions": {name: metadata.version(name) for name in VERSIONS if _installed(name)},
+    }
+
+
+def _device() -> str:
+    """Name the processor, and the accelerator that the notebook could see."""
+    import torch
+
+    from colu.lab.results.records import environment
+
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    names = [environment(name)["device"]["name"] for name in dict.fromkeys(("cpu", kind))]
+    return ", ".join(names)
+
+
+def _installed(name: str) -> bool:
+    try:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def main() -> None:
+    """Read the request, run, write the answer."""
+    signal.signal(signal.SIGTERM, _stop)
+    _leave_with_parent()
+    path = Path(sys.argv[1])
+    answer = execute(json.loads(path.read_text(encoding="utf8")))
+    path.with_suffix(".answer").write_text(json.dumps(answer), encoding="utf8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The book without a server: archive, PDF, EPUB."""

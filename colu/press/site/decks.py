@@ -1,0 +1,49 @@
+"""Slides, sheets and solutions beside the chapters, written when the site is built; ``{decks}`` lists them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from colu.press.teach.chapters import toc_chapters
+from colu.press.teach.slides import KINDS, write_decks
+
+
+class Decks(SphinxDirective):
+    """One line a chapter: its slides, its sheet and the solutions."""
+
+    def run(self) -> list[nodes.Node]:
+        """Build the list."""
+        root = Path(self.env.srcdir)
+        self.env.note_dependency(str(root / "_toc.yml"))
+        up = "../" * self.env.docname.count("/")
+        listed = nodes.bullet_list(classes=["decks"])
+        for chapter in toc_chapters(root):
+            self.env.note_dependency(str(root / "notebooks" / f"{chapter.name}.ipynb"))
+            line = nodes.paragraph("", f"{chapter.number} {chapter.title}: ")
+            for kind, word in zip(KINDS, ("slides", "sheet", "solutions"), strict=True):
+                link = nodes.reference("", word, internal=True, refuri=f"{up}{kind}/{chapter.name}.html")
+                # A reader of links alone hears which chapter it is.
+                link["reftitle"] = f"{word} of chapter {chapter.number}"
+                line += [link, nodes.Text(", " if kind != KINDS[-1] else "")]
+            listed += nodes.list_item("", line)
+        return [listed]
+
+
+def write(app: Sphinx, error: Exception | None) -> None:
+    """Write the deck, the sheet and the solutions of every chapter whose page was rendered."""
+    if error or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    names = [chapter.name for chapter in toc_chapters(Path(app.srcdir))]
+    write_decks(site, [name for name in names if (site / "notebooks" / f"{name}.html").is_file()])
+
+
+def setup(app: Sphinx) -> dict:
+    """Register with Sphinx."""
+    app.add_directive("decks", Decks)
+    app.connect("build-finished", write)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

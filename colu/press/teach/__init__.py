@@ -1,0 +1,1 @@
+"""What a teacher takes from the chapters: student's notebooks, exercise sheets, slides."""

@@ -1,0 +1,48 @@
+"""A project with tiny notebooks, made in a temporary folder."""
+
+import nbformat
+import pytest
+
+from colu.press.build.project import Project
+
+LEDGER = """
+toy-two:
+  notebook: 01-one
+  statement: One and one are two.
+  expected: 2
+  tolerance: 0.001
+  source: Peano
+"""
+
+
+class Toy(Project):
+    """A project whose notebooks a test writes as lists of code cells."""
+
+    def write(self, stem, *sources, tags=()):
+        """Write a notebook: a parameters cell, then ``sources`` with ids c1, c2, ...; ``tags`` for all of them."""
+        new = nbformat.v4
+        cells = [new.new_code_cell('PRESET = "none"', id="params", metadata={"tags": ["parameters"]})]
+        cells += [
+            new.new_code_cell(source, id=f"c{number}", metadata={"tags": list(tags)})
+            for number, source in enumerate(sources, start=1)
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(new.new_notebook(cells=cells, metadata=kernel), self.notebooks / f"{stem}.ipynb")
+
+    def copy(self, stem, preset="smoke"):
+        return self.executed(preset) / f"{stem}.ipynb"
+
+
+@pytest.fixture
+def toy(tmp_path):
+    project = Toy(tmp_path / "project")
+    for folder in (project.notebooks, project.pages, project.ledger.parent, project.root / "results"):
+        folder.mkdir(parents=True)
+    (project.package / "code.py").write_text("x = 1\n")
+    (project.package / "look.css").write_text("a {}\n")
+    project.ledger.write_text(LEDGER)
+    project.lock.write_text("torch==2\n")
+    (project.root / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
+    (project.root / "_config.yml").write_text("title: toy\n")
+    (project.pages / "index.md").write_text("# Toy\n")
+    return project

@@ -1,0 +1,139 @@
+"""Image sets: whole or an error, never partly read."""
+
+import gzip
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from colu.lab import data
+from colu.lab.data import files
+
+needs_data = pytest.mark.skipif(not os.environ.get("COLU_DATA"), reason="COLU_DATA is not set")
+
+
+def test_digits_are_embedded_and_split_without_overlap():
+    train, test = data.load("digits", "train"), data.load("digits", "test")
+    assert len(train) + len(test) == 1797
+    assert train.images.dtype == torch.uint8 and int(train.images.max()) == train.top
+    rows = {bytes(image.numpy().tobytes()) for image in train.images}
+    shared = sum(bytes(image.numpy().tobytes()) in rows for image in test.images)
+    assert shared == 0
+    assert torch.bincount(test.labels).min() >= 40
+
+
+def test_batches_cover_the_set_once_and_follow_the_generator():
+    digits = data.load("digits", "test")
+    seen = torch.cat([y for _, y in digits.batches(64, generator=torch.Generator().manual_seed(3))])
+    again = torch.cat([y for _, y in digits.batches(64, generator=torch.Generator().manual_seed(3))])
+    assert torch.equal(seen, again) and not torch.equal(seen, digits.labels)
+    assert torch.equal(seen.sort().values, digits.labels.sort().values)
+    x, _ = next(digits.batches(8, shuffle=False))
+    assert x.dtype == torch.float32 and 0 <= float(x.min()) and float(x.max()) <= 1
+
+
+@pytest.mark.parametrize(("name", "near"), [("mnits", "mnist"), ("cifar", "cifar10")])
+def test_an_unknown_name_gets_the_nearest(name, near):
+    with pytest.raises(ValueError, match=f"{name}.*did you mean.*{near}"):
+        data.load(name)
+
+
+def test_an_unknown_split_is_refused():
+    with pytest.raises(ValueError, match="'valid'.*'train' or 'test'"):
+        data.load("digits", "valid")
+
+
+def test_without_network_the_error_names_set_variable_and_preset(monkeypatch, tmp_path):
+    from torchvision import datasets
+
+    def offline(*_, **__):
+        raise OSError("name resolution failed")
+
+    monkeypatch.delenv("COLU_DATA", raising=False)
+    monkeypatch.setenv("COLU_CACHE", str(tmp_path))
+    monkeypatch.setattr(datasets.MNIST, "__init__", offline)
+    with pytest.raises(data.DataUnavailableError, match="'mnist'.*COLU_DATA.*smoke"):
+        data.load("mnist")
+
+
+def test_a_data_folder_that_does_not_exist_is_named(monkeypatch):
+    monkeypatch.setenv("COLU_DATA", "/nowhere/at/all")
+    with pytest.raises(data.DataUnavailableError, match="/nowhere/at/all"):
+        data.load("mnist")
+
+
+def _altered(path: Path) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(bytes(raw))
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("harm", [_altered, _truncated])
+def test_a_harmed_idx_file_is_refused_by_name_and_checksum(harm, tmp_path, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"):
+        (raw / part).write_bytes(gzip.compress(os.urandom(4096)))
+    harm(raw / "train-images-idx3-ubyte.gz")
+    monkeypatch.setenv("COLU_DATA", str(tmp_path))
+    with pytest.raises(data.DataCorruptedError, match="train-images-idx3-ubyte.gz.*md5.*wanted f68b3c2d"):
+        data.load("mnist")
+
+
+def test_a_missing_file_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLU_DATA", str(tmp_path))
+    with pytest.raises(data.DataUnavailableError, match="train-images-idx3-ubyte.gz is missing"):
+        data.load("mnist")
+
+
+def test_verify_accepts_a_whole_file_and_reads_the_manifest(tmp_path):
+    import hashlib
+    import json
+
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"whole")
+    good = hashlib.sha256(b"whole").hexdigest()
+    manifest = {"set": {"files": [{"path": "a.bin", "sha256": good}]}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert files.verify(file, root=tmp_path) == file
+    file.write_bytes(b"whale")
+    with pytest.raises(data.DataCorruptedError, match=good):
+        files.verify(file, root=tmp_path)
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("name", "split", "shape"),
+    [("mnist", "test", (10000, 1, 28, 28)), ("fashion_mnist", "test", (10000, 1, 28, 28)),
+     ("cifar10", "test", (10000, 3, 32, 32)), ("eurosat32", "test", (1500, 3, 32, 32))],
+)
+def test_sets_in_the_data_folder_are_read_whole(name, split, shape):
+    loaded = data.load(name, split)
+    assert tuple(loaded.images.shape) == shape and len(loaded.classes) == 10
+    assert loaded.labels.unique().tolist() == list(range(10))
+
+
+@needs_data
+def test_a_missing_shard_is_noticed(tmp_path, monkeypatch):
+    shutil.copytree(Path(os.environ["COLU_DATA"]) / "eurosat32", tmp_path / "eurosat32")
+    (tmp_path / "eurosat32").chmod(0o755)
+    (tmp_path / "eurosat32" / "test-001.webp").unlink()
+    monkeypatch.setenv("COLU_DATA", str(tmp_path))
+    with pytest.raises(data.DataCorruptedError, match="a shard is missing"):
+        data.load("eurosat32", "test")
+
+
+def test_the_photographs_are_colour_in_the_unit_range():
+    image = data.sample_image("flower", stride=2)
+    assert image.shape == (213, 320, 3) and image.dtype == torch.float64
+    assert 0 <= float(image.min()) < float(image.max()) <= 1
+    with pytest.raises(ValueError, match="'rose'"):
+        data.sample_image("rose")
+    with pytest.raises(ValueError, match="stride is 0"):
+        data.sample_image("china", stride=0)

@@ -1,0 +1,106 @@
+"""Sweeps on Dask: the table at the end is the same, whoever was killed on the way."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from colu.lab.experiments import get_experiment, run
+from colu.lab.experiments.sweep import sweep
+from colu.lab.results import arm_table, find_records
+
+pytestmark = pytest.mark.slow
+ARMS, SEEDS = ("relu", "colu"), (0, 1, 2)
+# Long enough to be killed in, with checkpoints to go on from.
+LONG = {"steps": 2000, "checkpoint_every": 100, "evaluate_every": 1000, "log_every": 100}
+
+
+def test_a_sweep_gives_the_records_of_single_runs(tmp_path):
+    result = sweep("mnist-mlp", arms=ARMS, seeds=(0,), root=tmp_path, workers=1, steps=20)
+    assert (result.done, result.skipped, result.failed) == (2, 0, {})
+    for record in result.records:
+        alone = run(get_experiment("mnist-mlp").config("smoke", record.arm, 0, steps=20), keep=False)
+        assert alone.metrics == record.metrics and alone.config_hash == record.config_hash
+    again = sweep("mnist-mlp", arms=ARMS, seeds=(0, 1), root=tmp_path, workers=1, steps=20)
+    assert (again.done, again.skipped) == (2, 2)
+
+
+def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path):
+    def wrong(**changes):
+        return sweep("mnist-mlp", arms=("relu", "colu"), seeds=(0,), root=tmp_path, workers=1, steps=20, **changes)
+
+    result = wrong(optimiser="sgd", learning_rate=1e38)
+    assert set(result.failed) == {"relu, seed 0", "colu, seed 0"}
+    assert all("not finite" in error for error in result.failed.values())
+    assert len(list((tmp_path / "mnist-mlp" / "failed").glob("*.json"))) == 2
+
+
+def start(folder):
+    command = [sys.executable, "-m", "colu", "sweep", "mnist-mlp", "--arms", ",".join(ARMS), "--seeds", "0-2"]
+    command += ["--results", str(folder), "--workers", "2"]
+    command += [word for name, value in LONG.items() for word in ("--set", f"{name}={value}")]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")
+
+
+def checkpoints(folder):
+    return list(folder.glob(".unfinished/*/checkpoint-*.json"))
+
+
+def workers_of(process):
+    children = psutil.Process(process.pid).children(recursive=True)
+    return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    """The table that the runs give one after another, in this process."""
+    records = [run(get_experiment("mnist-mlp").config("smoke", a, s, **LONG), keep=False) for a in ARMS for s in SEEDS]
+    return arm_table(records, "test_accuracy").markdown(10)
+
+
+def test_a_sweep_survives_a_killed_worker_with_the_same_table(tmp_path, undisturbed):
+    process = start(tmp_path)
+    wait_for(lambda: checkpoints(tmp_path))
+    victim = wait_for(lambda: workers_of(process))[0]
+    victim.send_signal(signal.SIGKILL)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    assert arm_table(find_records("mnist-mlp", tmp_path), "test_accuracy").markdown(10) == undisturbed
+    assert not checkpoints(tmp_path)
+
+
+def test_a_sweep_survives_a_killed_driver_with_the_same_table(tmp_path, undisturbed):
+    process = start(tmp_path)
+    wait_for(lambda: checkpoints(tmp_path))
+    children = psutil.Process(process.pid).children(recursive=True)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    # The nannies notice that their parent is gone; two processes must not write one run.
+    wait_for(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children))
+    before = len(find_records("mnist-mlp", tmp_path))
+    assert before < len(ARMS) * len(SEEDS)
+    again = start(tmp_path)
+    output, _ = again.communicate(timeout=300)
+    assert again.returncode == 0, output
+    assert arm_table(find_records("mnist-mlp", tmp_path), "test_accuracy").markdown(10) == undisturbed
+
+
+def test_an_address_where_nobody_answers_is_an_error(tmp_path):
+    command = [sys.executable, "-m", "colu", "sweep", "mnist-mlp", "--results", str(tmp_path)]
+    command += ["--scheduler", "tcp://127.0.0.1:9", "--wait", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode in (1, 2) and "Traceback" not in done.stderr
+    assert "127.0.0.1:9" in done.stderr

@@ -1,0 +1,52 @@
+"""The site that stands is replaced only by a whole one, and only when something changed."""
+
+import os
+import sys
+
+import pytest
+
+from colu.press.build.project import BookError
+from colu.press.build.render import render
+
+FAKE = """
+import os, pathlib, sys
+html = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build", "html")
+html.mkdir(parents=True)
+html.joinpath("index.html").write_text(os.environ["COLU_PRESET"] + " " + os.environ["COLU_EXECUTED_DIR"])
+print("page.md:3: WARNING: unknown role")
+sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
+"""
+COMMAND = [sys.executable, "-c", FAKE]
+
+
+def test_site_is_rendered_once_and_again_only_after_a_change(toy):
+    page, rendered = render(toy, command=COMMAND)
+    assert rendered and page == toy.site / "index.html"
+    assert page.read_text() == f"smoke {toy.executed('smoke')}"
+    assert render(toy, command=COMMAND) == (page, False)
+    changes = [toy.pages / "index.md", toy.package / "look.css", toy.ledger, toy.lock, toy.root / "_toc.yml"]
+    for path in [*changes, toy.root / "results" / "r.json"]:
+        path.write_text((path.read_text() if path.exists() else "{}") + "\n# changed\n")
+        assert render(toy, command=COMMAND)[1], path
+        assert not render(toy, command=COMMAND)[1], path
+    page.unlink()
+    assert render(toy, command=COMMAND)[1]
+
+
+def test_failed_rendering_keeps_the_site_and_gives_the_warnings(toy, monkeypatch):
+    page, _ = render(toy, command=COMMAND)
+    page.write_text("old")
+    monkeypatch.setenv("FAKE_STATUS", "1")
+    with pytest.raises(BookError, match="WARNING: unknown role"):
+        render(toy, command=COMMAND, force=True)
+    assert page.read_text() == "old"
+
+
+def test_swap_cut_off_between_its_renames_is_undone(toy, monkeypatch):
+    page, _ = render(toy, command=COMMAND)
+    page.write_text("old")
+    os.replace(toy.site, toy.build / ".previous")
+    monkeypatch.setenv("FAKE_STATUS", "1")
+    with pytest.raises(BookError):
+        render(toy, command=COMMAND, force=True)
+    assert page.read_text() == "old"

@@ -1,0 +1,135 @@
+"""Validation runs executed copies again: drift passes; changed numbers, words and dead kernels do not."""
+
+import json
+import time
+
+import pytest
+
+from colu.press.build.execute import record_path
+from colu.files import file_digest
+from colu.press.build.nbval_plugin import agree
+from colu.press.build.project import BookError
+from colu.press.build.validate import _failures, validate
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ("loss 0.123450", "loss 0.123451", True),
+        ("x  1.0\n", "x 1.0", True),
+        ("loss 0.1235", "loss 0.2235", False),
+        ("3 epochs", "4 epochs", False),
+        ("claim holds: 1.0", "claim fails: 1.0", False),
+        ("1.0 2.0", "1.0", False),
+        ({"a": [1.0, "x"]}, {"a": [1.0 + 1e-9, "x"]}, True),
+        ({"a": 1}, {"b": 1}, False),
+        (True, 1, False),
+        (3, 4, False),
+    ],
+)
+def test_outputs_agree_in_words_and_integers_exactly_and_in_floats_nearly(a, b, same):
+    assert agree(a, b) is same
+
+
+def _executed(toy, stem, source, printed, tags=("nbval-check-output",), record=None):
+    """Put an executed copy in place as if ``source`` had printed ``printed``."""
+    toy.write(stem, source, tags=tags)
+    notebook = json.loads((toy.notebooks / f"{stem}.ipynb").read_text())
+    for number, cell in enumerate(notebook["cells"], start=1):
+        cell["execution_count"] = number
+    outputs = [{"output_type": "stream", "name": "stdout", "text": printed}] if printed else []
+    if record is not None:
+        data = {"application/papermill.record/text/plain": record}
+        outputs.append({"output_type": "display_data", "data": data, "metadata": {}})
+    notebook["cells"][1]["outputs"] = outputs
+    copy = toy.copy(stem)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    copy.write_text(json.dumps(notebook))
+    record_path(copy).write_text(json.dumps({"sha256": file_digest(copy), "validated": False}))
+
+
+@pytest.mark.slow
+def test_only_what_differs_fails_and_what_agrees_is_not_run_again(toy):
+    claim = "from pathlib import Path\nfrom colu import claims\n"
+    claim += f"claims.check('toy-two', 2.0, ledger=Path({str(toy.ledger)!r}));"
+    line = "claim toy-two holds: measured 2.000, expected 2 ± 0.001\n"
+    _executed(toy, "01-drift", "import sys; print('loss', 0.5 + 1e-7); print('noise', file=sys.stderr)", "loss 0.5\n")
+    _executed(toy, "02-number", "print('loss', 0.6)", "loss 0.5\n")
+    _executed(toy, "03-word", "print('loss', 0.5)", "gain 0.5\n")
+    _executed(toy, "04-dies", "import os; os._exit(3)", "")
+    _executed(toy, "05-claim", claim, line.replace("2.000", "2.500"), record="2.0")
+    _executed(toy, "06-semicolon", "1 + 1;", "")
+    _executed(toy, "08-claim", claim, line, record="2.0")
+    _executed(toy, "07-untagged", "print(2)", "1\n", tags=())
+    began = time.monotonic()
+    failures = validate(toy, cell_timeout=120)
+    assert time.monotonic() - began < 60
+    assert sorted(failures) == ["02-number", "03-word", "04-dies", "05-claim"]
+    assert "0.6" in failures["02-number"][0] and "Cell 1" in failures["02-number"][0]
+    assert "gain" in failures["03-word"][0]
+    assert "died" in failures["04-dies"][0]
+    assert "2.500" in failures["05-claim"][0]
+    validated = {path.stem: json.loads(path.read_text())["validated"] for path in toy.executed("smoke").glob("*.json")}
+    assert sorted(stem for stem, done in validated.items() if not done) == sorted(failures)
+    began = time.monotonic()
+    assert validate(toy, names=["08-claim", "01-drift", "06-semicolon", "07-untagged"]) == {}
+    assert time.monotonic() - began < 1
+
+
+def test_cell_missing_from_the_report_is_a_failure(toy, tmp_path):
+    _executed(toy, "01-one", "print(1)", "1\n")
+    report = tmp_path / "report.xml"
+    report.write_text('<testsuite><testcase classname="01-one.ipynb" name="Cell 0"/></testsuite>')
+    assert "1 of its 2 code cells" in _failures(report, [toy.copy("01-one")])["01-one"][0]
+    report.write_text(
+        '<testsuite><testcase classname="" name="Cell 0"/><testcase classname="" name="Cell 1"/></testsuite>'
+    )
+    assert "0 of its 2 code cells" in _failures(report, [toy.copy("01-one")])["01-one"][0]
+
+
+def test_altered_copy_is_refused(toy):
+    _executed(toy, "01-one", "print(1)", "1\n")
+    toy.copy("01-one").write_text("{}")
+    with pytest.raises(BookError, match="missing or altered"):
+        validate(toy)
+
+
+def test_other_nbval_is_refused(monkeypatch):
+    from colu.press import nbval_plugin
+
+    monkeypatch.setattr(nbval_plugin.metadata, "version", lambda name: "0.12.0")
+    with pytest.raises(pytest.UsageError, match="nbval==0.11.0"):
+        nbval_plugin.pytest_configure()
+
+
+def _flaky(failures):
+    """A kernel class whose first ``failures`` starts end without an answer."""
+
+    class Kernel:
+        starts, stopped = [], []
+
+        def __init__(self, kernel_name, cwd=None, startup_timeout=60):
+            self.starts.append((kernel_name, cwd, startup_timeout))
+            self.km = self
+            if len(self.starts) <= failures:
+                raise RuntimeError("Kernel didn't respond in 60 seconds")
+
+        def shutdown_kernel(self, now):
+            self.stopped.append(now)
+
+    return Kernel
+
+
+def test_kernel_that_does_not_answer_is_started_again(capsys):
+    from colu.press import nbval_plugin
+
+    kernel = _flaky(2)
+    nbval_plugin._patch_start(kernel)
+    kernel("python3", cwd="/here")
+    assert kernel.starts == [("python3", "/here", nbval_plugin.START_SECONDS)] * 3 and kernel.stopped == [True] * 2
+    assert "try 3 of 3" in capsys.readouterr().err
+    hopeless = _flaky(3)
+    nbval_plugin._patch_start(hopeless)
+    with pytest.raises(RuntimeError, match="didn't respond"):
+        hopeless("python3")
+    assert len(hopeless.starts) == nbval_plugin.START_TRIES and hopeless.stopped == [True] * 3

@@ -1,0 +1,80 @@
+"""What only a browser shows: a right site passes, and each planted fault is seen."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from colu.press import browsercheck, sitecheck
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        browsercheck.find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)"
+    ),
+]
+
+PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="icon" href="data:,">{}</head>'
+    "<body><h1>P</h1>{}</body></html>"
+)
+NO_MATHJAX = r'<span class="math">\(x\)</span>'
+FAKE_MATHJAX = "<script>window.MathJax = {startup: {promise: Promise.resolve()}}</script>"
+FAULTS = {
+    "console.html": (PAGE.format("<script>console.error('planted')</script>", ""), "console: planted"),
+    "exception.html": (
+        PAGE.format("<script>throw new Error('planted')</script>", ""),
+        "script error: planted",
+    ),
+    "request.html": (PAGE.format("<script>fetch('https://example.org/x')</script>", ""), "request failed"),
+    "missing.html": (PAGE.format("<script>fetch('gone.json')</script>", ""), "request answered 404"),
+    "maths.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formulas were not set"),
+    "raw.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formula left raw"),
+    "wide.html": (PAGE.format("", '<div style="width:4000px">x</div>'), "wider than the window"),
+    "narrow.html": (PAGE.format("", '<div style="width:800px">x</div>'), "wider than a telephone's window"),
+    "plotly.html": (
+        PAGE.format("", '<div class="plotly-figure"><svg class="main-svg" width="9" height="9"></svg></div>'),
+        "plotly figure 1 was not drawn",
+    ),
+}
+
+
+def test_right_site_passes_and_is_photographed(good, tmp_path):
+    assert sitecheck.main(good.out, browser=True, screenshots=tmp_path) == []
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"notebooks-10-a-light-1.png", "notebooks-10-a-dark-1.png", "book-claims-dark-1.png"} <= names
+
+
+def test_frames_of_an_interactive_figure_can_be_chosen(good):
+    from playwright.sync_api import sync_playwright
+
+    with browsercheck.served(good.out) as address, sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=browsercheck.find_chromium(), args=browsercheck.ARGUMENTS
+        )
+        tab = chromium.new_page()
+        tab.goto(f"{address}/notebooks/10-a.html", wait_until="networkidle")
+        highest = """async () => {
+            const figure = document.querySelector('.plotly-figure');
+            await Plotly.animate(figure, ['flat'], {frame: {duration: 0}, transition: {duration: 0}});
+            return Math.max(...figure.data[0].z.flat());
+        }"""
+        assert tab.evaluate(highest) == 0
+        chromium.close()
+
+
+def test_each_planted_fault_is_seen(tmp_path):
+    for name, (html, _) in FAULTS.items():
+        (tmp_path / name).write_text(html)
+    problems = browsercheck.check_in_browser(tmp_path, sitecheck.read_pages(tmp_path))
+    for name, (_, complaint) in FAULTS.items():
+        assert any(problem.startswith(f"{name}: ") and complaint in problem for problem in problems), name
+
+
+def test_search_that_finds_nothing_is_seen(good, tmp_path, monkeypatch):
+    monkeypatch.setattr(browsercheck, "SEARCH_TIMEOUT", 1_000)
+    site = shutil.copytree(good.out, tmp_path / "site")
+    (site / "searchindex.js").write_text("")
+    problems = browsercheck.check_in_browser(site, {})
+    assert any("found no page" in problem for problem in problems)

@@ -1,0 +1,84 @@
+"""Each rule for committed notebooks, kept and broken."""
+
+import json
+
+import pytest
+
+from colu.press.check.notebooks import lint
+
+FIGURE = {"mystnb": {"figure": {"caption": "A line.", "name": "fig-line"}, "image": {"alt": "A line"}}}
+
+
+def _good():
+    code = {"cell_type": "code", "outputs": [], "execution_count": None}
+    return {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3"}},
+        "cells": [
+            {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "a word " * 100},
+            code | {"id": "parameters", "metadata": {"tags": ["parameters"]}, "source": 'PRESET = "smoke"'},
+            code | {"id": "plot", "metadata": FIGURE, "source": "plt.plot(x)\nplt.show()"},
+        ],
+    }
+
+
+def _linted(toy, notebook, toc="notebooks/01-one"):
+    toy.ledger.write_text("")
+    (toy.root / "_toc.yml").write_text(f"root: book/index\nchapters:\n- file: {toc}\n")
+    (toy.notebooks / "01-one.ipynb").write_text(json.dumps(notebook))
+    return lint(toy)
+
+
+def test_good_notebook_passes(toy):
+    assert _linted(toy, _good()) == []
+
+
+def test_spelling_of_prose_is_checked_and_code_is_not(toy):
+    notebook = _good()
+    notebook["cells"][0]["source"] += "\nThe the `color` of of $color$ is a gray color.\n```python\ncolor = gray\n```\n"
+    (toy.pages / "page.md").write_text("# Normalize\n")
+    problems = _linted(toy, notebook)
+    assert [problem.rpartition(": ")[2] for problem in problems] == [
+        "'gray' is not British",
+        "'color' is not British",
+        "'The the' is doubled",
+        "'of of' is doubled",
+        "'Normalize' is not British",
+    ]
+
+
+def _change(path, value):
+    def change(notebook):
+        place = notebook
+        for step in path[:-1]:
+            place = place[step]
+        place[path[-1]] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_change(("cells", 2, "outputs"), [{}]), "holds outputs"),
+        (_change(("cells", 2, "execution_count"), 3), "holds outputs"),
+        (_change(("cells", 1, "metadata"), {}), "tagged 'parameters'"),
+        (_change(("cells", 1, "source"), "SEED = 0"), "sets PRESET"),
+        (_change(("cells", 2, "source"), "x\n" * 31), "31 lines"),
+        (_change(("cells", 2, "metadata"), {"mystnb": {"figure": FIGURE["mystnb"]["figure"]}}), "image.alt"),
+        (_change(("cells", 2, "metadata"), {"mystnb": {"image": {"alt": "A"}}}), "caption"),
+        (_change(("cells", 2, "source"), "show_interactive(figure)"), "without alt="),
+        (_change(("metadata",), {}), "kernelspec"),
+        (_change(("cells", 2, "id"), "title"), "id of its own"),
+        (_change(("cells", 0, "source"), "few words"), "at least 4 a line"),
+    ],
+)
+def test_broken_rule_is_named(change, said, toy):
+    notebook = _good()
+    change(notebook)
+    assert any(said in problem for problem in _linted(toy, notebook))
+
+
+def test_notebook_outside_the_contents_is_named(toy):
+    assert any("not in _toc.yml" in problem for problem in _linted(toy, _good(), toc="notebooks/01-one-more"))

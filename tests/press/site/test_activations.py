@@ -1,0 +1,51 @@
+"""The table of activations says what the registry says."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from colu.nn import list_activations
+
+BIBLIOGRAPHY = Path(__file__).resolve().parents[3] / "book" / "references.bib"
+CONF = """
+extensions = ["myst_parser", "sphinxcontrib.bibtex", "colu.press.site.activations"]
+bibtex_bibfiles = ["references.bib"]
+myst_enable_extensions = ["dollarmath"]
+"""
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    root = tmp_path_factory.mktemp("table")
+    (root / "conf.py").write_text(CONF)
+    (root / "references.bib").write_text(BIBLIOGRAPHY.read_text(encoding="utf8"))
+    (root / "index.md").write_text("# All\n\n```{activations-table}\n```\n\n```{bibliography}\n```\n")
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(root), str(root / "out")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return (root / "out" / "index.html").read_text(encoding="utf8")
+
+
+def test_every_registered_activation_has_a_row(page):
+    table = page[page.index("<table") : page.index("</table>")]
+    rows = re.findall(r"<tr", table)
+    assert len(rows) == 1 + len(list_activations())
+    for entry in list_activations():
+        assert f">{entry.name}<" in table
+
+
+def test_every_citation_is_in_the_bibliography():
+    known = set(re.findall(r"^@\w+\{([^,]+),", BIBLIOGRAPHY.read_text(encoding="utf8"), re.M))
+    cited = {entry.citation for entry in list_activations() if entry.citation}
+    assert cited <= known, f"add {sorted(cited - known)} to book/references.bib"
+
+
+def test_parameter_formula_agrees_with_the_modules():
+    for entry in list_activations():
+        for channels in (16, 48):
+            module = entry.factory(channels) if entry.needs_channels else entry.factory()
+            counted = sum(p.numel() for p in module.parameters())
+            assert counted == entry.parameters(channels), entry.name
