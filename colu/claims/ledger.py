@@ -20,9 +20,10 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Expectation", "LedgerError", "PRESETS", "ledger_files", "load_expectations"]
+from colu.presets import PRESETS
 
-PRESETS = ("smoke", "laptop", "full")
+__all__ = ["Expectation", "LedgerError", "ledger_files", "load_expectations"]
+
 _BOUNDS = ("expected", "at_most", "at_least", "between")
 _KEYS = {"notebook", "statement", "tolerance", "source", *_BOUNDS}
 LEDGER = Path(__file__).parent / "expectations"

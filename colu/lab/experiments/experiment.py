@@ -8,10 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 
 from colu.lab.results import config_hash
 from colu.lab.training import Plan, Task
+from colu.presets import PRESETS
 
 __all__ = ["Config", "EXPERIMENTS", "Experiment", "Preset", "get_experiment", "register"]
-
-PRESETS = ("smoke", "laptop", "full")
 
 
 @dataclass(frozen=True)

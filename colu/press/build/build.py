@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .execute import execute, single_build
 from colu.press.check.notebooks import lint
+
+from .execute import execute, single_build
 from .project import BookError, Project, check_preset
 from .render import render
 from .validate import validate

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from colu.files import file_digest, read_json, write_atomically
+
 from .keys import notebook_key, package_digest
-from colu.files import file_digest
 from .project import BookError, Project, check_preset
-from colu.files import read_json, write_atomically
 
 __all__ = ["Failure", "execute", "is_current", "record_path", "single_build"]
 

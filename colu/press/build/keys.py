@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from .project import Project
 from colu.claims.ledger import ledger_files
 from colu.files import file_digest
+
+from .project import Project
 
 __all__ = ["notebook_key", "site_key"]
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["PRESETS", "BookError", "Project", "UnknownName", "find_project"]
+from colu.presets import PRESETS
 
-PRESETS = ("smoke", "laptop", "full")
+__all__ = ["BookError", "Project", "UnknownName", "find_project"]
 
 
 class BookError(RuntimeError):

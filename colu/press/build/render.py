@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from colu.files import read_json, write_atomically
+
 from .keys import site_key
 from .project import BookError, Project, check_preset
-from colu.files import read_json, write_atomically
 
 __all__ = ["render"]
 

@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
+from colu.files import file_digest, read_json, write_atomically
+
 from .execute import CELL_TIMEOUT, _environment, record_path
-from colu.files import file_digest
 from .project import BookError, Project, check_preset
-from colu.files import read_json, write_atomically
 
 __all__ = ["validate"]
 

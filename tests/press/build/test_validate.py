@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from colu.press.build.execute import record_path
 from colu.files import file_digest
+from colu.press.build.execute import record_path
 from colu.press.build.nbval_plugin import agree
 from colu.press.build.project import BookError
 from colu.press.build.validate import _failures, validate

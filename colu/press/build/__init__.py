@@ -1,0 +1,1 @@
+"""Executes the notebooks, validates them by a second run, and renders the site."""
