@@ -1,13 +1,16 @@
 """Rational activations as modules: Padé units, and the grouped ones of Kolmogorov-Arnold transformers."""
 
 import functools
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
 from colu.checks import check_choice, check_int
+from colu.extras import require
 from colu.functional import rational
 from colu.functional._channels import check_channels
 from colu.functional.rational import VERSIONS
@@ -16,6 +19,9 @@ from .registry import register
 
 for _name in ("rational", "check_channels"):
     fx.wrap(_name)
+
+#: Coefficients of degrees (5, 4): a start needs no SciPy, and is the same on every machine.
+STARTS = Path(__file__).with_name("rational_starts.json")
 
 TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda x: x,
@@ -45,12 +51,15 @@ def fit_rational(
     Returns
     -------
     numerator, denominator : tuple of float
-        Least squares on 601 even points, by SciPy, from a start that is the same each time.
+        Least squares on 601 even points, from a start that is the same each time:
+        kept in ``rational_starts.json`` for the usual degrees, and found by SciPy for others.
 
     Raises
     ------
     ValueError
         An unknown target or version.
+    ModuleNotFoundError
+        Other degrees where SciPy is absent.
 
     Examples
     --------
@@ -58,18 +67,28 @@ def fit_rational(
     >>> len(numerator), len(denominator)
     (6, 4)
     """
-    from scipy.optimize import least_squares
-
     check_choice("target", target, tuple(TARGETS))
     check_choice("version", version, VERSIONS)
     m, n = degrees
-    x = torch.linspace(-3, 3, 601, dtype=torch.float64)
-    wanted = TARGETS[target](x)
     if target == "identity":
         # The fit would stay anywhere on P = x Q; this is the one with nothing to cancel.
         numerator = [0.0] * (m + 1)
         numerator[1] = 0.1 if version == "C" else 1.0
         return tuple(numerator), (0.0,) * (n + (version == "C"))
+    if tuple(degrees) == (5, 4):
+        kept = json.loads(STARTS.read_text(encoding="utf8"))[f"{target} {version}"]
+        return tuple(kept["numerator"]), tuple(kept["denominator"])
+    return least_squares_fit(target, version, degrees)
+
+
+def least_squares_fit(target: str, version: str, degrees: tuple[int, int]) -> tuple[tuple[float, ...], ...]:
+    """The fit of :func:`fit_rational` by SciPy's Levenberg and Marquardt."""
+    require("fusion", f"a rational unit of degrees {degrees}", "scipy")
+    from scipy.optimize import least_squares
+
+    m, n = degrees
+    x = torch.linspace(-3, 3, 601, dtype=torch.float64)
+    wanted = TARGETS[target](x)
 
     def residual(values: np.ndarray) -> np.ndarray:
         a, b = torch.from_numpy(values[: m + 1]), torch.from_numpy(values[m + 1 :])

@@ -1,0 +1,58 @@
+"""What each part of the package needs beside PyTorch and NumPy, and what to say where it is absent."""
+
+from importlib.util import find_spec
+
+#: Extra of ``pyproject.toml`` -> modules that its part imports.
+MODULES = {
+    "fusion": ("ot", "scipy"),
+    "lab": (
+        "diffusers",
+        "distributed",
+        "lightning_fabric",
+        "matplotlib",
+        "plotly",
+        "psutil",
+        "pydantic",
+        "rich",
+        "safetensors",
+        "seaborn",
+        "sklearn",
+        "torchmetrics",
+        "torchvision",
+        "typer",
+        "yaml",
+    ),
+    "book": ("bs4", "filelock", "ipykernel", "jupyter_book", "jupytext", "nbformat", "nbval", "papermill"),
+}
+#: Where pip finds the package until it is published.
+ADDRESS = "git+https://github.com/colu-book/colu"
+
+
+def require(extra: str, user: str, *modules: str) -> None:
+    """Refuse to go on where modules of an extra are absent; nothing is imported.
+
+    Parameters
+    ----------
+    extra : {"fusion", "lab", "book"}
+        The extra that brings them.
+    user : str
+        What needs them, for the message.
+    *modules : str
+        All of the extra where none is named.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Names what is absent and the command that installs it.
+
+    Examples
+    --------
+    >>> require("fusion", "colu.fusion")
+    """
+    absent = [module for module in modules or MODULES[extra] if find_spec(module) is None]
+    if absent:
+        raise ModuleNotFoundError(
+            f"{user} needs {', '.join(absent)}, which is not installed: "
+            f'pip install "colu[{extra}] @ {ADDRESS}"',
+            name=absent[0],
+        )
