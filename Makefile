@@ -32,7 +32,7 @@ test: setup  ## style, unit tests and docstring examples
 	@$(BIN)/ruff check .
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -q
 
-check: setup  ## examine the site that `make book` built, in headless Chromium too
+check: setup  ## examine the site that `make book` built, in headless Chromium too, and the wheel
 	@$(BIN)/python -m pytest checks -q
 
 serve: setup  ## show the built site on http://127.0.0.1:$(PORT)
