@@ -1,4 +1,4 @@
-r"""Symmetries of the conic maps: the wreath product O(S-1) wr Perm(G), reflections, boosts."""
+r"""Elements of groups: the wreath product O(S-1) wr Perm(G), orthogonal maps, reflections, boosts."""
 
 import math
 from dataclasses import dataclass
@@ -133,6 +133,51 @@ class ConicElement:
         channels = 1 + self.num_groups * (self.dim - 1) if share_axis else self.num_groups * self.dim
         eye = torch.eye(channels, dtype=torch.float64)
         return self.apply(eye, -1, share_axis=share_axis, layout=layout).T.contiguous()
+
+
+@dataclass(frozen=True, eq=False)
+class OrthogonalElement:
+    """An orthogonal matrix as a group element.
+
+    Parameters
+    ----------
+    matrix : Tensor
+        Shape ``(n, n)``, orthogonal to 1e-6; kept in float64.
+
+    Raises
+    ------
+    ValueError
+        A matrix that is not orthogonal.
+
+    Examples
+    --------
+    >>> flip = OrthogonalElement(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+    >>> flip.compose(flip).is_identity()
+    True
+    """
+
+    matrix: Tensor
+
+    def __post_init__(self):
+        matrix = torch.as_tensor(self.matrix, dtype=torch.float64)
+        if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
+            raise ValueError(f"matrix of shape {tuple(matrix.shape)} is not square; use (n, n)")
+        error = (matrix @ matrix.T - torch.eye(len(matrix), dtype=torch.float64)).abs().max() if len(matrix) else 0
+        if not error <= 1e-6:
+            raise ValueError(f"matrix is off orthogonal by {error:.2g}; orthogonalise it, for example by QR")
+        object.__setattr__(self, "matrix", matrix)
+
+    def compose(self, other: "OrthogonalElement") -> "OrthogonalElement":
+        """The element that acts as ``other`` first, then as ``self``."""
+        return OrthogonalElement(self.matrix @ other.matrix)
+
+    def inverse(self) -> "OrthogonalElement":
+        """The element that undoes this one."""
+        return OrthogonalElement(self.matrix.T)
+
+    def is_identity(self, tol: float = 1e-9) -> bool:
+        """Whether this is the neutral element to ``tol``."""
+        return bool((self.matrix - torch.eye(len(self.matrix), dtype=torch.float64)).abs().le(tol).all())
 
 
 def lorentz_boost(dim: int, rapidity: float, *, dtype: torch.dtype = torch.float64) -> Tensor:
