@@ -3,7 +3,10 @@
 State dicts in, new state dicts out; inputs are never changed, linear algebra is in float64.
 """
 
-from .groups import Conic, Orthogonal, OrthogonalElement, Permutation, assign, polar
+from colu.geometry import OrthogonalElement
+
+from .groups import Conic, Orthogonal, Permutation, Vectors
+from .invariance import assert_invariant_under, invariance_error
 from .many import (
     FrankWolfe,
     Universe,
@@ -27,7 +30,8 @@ from .measure import (
 )
 from .propagate import from_sequential
 from .repair import recalibrate_batch_norm, repair_statistics
-from .spec import FIXED, Part, Spec, apply, assert_invariant_under, check_states, invariance_error
+from .solve import assign, polar
+from .spec import FIXED, Part, Spec, apply, check_states
 from .trace import from_chains, trace_spec
 from .transformer import transformer_spec
 from .transport import Plan, carry, check_coupling, transport_plans
@@ -48,6 +52,7 @@ __all__ = [
     "Plan",
     "Spec",
     "Universe",
+    "Vectors",
     "apply",
     "assert_invariant_under",
     "assign",

@@ -10,12 +10,17 @@ from torch import Tensor
 
 from colu.blocks import LAYOUTS, join, split
 from colu.checks import check_choice, check_int
-from colu.geometry import ConicElement, sample_orthogonal
+from colu.geometry import ConicElement, OrthogonalElement, sample_orthogonal
 
-__all__ = ["MODES", "Conic", "Group", "Orthogonal", "OrthogonalElement", "Permutation", "assign", "polar"]
+from .solve import assign, polar
+
+__all__ = ["MODES", "VIEWS", "Conic", "Group", "Orthogonal", "Permutation", "Vectors", "lifted", "viewed"]
 
 #: What a matching may use: nothing, permutations of units or cones, or the whole group.
 MODES = ("naive", "permutation", "conic")
+
+#: What a layer may leave of the channels of a group: one entry a unit, or the sections of cones.
+VIEWS = ("units", "sections")
 
 
 class Group(Protocol):
@@ -32,135 +37,17 @@ class Group(Protocol):
 
     def solve(self, covariance: Tensor, mode: str): ...
 
-
-@dataclass(frozen=True, eq=False)
-class OrthogonalElement:
-    """An orthogonal matrix as a group element.
-
-    Parameters
-    ----------
-    matrix : Tensor
-        Shape ``(n, n)``, orthogonal to 1e-6; kept in float64.
-
-    Raises
-    ------
-    ValueError
-        A matrix that is not orthogonal.
-
-    Examples
-    --------
-    >>> flip = OrthogonalElement(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
-    >>> flip.compose(flip).is_identity()
-    True
-    """
-
-    matrix: Tensor
-
-    def __post_init__(self):
-        matrix = torch.as_tensor(self.matrix, dtype=torch.float64)
-        if matrix.dim() != 2 or matrix.shape[0] != matrix.shape[1]:
-            raise ValueError(f"matrix of shape {tuple(matrix.shape)} is not square; use (n, n)")
-        error = (
-            (matrix @ matrix.T - torch.eye(len(matrix), dtype=torch.float64)).abs().max()
-            if len(matrix)
-            else 0
-        )
-        if not error <= 1e-6:
-            raise ValueError(f"matrix is off orthogonal by {error:.2g}; orthogonalise it, for example by QR")
-        object.__setattr__(self, "matrix", matrix)
-
-    def compose(self, other: OrthogonalElement) -> OrthogonalElement:
-        """The element that acts as ``other`` first, then as ``self``."""
-        return OrthogonalElement(self.matrix @ other.matrix)
-
-    def inverse(self) -> OrthogonalElement:
-        """The element that undoes this one."""
-        return OrthogonalElement(self.matrix.T)
-
-    def is_identity(self, tol: float = 1e-9) -> bool:
-        """Whether this is the neutral element to ``tol``."""
-        return bool((self.matrix - torch.eye(len(self.matrix), dtype=torch.float64)).abs().le(tol).all())
-
-
-def polar(matrices: Tensor, rank_tol: float = 1e-12) -> Tensor:
-    r"""Orthogonal polar factors: the maximisers of :math:`\langle R, M\rangle` over :math:`O(n)`.
-
-    .. math:: M = U \Sigma V^\top \Rightarrow R = U V^\top
-
-    A reflection is returned where it is the best.
-    For a singular M the maximiser is not unique: the one nearest to the identity is returned.
-
-    Parameters
-    ----------
-    matrices : Tensor
-        Shape ``(..., n, n)``, float64.
-    rank_tol : float
-        Singular values below this share of the largest count as zero.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(..., n, n)``, orthogonal.
-
-    Examples
-    --------
-    >>> polar(torch.diag(torch.tensor([2.0, -3.0, 0.0], dtype=torch.float64))).diagonal()
-    tensor([ 1., -1.,  1.], dtype=torch.float64)
-    """
-    if matrices.shape[-1] == 0:
-        return matrices
-    u, values, vh = torch.linalg.svd(matrices)
-    result = u @ vh
-    singular = values[..., -1] <= rank_tol * values[..., 0]
-    for index in singular.nonzero():
-        i = tuple(index.tolist())
-        rank = int((values[i] > rank_tol * values[i][0]).sum()) if values[i][0] > 0 else 0
-        u0, v0 = u[i][:, rank:], vh[i][rank:].mT
-        left, _, right = torch.linalg.svd(u0.mT @ v0)
-        result[i] = u[i][:, :rank] @ vh[i][:rank] + u0 @ left @ right @ v0.mT
-    return result
-
-
-def assign(gain: Tensor, blocks: int = 1) -> Tensor:
-    r"""The permutation :math:`\pi` that maximises :math:`\sum_i \mathrm{gain}_{i\pi(i)}`, by SciPy.
-
-    Parameters
-    ----------
-    gain : Tensor
-        Shape ``(G, G)``; finite.
-    blocks : int
-        Move only inside each of this many equal blocks.
-
-    Returns
-    -------
-    Tensor
-        Shape ``(G,)``, integers. Among ties, units that stay are preferred.
-
-    Raises
-    ------
-    ValueError
-        For gains that are not finite.
-
-    Examples
-    --------
-    >>> assign(torch.tensor([[0.0, 2.0], [1.0, 0.0]]))
-    tensor([1, 0])
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    if not torch.isfinite(gain).all():
-        raise ValueError("gains hold NaN or infinity; check the weights and the samples")
-    table = gain.detach().double().cpu()
-    # Far below any meaningful difference: it only decides between equal gains, such as those of dead units.
-    table = table + 1e-13 * table.abs().amax().clamp_min(1e-300) * torch.eye(len(table), dtype=table.dtype)
-    step = len(table) // blocks
-    parts = [linear_sum_assignment(table[k : k + step, k : k + step].numpy(), maximize=True)[1] + k
-             for k in range(0, len(table), step or 1)]  # fmt: skip
-    return torch.cat([torch.as_tensor(part) for part in parts]) if parts else torch.arange(0)
+    @property
+    def rows(self) -> int: ...
 
 
 class _Wreath:
     """Action and matching common to permutations and conic groups: G units of dimension S."""
+
+    @property
+    def rows(self) -> int:
+        """How many samples determine an element."""
+        return self.dim - 1 if self.rotate else 1
 
     def identity(self) -> ConicElement:
         """The neutral element."""
@@ -348,6 +235,106 @@ class Conic(_Wreath):
 
 
 @dataclass(frozen=True)
+class Vectors:
+    r"""The wreath product :math:`O(S) \wr \mathrm{Perm}(G)`: the symmetry of maps that scale whole vectors.
+
+    Its elements are those of cones of dimension S + 1 on a shared axis that is not there.
+
+    Parameters
+    ----------
+    groups, dim : int
+        Number of vectors G and their dimension S.
+    rotate : bool
+        False leaves permutations of vectors.
+    blocks : int
+        Permute vectors only inside each of this many equal blocks.
+
+    Examples
+    --------
+    >>> Vectors(2, 3).act(Vectors(2, 3).identity(), torch.arange(6.0), 0)
+    tensor([0., 1., 2., 3., 4., 5.])
+    """
+
+    groups: int
+    dim: int
+    rotate: bool = True
+    blocks: int = 1
+
+    def __post_init__(self):
+        check_int("dim", self.dim, 1)
+        self._cones  # noqa: B018 -- checks the rest
+
+    @property
+    def _cones(self) -> Conic:
+        return Conic(self.groups, self.dim + 1, share_axis=True, rotate=self.rotate, blocks=self.blocks)
+
+    @property
+    def size(self) -> int:
+        """Channels: G S."""
+        return self.groups * self.dim
+
+    @property
+    def rows(self) -> int:
+        """How many samples determine an element."""
+        return self.dim if self.rotate else 1
+
+    def identity(self) -> ConicElement:
+        """The neutral element."""
+        return self._cones.identity()
+
+    def random(self, generator: torch.Generator | None = None) -> ConicElement:
+        """A uniform element."""
+        return self._cones.random(generator)
+
+    def act(self, element: ConicElement, x: Tensor, axis: int) -> Tensor:
+        """The element on one axis of ``x``, in float64; the dtype of ``x`` is kept."""
+        return self._cones.act(element, _with_axis(x, axis), axis).narrow(axis, 1, self.size)
+
+    def solve(self, covariance: Tensor, mode: str = "conic") -> ConicElement:
+        r"""The maximiser of :math:`\langle g, M\rangle`, as for cones without their axes."""
+        return self._cones.solve(_with_axis(_with_axis(covariance, 0), 1), mode)
+
+
+def _with_axis(x: Tensor, axis: int) -> Tensor:
+    return torch.cat([torch.zeros_like(x.narrow(axis, 0, 1)), x], axis)
+
+
+@dataclass(frozen=True)
+class _Units:
+    """A group as it acts where each unit has one entry: it permutes them."""
+
+    size: int
+
+    def act(self, element: ConicElement, x: Tensor, axis: int) -> Tensor:
+        return x.index_select(axis, element.permutation.to(x.device))
+
+
+def viewed(group, view: str):
+    """The group as it acts on units or on sections alone, with the same elements.
+
+    Examples
+    --------
+    >>> viewed(Conic(2, 4), "units").size, viewed(Conic(2, 4), "sections")
+    (2, Vectors(groups=2, dim=3, rotate=True, blocks=1))
+    """
+    check_choice("view", view, VIEWS)
+    if isinstance(group, Orthogonal) or (view == "sections" and not isinstance(group, Conic)):
+        raise ValueError(f"{group} has no {view}; use a group of {'cones' if view == 'sections' else 'units'}")
+    return _Units(group.groups) if view == "units" else Vectors(group.groups, group.dim - 1)
+
+
+def lifted(group, view: str, product: Tensor) -> Tensor | None:
+    """A covariance of units or sections among those of all channels, for matching; None if it has no place there."""
+    if not isinstance(group, Conic) or group.frame != "coordinate" or group.share_axis:
+        return None
+    axis, section = split(torch.arange(group.size), 0, group.groups, group.dim, False, group.layout)
+    places = (axis if view == "units" else section).flatten().to(product.device)
+    total = product.new_zeros(group.size, group.size)
+    total[places[:, None], places] = product
+    return total
+
+
+@dataclass(frozen=True)
 class Orthogonal:
     """The orthogonal group of ``n`` channels: the symmetry of a norm or of nothing between linear maps.
 
@@ -366,6 +353,8 @@ class Orthogonal:
     def size(self) -> int:
         """Channels."""
         return self.n
+
+    rows = size
 
     def identity(self) -> OrthogonalElement:
         """The neutral element."""

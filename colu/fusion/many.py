@@ -156,9 +156,7 @@ def universe_match(
         for state in wide[1:]
     ]
     moved = [apply(spec, own, state) for own, state in zip(elements, wide, strict=True)]
-    matched = sorted(
-        {place[0] for name in spec.groups for place in spec.occurrences(name)} - set(spec.unmatched)
-    )
+    matched = sorted(spec.touched() - set(spec.unmatched))
 
     def objective() -> float:
         total = {name: sum(state[name] for state in moved) for name in matched}

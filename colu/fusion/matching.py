@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from colu.checks import check_choice, check_int
 from colu.geometry import ConicElement
 
-from .groups import MODES, Orthogonal
+from .groups import MODES, lifted, viewed
+from .invariance import double_model
 from .observe import inputs_of, observed, points
-from .spec import Spec, State, apply, check_states, double_model
+from .spec import Spec, State, apply, check_states
 
 __all__ = ["Alignment", "match_activations", "match_weights", "random_alignment"]
 
@@ -105,6 +106,14 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> Tensor:
         one, other = (_as_rows(state[parameter], axis, offset, size, repeat) for state in (a, b))
         product = one @ other.T
         total = product if total is None else total + product
+    for parameter, axis, offset, repeat, view in spec.views(name):
+        if parameter in spec.unmatched:
+            continue
+        entries = viewed(spec.groups[name], view).size
+        one, other = (_as_rows(state[parameter], axis, offset, entries, repeat) for state in (a, b))
+        product = lifted(spec.groups[name], view, one @ other.T)
+        if product is not None:
+            total = product if total is None else total + product
     return total
 
 
@@ -179,7 +188,7 @@ def match_weights(
     check_choice("mode", mode, MODES)
     check_int("max_sweeps", max_sweeps, 1)
     check_states(spec, a, b)
-    touched = {place[0] for name in spec.groups for place in spec.occurrences(name)}
+    touched = spec.touched()
     device = next(iter(a.values())).device
     fixed = {name: a[name].detach().double() for name in touched}
     elements = dict(spec.identity() if start is None else start)
@@ -308,7 +317,7 @@ def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Align
             available[name] = max(available.get(name, 0), counts[module] - centre)
     elements, trace = {}, [0.0, 0.0]
     for name, group in spec.groups.items():
-        needed = group.n if isinstance(group, Orthogonal) else (group.dim - 1 if group.rotate else 1)
+        needed = group.rows
         if mode == "conic" and available[name] < needed:
             raise ValueError(
                 f"{available[name]} samples do not determine rotations of {needed} dimensions for {name!r}; "

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from colu.nn import has_symmetry
+
 from .spec import FIXED, Spec
 
 __all__ = ["inputs_of", "observed", "points"]
@@ -31,11 +33,13 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple[str, int]]]:
     {'0': [('0', 0)]}
     """
     found: dict[str, list[tuple[str, int]]] = {}
+    activations = [name for name, module in model.named_modules() if has_symmetry(module)]
     for name, module in model.named_modules():
         rules = spec.axes.get(f"{name}.weight" if name else "weight")
         if rules is None or isinstance(module, nn.Embedding) or not isinstance(_weight(module), Tensor):
             continue
-        if isinstance(module, nn.PReLU):
+        # The weights of an activation, or of layers inside one, make no channels.
+        if any(name == one or name.startswith(f"{one}.") for one in activations):
             continue
         offset, parts = 0, []
         for part in rules[0]:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
-from colu.blocks import count_groups
-from colu.nn import MPU, CoLU, RCoLU, SquaredReLU
+from colu.geometry import Symmetry
+from colu.nn import symmetry_of
 
-from .groups import Conic, Permutation
+from .groups import Conic, Permutation, Vectors
 from .spec import FIXED, Part, Spec
 
 __all__ = ["from_sequential"]
 
-_POINTWISE = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid,
-    nn.Softplus, nn.Hardswish, nn.Hardsigmoid, nn.Hardtanh, nn.PReLU, SquaredReLU,
-)  # fmt: skip
 _KEEPS = (
     nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d,
     nn.AdaptiveAvgPool2d, nn.Upsample,
@@ -49,18 +45,24 @@ class Channels:
 
 @dataclass(eq=False)
 class Value:
-    """What is known of an activation: its channels, None for inputs, and entries for one channel."""
+    """What is known of an activation: its channels, None for inputs, and entries for one channel.
+
+    After layers that leave one entry for each unit of ``dim`` channels, or the sections of cones, ``view`` says so.
+    """
 
     parts: list[Channels] | None
     repeat: int = 1
     flat: bool = False
+    view: str = "channels"
+    dim: int = 1
 
     def leaves(self) -> list[Channels]:
         return [] if self.parts is None else [leaf for part in self.parts for leaf in part.resolve()]
 
     @property
     def size(self) -> int:
-        return sum(leaf.size for leaf in self.leaves())
+        size = sum(leaf.size for leaf in self.leaves())
+        return size if self.view == "channels" else size // self.dim * (1 if self.view == "units" else self.dim - 1)
 
 
 @dataclass(eq=False)
@@ -79,6 +81,8 @@ class Propagation:
             for leaf in (*one.leaves(), *other.leaves()):
                 leaf.fixed = True
             return
+        if one.view != "channels" or other.view != "channels":
+            raise Untraceable(f"{where} joins what is left of channels; only whole channels are known there")
         if one.size != other.size:
             raise Untraceable(f"{where} joins {one.size} and {other.size} channels; they must be equal")
         while True:
@@ -115,7 +119,7 @@ class Propagation:
         repeat, rest = divmod(features, max(value.size, 1))
         if rest or not repeat or (repeat > 1 and not value.flat and value.repeat != repeat):
             raise Untraceable(f"{name} reads {features} features, but gets {value.size} channels")
-        return Value(value.parts, repeat)
+        return Value(value.parts, repeat, view=value.view, dim=value.dim)
 
     def module(self, name: str, module: nn.Module, value: Value) -> Value:
         """The value after a layer."""
@@ -127,21 +131,29 @@ class Propagation:
             (nn.LayerNorm, self._layer_norm),
             (nn.RMSNorm, self._layer_norm),
             (nn.Embedding, self._embedding),
-            ((CoLU, RCoLU, MPU), self._conic),
-            ((*_POINTWISE, *self.pointwise), self._pointwise),
         )
         if isinstance(module, nn.Flatten):
             if module.start_dim != 1 or module.end_dim != -1:
                 raise Untraceable(f"{name} is {module}, which does not flatten each sample; use nn.Flatten()")
             return self.flatten(value)
+        if isinstance(module, _KEEPS):
+            return value
+        reads = isinstance(module, nn.Linear) or (isinstance(module, nn.Conv1d | nn.Conv2d) and module.groups == 1)
+        if value.view != "channels" and not reads:
+            raise Untraceable(
+                f"{name} follows a layer that changes the number of channels; put a Linear or a convolution between"
+            )
         if isinstance(module, _MAX_POOL):
             self.channelwise.append((f"{name} ({type(module).__name__})", value, None))
-            return value
-        if isinstance(module, _KEEPS):
             return value
         for types, handler in handlers:
             if isinstance(module, types):
                 return handler(name, module, value)
+        if isinstance(module, self.pointwise):
+            return self._pointwise(name, module, value)
+        symmetry = symmetry_of(module, value.size)
+        if symmetry is not None:
+            return self._activation(name, module, value, symmetry)
         raise Untraceable(
             f"no symmetry is known for module {name!r}, a {type(module).__name__}; "
             "write its axes into a Spec by hand, or pass pointwise=(its class,) if it acts on channels alone"
@@ -150,7 +162,7 @@ class Propagation:
     @staticmethod
     def flatten(value: Value) -> Value:
         """Pixels of a channel follow each other; how many is found where they are read."""
-        return Value(value.parts, value.repeat, flat=True)
+        return replace(value, flat=True)
 
     def _linear(self, name: str, module: nn.Linear, value: Value) -> Value:
         read = self._fit(name, value, module.in_features)
@@ -218,6 +230,7 @@ class Propagation:
         return self._affine(name, module, value, module.normalized_shape[0], None)
 
     def _pointwise(self, name: str, module: nn.Module, value: Value) -> Value:
+        """A class that the caller vouches for: vectors that are as long as the channels go along."""
         for parameter, tensor in module.state_dict().items():
             if tensor.dim() and tensor.shape == (1,):
                 self.declare(f"{name}.{parameter}", None)
@@ -227,25 +240,50 @@ class Propagation:
             self.kinds.append((name, value, "pointwise"))
         return value
 
-    def _conic(self, name: str, module: nn.Module, value: Value) -> Value:
-        if value.parts is None:
+    def _activation(self, name: str, module: nn.Module, value: Value, symmetry: Symmetry) -> Value:
+        free = symmetry.kind == "linear"
+        alike = free or (symmetry.channelwise and symmetry.blocks == 1)
+        if value.parts is None and not (free or symmetry.channelwise):
             raise Untraceable(
                 f"activation {name!r} acts on the inputs themselves; nothing there can be aligned"
             )
-        shared = getattr(module, "share_axis", False)
-        groups, dim = count_groups(value.size, module.dim, module.num_groups, shared)
-        pointwise = getattr(module, "s2", "cone") == "pointwise" and dim == 2
-        if groups == 0 or dim == 1 or pointwise:
-            self.kinds.append((name, value, "pointwise"))
-            return value
-        if value.flat or value.repeat > 1:
+        if not alike and (value.flat or value.repeat > 1):
             raise Untraceable(f"activation {name!r} takes pixels for channels; put it before the Flatten")
-        homogeneous = isinstance(module, RCoLU) or getattr(module, "axis", "coordinate") == "homogeneous"
-        frame = "homogeneous" if homogeneous else "coordinate"
-        self.kinds.append((name, value, (dim, shared, module.layout, frame)))
-        if getattr(module, "p", 2) != 2:
-            self.channelwise.append((f"{name} (p={module.p}, whose norm rotations change)", value, None))
-        return value
+        if not free and symmetry.width() != value.size:
+            raise Untraceable(f"{value.size} channels do not fill the units of activation {name!r}, {symmetry}")
+        self._carry(name, module, value, symmetry)
+        if value.parts is None or free:
+            return value
+        label = f"{name} ({type(module).__name__})"
+        if symmetry.channelwise:
+            self.kinds.append((name, value, "pointwise"))
+        else:
+            kind = (symmetry.kind, symmetry.dim, symmetry.share_axis, symmetry.layout, symmetry.frame)
+            self.kinds.append((name, value, kind))
+        if symmetry.blocks > 1:
+            self.channelwise.append((label, value, value.size // symmetry.blocks))
+        if symmetry.output == "twice":
+            return replace(value, parts=value.parts * 2)
+        return value if symmetry.output == "channels" else replace(value, view=symmetry.output, dim=symmetry.dim)
+
+    def _carry(self, name: str, module: nn.Module, value: Value, symmetry: Symmetry) -> None:
+        """Declare the state of an activation: what is carried moves with the channels, all else stays."""
+        along = {entry.name: entry for entry in symmetry.carries}
+        learnt = dict(module.named_parameters())
+        for parameter, tensor in module.state_dict().items():
+            if not tensor.dim():
+                continue
+            axes: list[Value | None] = [None] * tensor.dim()
+            entry = along.get(parameter)
+            if entry is not None and value.parts is not None:
+                length = tensor.shape[entry.axis] // entry.tiles
+                units = Value(value.parts, view="units", dim=symmetry.dim)
+                fitted = self._fit(name, value if symmetry.channelwise else units, length)
+                axes[entry.axis] = replace(fitted, parts=fitted.parts * entry.tiles)
+                # A radius a vector says nothing of rotations; running statistics are no evidence anywhere.
+                if parameter not in learnt or symmetry.kind == "vectors":
+                    self.unmatched.append(f"{name}.{parameter}")
+            self.declare(f"{name}.{parameter}", *axes)
 
     def spec(self, rotate: bool = True) -> Spec:
         """Decide the groups and write the specification."""
@@ -260,20 +298,23 @@ class Propagation:
             if kind == "pointwise":
                 group = Permutation(leaf.size, leaf.size // length)
             else:
-                if rotate and key in blockers:
+                form, dim, shared, layout, frame = kind
+                if rotate and key in blockers and form != "units":
                     raise ValueError(
                         f"{blockers[key]} acts on each channel by itself, and rotations of the cones of "
                         f"{activation!r} mix channels: no symmetry is left but permutations of cones; "
                         "pass rotate=False for these, or train without that layer"
                     )
-                dim, shared, layout, frame = kind
                 if length != leaf.size and (length % dim or shared or layout != "blocks"):
                     raise ValueError(
                         f"cones of {activation!r} lie across the groups of a GroupNorm; "
                         f"use groups whose channels are a multiple of dim={dim}, in layout 'blocks'"
                     )
-                count = (leaf.size - shared) // (dim - shared)
-                group = Conic(count, dim, shared, layout, frame, rotate, leaf.size // length)
+                count, blocks = (leaf.size - shared) // (dim - shared), leaf.size // length
+                if form == "vectors":
+                    group = Vectors(count, dim, rotate, blocks)
+                else:
+                    group = Conic(count, dim, shared, layout, frame, rotate and form == "cones", blocks)
             names[key] = leaf.name
             groups[leaf.name] = group
         axes = {
@@ -287,7 +328,7 @@ class Propagation:
         for name, value, kind in self.kinds:
             parts = value.leaves()
             if kind != "pointwise" and len(parts) > 1:
-                dim, shared, layout, _ = kind
+                _, dim, shared, layout, _ = kind
                 if shared or layout != "blocks" or any(part.size % dim for part in parts):
                     raise Untraceable(
                         f"activation {name!r} joins cones of channels that come from different layers; "
@@ -325,9 +366,9 @@ def _rule(value: Value | None, side: str | None, names: dict) -> str | tuple[Par
     if value is None or value.parts is None or all(id(leaf) not in names for leaf in value.leaves()):
         return FIXED
     return tuple(
-        Part(names[id(leaf)], value.repeat, None, side)
+        Part(names[id(leaf)], value.repeat, None, side, value.view)
         if id(leaf) in names
-        else Part(FIXED, value.repeat, leaf.size, side)
+        else Part(FIXED, value.repeat, replace(value, parts=[leaf]).size, side)
         for leaf in value.leaves()
     )
 
@@ -344,7 +385,8 @@ def from_sequential(model: nn.Sequential, *, rotate: bool = True, pointwise: tup
         False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling
         leave.
     pointwise : tuple of type
-        Further classes of activations that act on each channel alone.
+        Further classes of activations that act on each channel alone, beside those whose symmetry
+        :func:`colu.nn.symmetry_of` knows.
 
     Returns
     -------

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from colu.blocks import join, split
 from colu.checks import check_choice
 
-from .groups import Orthogonal
+from .groups import Conic, Orthogonal, Vectors
+from .invariance import double_model
 from .observe import inputs_of, observed, points, run
-from .spec import Spec, State, double_model
+from .spec import Spec, State
 
 __all__ = ["recalibrate_batch_norm", "repair_statistics"]
 
@@ -45,7 +46,7 @@ class _Moments:
 
 def _turned(group, rows: Tensor, kind: str) -> Tensor:
     """Rows in the frame in which the scales of a repair are diagonal."""
-    return group._turn(rows, -1) if kind == "cone" and not isinstance(group, Orthogonal) else rows
+    return group._turn(rows, -1) if kind == "cone" and isinstance(group, Conic) else rows
 
 
 def _pooled(group, variance: Tensor, kind: str) -> Tensor:
@@ -54,6 +55,9 @@ def _pooled(group, variance: Tensor, kind: str) -> Tensor:
         return variance
     if isinstance(group, Orthogonal):
         return variance.mean().expand_as(variance)
+    if isinstance(group, Vectors):
+        vectors = variance.unflatten(0, (group.groups, group.dim))
+        return vectors.mean(1, keepdim=True).expand_as(vectors).flatten()
     axis, section = split(variance, 0, group.groups, group.dim, group.share_axis, group.layout)
     section = section.mean(1, keepdim=True).expand_as(section)
     return join(axis, section, 0, group.share_axis, group.layout)

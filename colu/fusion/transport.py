@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from colu.blocks import join, split
 from colu.checks import check_choice, check_int
 
-from .groups import Conic, Permutation, polar
+from .groups import Conic, Permutation
+from .invariance import double_model
 from .observe import inputs_of, observed, points
-from .spec import FIXED, Spec, State, double_model
+from .solve import polar
+from .spec import FIXED, Spec, State
 
 __all__ = ["SOLVERS", "Plan", "carry", "check_coupling", "transport_plans"]
 
@@ -290,6 +292,9 @@ def _check_correspond(spec_a: Spec, spec_b: Spec) -> None:
             same = replace(one, **{"n" if isinstance(one, Permutation) else "groups": other.groups})
         if same != other:
             raise ValueError(f"{name!r} is {one} in A and {other} in B; only the number of units may differ")
+    views = sorted({place[0] for name in spec_a.groups for place in spec_a.views(name)})
+    if views:
+        raise ValueError(f"transport knows every channel of a group, and {views} have only its units or sections")
     for parameter, rules in spec_a.axes.items():
         if rules != spec_b.axes[parameter]:
             raise ValueError(

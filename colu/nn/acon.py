@@ -7,8 +7,11 @@ from colu.checks import check_choice, check_int
 from colu.functional import acon_a, acon_b, acon_c
 from colu.functional._channels import channel_mean, check_channels, spread
 
+from ._facts import BATCH, permutations
 from .registry import register
 from .smooth import channel_parameter
+
+__all__ = ["AconA", "AconB", "AconC", "MetaAcon"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
 for _name in ("acon_a", "acon_b", "acon_c", "channel_mean", "check_channels", "spread"):
@@ -193,7 +196,9 @@ def _meta_parameters(channels: int) -> int:
     return 2 * channels + (channels + 1) * hidden + (hidden + 1) * channels + 2 * (hidden + channels)
 
 
-_ACON = dict(citation="ma2021acon", equivariance=r"\{1\}", needs_channels=True)
+# Meta-ACON's small network reads and makes channels too.
+_PARAMETERS = {"p": 0, "p1": 0, "p2": 0, "beta": 0, "fc1.weight": 1, "fc2": 0, "bn2": 0}
+_ACON = dict(citation="ma2021acon", symmetry=permutations(carries=_PARAMETERS), needs_channels=True)
 _C = r"(p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x"
 register(
     "acon-a",
@@ -233,5 +238,6 @@ register(
     parameters=_meta_parameters,
     parameter_formula=r"5C + 3h + 2Ch,\ h = \max(16, \lfloor C/16 \rfloor)",
     aliases=("meta-acon",),
+    unfit=BATCH,
     **_ACON,
 )

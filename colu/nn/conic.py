@@ -13,10 +13,13 @@ from colu.checks import check_choice, check_int
 from colu.functional import colu, rcolu, soc_projection
 from colu.functional.conic import check_angle, check_options, cone_weight, rectified
 from colu.functional.projection import AXES, check_leak
+from colu.geometry import Symmetry
 from colu.kernels.saving import refuse
 
 from .gain import gain, gauss_legendre, measured_ratio
 from .registry import register
+
+__all__ = ["MPU", "CoLU", "RCoLU"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
 for _name in ("colu", "rcolu", "soc_projection"):
@@ -375,14 +378,34 @@ class MPU(_Conic):
         return ((weight * y.square().sum(1)).sum() / weight.sum()).item()
 
 
-_WREATH = r"O(S-1) \wr \mathrm{Perm}(G)"
+def _symmetry(module: _Conic, channels: int) -> Symmetry:
+    shared, p = getattr(module, "share_axis", False), getattr(module, "p", 2)
+    size = module.dim
+    if module.num_groups is not None:
+        size = count_groups(channels, module.dim, module.num_groups, shared)[1]
+    scaling, mode = getattr(module, "scaling", "hard"), getattr(module, "axis_mode", "pass")
+    if getattr(module, "s2", "cone") == "pointwise" and size == 2:
+        return Symmetry("units", channels, scales=scaling == "hard")
+    scales = not getattr(module, "eps", 0.0) and (mode == "pass" or scaling == "hard")
+    if size == 1:
+        # CoLU is all axis then; a projection is ReLU.
+        linear = module.num_groups == 0 or (not isinstance(module, MPU) and mode == "pass")
+        return Symmetry("linear", channels) if linear else Symmetry("units", channels, scales=scales)
+    facts = dict(dim=size, scales=scales, share_axis=shared, layout=module.layout)
+    if p != 2 and size > 2:
+        # Rotations change the norm of a section; whole cones may still be exchanged.
+        return Symmetry("units", channels, **facts)
+    homogeneous = isinstance(module, RCoLU) or getattr(module, "axis", "coordinate") == "homogeneous"
+    return Symmetry("cones", channels, frame="homogeneous" if homogeneous else "coordinate", **facts)
+
+
 _HARD = r"y_a = a,\ y_s = \min(\max(a / \lVert s\rVert, 0), 1)\, s"
 _ROTATED = r"H\,\mathrm{CoLU}(Hx),\ H e_1 = \mathbf 1/\sqrt S"
 _CODE_ONLY = "In the author's code only; a section may grow"
 
 
 def _entry(name, factory, formula, *, citation="fu2024conic", **facts):
-    facts = dict(equivariance=_WREATH, homogeneity="positive", family="conic") | facts
+    facts = dict(symmetry=_symmetry, homogeneity="positive", family="conic") | facts
     register(name, factory, formula, citation=citation, **facts)
 
 

@@ -1,13 +1,19 @@
 """Activations whose shape depends on the input as modules: dynamic ReLU and FReLU."""
 
+import functools
+
 import torch
 from torch import Tensor, fx, nn
 
 from colu.checks import check_choice, check_int
 from colu.functional import dynamic_relu, frelu, spatial_attention
 from colu.functional._channels import channel_mean, check_channels, check_image
+from colu.geometry import Symmetry
 
+from ._facts import PIXELS, carried, permutations
 from .registry import register
+
+__all__ = ["DYReLU", "FReLU"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
 for _name in ("channel_mean", "check_channels", "check_image", "dynamic_relu", "spatial_attention"):
@@ -137,22 +143,24 @@ class FReLU(nn.Module):
         return frelu(x, self.bn(self.conv(x)))
 
 
-def _dynamic(variant: str, parameters, formula: str) -> None:
-    def make(num_channels: int, **options) -> DYReLU:
-        return DYReLU(num_channels, variant, **options)
+def _symmetry(module: DYReLU, channels: int) -> Symmetry:
+    # The small network makes all slopes and offsets of the channels one after the other; in variant A, of none.
+    made = {} if module.variant == "A" else {"fc2": (0, 2 * module.pieces)}
+    return Symmetry("units", channels, carries=carried(module, {"fc1.weight": 1, "attention.weight": 1} | made))
 
-    make.__qualname__ = f"DYReLU.{variant}"
+
+def _dynamic(variant: str, parameters, formula: str) -> None:
     register(
         f"dy-relu-{variant.lower()}",
-        make,
+        functools.partial(DYReLU, variant=variant),
         r"\max_k (a^k x_c + b^k)" if variant == "A" else r"\max_k (a^k_c x_c + b^k_c)",
         citation="chen2020dyrelu",
         parameters=parameters,
         parameter_formula=formula + r",\ h = \max(1, \lfloor C/8 \rfloor)",
-        equivariance=r"\{1\}",
+        symmetry=_symmetry,
         needs_channels=True,
-        family="dynamic",
         aliases=("dy-relu",) if variant == "B" else (),
+        unfit=PIXELS if variant == "C" else "",
     )
 
 
@@ -173,7 +181,8 @@ register(
     citation="ma2020frelu",
     parameters=lambda channels: 12 * channels,
     parameter_formula="12C",
-    equivariance=r"\{1\}",
+    symmetry=permutations(carries={"conv": 0, "bn": 0}),
     needs_channels=True,
     notes="For images; initial weights torch's.",
+    unfit=PIXELS,
 )

@@ -6,8 +6,12 @@ from torch import Tensor, nn
 from colu.checks import check_int
 from colu.functional import evonorm_b0, evonorm_s0
 from colu.functional._channels import check_channels, per_channel
+from colu.geometry import Symmetry
 
+from ._facts import BATCH, carried, permutations
 from .registry import register
+
+__all__ = ["EvoNormB0", "EvoNormS0"]
 
 
 class _EvoNorm(nn.Module):
@@ -121,6 +125,13 @@ def _groups(channels: int) -> int:
     return next((groups for groups in range(min(32, channels // 2), 0, -1) if channels % groups == 0), 1)
 
 
+_CARRIED = {"weight": 0, "bias": 0, "v": 0, "running_variance": 0}
+
+
+def _grouped(module: EvoNormS0, channels: int) -> Symmetry:
+    return Symmetry("units", channels, blocks=module.num_groups, carries=carried(module, _CARRIED))
+
+
 _EVONORM = dict(
     citation="liu2020evonorm",
     parameters=lambda channels: 3 * channels,
@@ -131,15 +142,16 @@ register(
     "evonorm-b0",
     EvoNormB0,
     r"\gamma\,\frac{x}{\max(s_b,\ v_1 x + s_i)} + \beta",
-    equivariance=r"\mathrm{Perm}(C)",
+    symmetry=permutations(carries=_CARRIED),
     notes="Normalises over the batch; no activation is written, yet it is not linear.",
+    unfit=BATCH,
     **_EVONORM,
 )
 register(
     "evonorm-s0",
     EvoNormS0,
     r"\gamma\,\frac{x\,\sigma(v_1 x)}{s_g} + \beta",
-    equivariance=r"\mathrm{Perm}(C/G) \wr \mathrm{Perm}(G)",
+    symmetry=_grouped,
     notes="Normalises over groups of channels.",
     **_EVONORM,
 )

@@ -13,6 +13,8 @@ import numpy
 import torch
 from torch import Tensor, nn
 
+__all__ = ["gain", "kaiming_like_", "second_moment_ratio"]
+
 _SOBOL_POINTS = 8192
 
 

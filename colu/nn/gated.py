@@ -5,8 +5,12 @@ from torch import Tensor, fx, nn
 
 from colu.checks import check_int
 from colu.functional import gated, norm_relu
+from colu.geometry import Symmetry
 
+from ._facts import CHANNELS, carried
 from .registry import register
+
+__all__ = ["Gated", "NormReLU"]
 
 for _name in ("gated", "norm_relu"):
     fx.wrap(_name)
@@ -98,7 +102,17 @@ def _check_size(num_channels: int, dim: int) -> None:
         )
 
 
-_GROUP = r"O(S) \wr \mathrm{Perm}(G)"
+def _vectors(module: NormReLU, channels: int) -> Symmetry:
+    return Symmetry("vectors", channels, dim=module.dim, carries=carried(module, {"log_radius": 0}))
+
+
+def _gates(module: Gated, channels: int) -> Symmetry:
+    # A gate and its vector are one cone, all gates before all vectors.
+    along = carried(module, {"bias": 0})
+    options = dict(dim=module.dim + 1, layout="axes_first", output="sections")
+    return Symmetry("cones", channels, carries=along, **options)
+
+
 register(
     "norm-relu",
     NormReLU,
@@ -106,10 +120,9 @@ register(
     citation="worrall2017harmonic",
     parameters=lambda channels: channels // 4,
     parameter_formula="C/4",
-    equivariance=_GROUP,
+    symmetry=_vectors,
     lipschitz=1.0,
     needs_channels=True,
-    notes="Permutations of the vectors only while their radii are equal, as at the start.",
 )
 register(
     "gated",
@@ -118,7 +131,8 @@ register(
     citation="weiler2018steerable",
     parameters=lambda channels: channels // 4,
     parameter_formula="C/4",
-    equivariance=_GROUP,
+    symmetry=_gates,
     needs_channels=True,
-    notes="Takes C/4 gates on top of the C channels that come out; permutations while biases are equal.",
+    notes="Takes C/4 gates on top of the C channels that come out; S - 1 is the dimension of a vector.",
+    unfit=CHANNELS,
 )

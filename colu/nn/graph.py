@@ -6,7 +6,10 @@ from torch import Tensor, nn
 from colu.checks import check_int
 from colu.functional import dynamic_relu
 
+from ._facts import permutations
 from .registry import register
+
+__all__ = ["GReLU"]
 
 
 class GReLU(nn.Module):
@@ -75,7 +78,8 @@ register(
     citation="zhang2022grelu",
     parameters=lambda channels: 4 * (channels + 1) + 4 * channels,
     parameter_formula="8C + 4",
-    equivariance=r"\mathrm{Perm}(n)",
+    symmetry=permutations(carries={"slope": 1, "offset": 1, "node.weight": 1}),
     needs_channels=True,
-    notes="On graphs: the group permutes the n nodes; the function of the graph is ours.",
+    notes="On graphs, and commutes with permutations of the nodes; the function of the graph is ours.",
+    unfit="needs a graph beside its input",
 )

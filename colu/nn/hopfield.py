@@ -7,6 +7,8 @@ from colu.functional import hopfield_update
 
 from .registry import register
 
+__all__ = ["Hopfield"]
+
 
 class Hopfield(nn.Module):
     r"""Hopfield layer: states look up patterns, :func:`colu.functional.hopfield_update`, between linear maps.
@@ -70,8 +72,7 @@ register(
     citation="ramsauer2021hopfield",
     parameters=lambda channels: 3 * channels**2,
     parameter_formula="3C^2",
-    equivariance=r"O(C)",
     needs_channels=True,
     kind="layer",
-    notes="The group acts on states and stored patterns together, between the linear maps; wants (N, L, C).",
+    notes="O(d) may turn queries and keys together, between the linear maps; wants (N, L, C).",
 )

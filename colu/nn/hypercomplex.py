@@ -8,6 +8,8 @@ from colu.functional import phm_weight, quaternion_algebra
 
 from .registry import register
 
+__all__ = ["PHMLinear"]
+
 
 class PHMLinear(nn.Module):
     r"""Linear layer whose weight is a sum of Kronecker products, :func:`colu.functional.phm_weight`.
@@ -82,7 +84,6 @@ register(
     citation="zhang2021phm",
     parameters=lambda channels: 64 + channels**2 // 4 + channels,
     parameter_formula="C^2/4 + C + 64",
-    equivariance=r"\{1\}",
     needs_channels=True,
     kind="layer",
     notes="n = 4; with the fixed algebra it is the quaternion layer, and has 64 parameters fewer.",

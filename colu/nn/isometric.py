@@ -7,8 +7,12 @@ from torch import Tensor, fx, nn
 
 from colu.checks import check_choice, check_int
 from colu.functional import crelu, group_sort, householder_activation
+from colu.geometry import Symmetry
 
+from ._facts import CHANNELS, carried, permutations
 from .registry import register
+
+__all__ = ["CReLU", "GroupSort", "HouseholderActivation"]
 
 for _name in ("crelu", "group_sort", "householder_activation"):
     fx.wrap(_name)
@@ -106,22 +110,29 @@ class HouseholderActivation(nn.Module):
         return f"{self.num_channels}, pairing={self.pairing!r}"
 
 
+def _pairs(module: HouseholderActivation, channels: int) -> Symmetry:
+    layout = "blocks" if module.pairing == "neighbours" else "axes_first"
+    angle = carried(module, {"angle": 0})
+    return Symmetry("units", channels, dim=2, scales=True, layout=layout, carries=angle)
+
+
 register(
     "crelu",
     CReLU,
     r"(\max(x, 0), \max(-x, 0))",
     citation="shang2016crelu",
-    equivariance=r"\mathbb R_{>0} \wr \mathrm{Perm}(C)",
+    symmetry=permutations(scales=True, output="twice"),
     homogeneity="positive",
     lipschitz=1.0,
     notes="Doubles the channels; an isometry. Sign changes swap its halves.",
+    unfit=CHANNELS,
 )
 register(
     "group-sort",
     GroupSort,
     r"(\max(x_1, x_2), \min(x_1, x_2))",
     citation="anil2019sorting",
-    equivariance=r"\mathbb R_{>0} \wr \mathrm{Perm}(C/2)",
+    symmetry=lambda module, channels: Symmetry("units", channels, dim=module.group_size, scales=True),
     homogeneity="positive",
     lipschitz=1.0,
     aliases=("maxmin",),
@@ -133,7 +144,7 @@ register(
     citation="singla2022householder",
     parameters=lambda channels: channels // 2,
     parameter_formula="C/2",
-    equivariance=r"\mathbb R_{>0}^{C/2}",
+    symmetry=_pairs,
     homogeneity="positive",
     lipschitz=1.0,
     needs_channels=True,

@@ -11,6 +11,8 @@ from .gain import second_moment_ratio
 from .rational import GroupRational, _groups
 from .registry import register
 
+__all__ = ["AFKANLinear", "GRKANLinear"]
+
 
 class GRKANLinear(nn.Module):
     r"""GR-KAN layer: a grouped rational activation, then a linear map that keeps the variance.
@@ -148,7 +150,6 @@ register(
     citation="yang2024kat",
     parameters=lambda channels: 6 + 4 * _groups(channels) + channels * (channels + 1),
     parameter_formula=r"6 + 4G + C(C + 1),\ G \le 8",
-    equivariance=r"\{1\}",
     needs_channels=True,
     kind="layer",
 )
@@ -159,7 +160,6 @@ register(
     citation="ta2025afkan",
     parameters=lambda channels: 12 * channels + 3 * channels + channels * (channels + 1),
     parameter_formula="C(C + 16)",
-    equivariance=r"\{1\}",
     needs_channels=True,
     kind="layer",
     notes="Normalised a sample; the published normalisation, over the batch, is an option.",

@@ -7,8 +7,12 @@ from torch import Tensor, fx, nn
 
 from colu.checks import check_int
 from colu.functional import depthwise, fold_batch_norm, lslu, lslu_chain
+from colu.geometry import Symmetry
 
+from ._facts import PIXELS, carried, permutations
 from .registry import register
+
+__all__ = ["LSLU", "LSLUAsPublished", "SeriesActivation"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
 for _name in ("depthwise", "lslu", "lslu_chain"):
@@ -258,7 +262,13 @@ class LSLUAsPublished(nn.Module):
         return f"{self.num_channels}, num_terms={self.num_terms}"
 
 
-_FACTS = dict(needs_channels=True, equivariance=r"\{1\}")
+def _as_published(module: LSLUAsPublished, channels: int) -> Symmetry:
+    # In training the first entries of alphas and biases belong to the steps; deployed, alphas to the channels.
+    deployed = {} if module.bias is None else {"alphas": 0}
+    return Symmetry("units", channels, carries=carried(module, {"weight": 0, "bn": 0, "bias": 0} | deployed))
+
+
+_FACTS = dict(needs_channels=True)
 register(
     "lslu",
     LSLU,
@@ -266,6 +276,7 @@ register(
     citation="feng2024lslu",
     parameters=lambda channels: 6 * channels,
     parameter_formula="2nC = 6C",
+    symmetry=permutations(carries={"theta": 1, "omega": 1, "series": 0}),
     lipschitz=1.0,
     pointwise=True,
     notes="Corrected; form and initial values ours.",
@@ -278,7 +289,9 @@ register(
     citation="feng2024lslu",
     parameters=lambda channels: 53 * channels,
     parameter_formula="((2n + 1)^2 + 4) C = 53C",
+    symmetry=_as_published,
     notes="With the flaws of its code, for the audit.",
+    unfit=PIXELS,
     **_FACTS,
 )
 register(
@@ -288,6 +301,8 @@ register(
     citation="chen2023vanillanet",
     parameters=lambda channels: 51 * channels,
     parameter_formula="((2n + 1)^2 + 2) C = 51C",
+    symmetry=permutations(carries={"weight": 0, "bn": 0, "bias": 0}),
     aliases=("vanillanet",),
+    unfit=PIXELS,
     **_FACTS,
 )

@@ -8,6 +8,8 @@ from colu.functional import gram_schmidt_rotation, householder_product, orthogon
 
 from .registry import register
 
+__all__ = ["HouseholderLinear", "OrthogonalConvolutionPenalty", "RotationLinear"]
+
 
 class HouseholderLinear(nn.Module):
     r"""Orthogonal layer :math:`f(x) = Qx`, a product of reflections: :func:`colu.functional.householder_product`.

@@ -6,9 +6,13 @@ from torch import Tensor, fx, nn
 from colu.checks import check_int
 from colu.functional import apalu, maxout, pwlu, talu
 from colu.functional._channels import check_channels
+from colu.geometry import Symmetry
 
+from ._facts import CHANNELS, permutations
 from .registry import register
 from .smooth import channel_parameter
+
+__all__ = ["APALU", "PWLU", "Maxout", "TaLU"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
 for _name in ("apalu", "check_channels", "maxout", "pwlu"):
@@ -225,13 +229,13 @@ class Maxout(nn.Module):
         return f"pieces={self.pieces}, channel_dim={self.channel_dim}"
 
 
-_PERM = r"\mathrm{Perm}(C)"
+_GRID = dict.fromkeys(("left", "right", "values", "slope_left", "slope_right", "running_mean", "running_var"), 0)
 register(
     "talu",
     TaLU,
     r"x\ (x > 0),\ \tanh\max(x, \lambda)\ (x \le 0)",
     citation="hasan2023talu",
-    equivariance=_PERM,
+    symmetry=permutations(),
     lipschitz=1.0,
     pointwise=True,
 )
@@ -242,7 +246,7 @@ register(
     citation="subramanian2024apalu",
     parameters=lambda channels: 2,
     parameter_formula="2",
-    equivariance=_PERM,
+    symmetry=permutations(carries={"a": 0, "b": 0}),
     lipschitz=1.1549117,
     pointwise=True,
     notes="Has a kink at 0 unless b = 1.5a.",
@@ -254,7 +258,7 @@ register(
     citation="zhou2021pwlu",
     parameters=lambda channels: 21 * channels,
     parameter_formula="(N + 5) C = 21C",
-    equivariance=r"\{1\}",
+    symmetry=permutations(carries=_GRID),
     lipschitz=1.0,
     pointwise=True,
     needs_channels=True,
@@ -267,7 +271,7 @@ register(
     citation="he2015init",
     parameters=lambda channels: channels,
     parameter_formula="C",
-    equivariance=r"\mathbb R_{>0}^C",
+    symmetry=permutations(scales=True, carries={"weight": 0}),
     homogeneity="positive",
     lipschitz=1.0,
     pointwise=True,
@@ -279,8 +283,9 @@ register(
     Maxout,
     r"\max_{0 \le k < K} x_{Kc + k}",
     citation="goodfellow2013maxout",
-    equivariance=r"(\mathbb R_{>0} \times \mathrm{Perm}(K)) \wr \mathrm{Perm}(C/K)",
+    symmetry=lambda module, channels: Symmetry("units", channels, dim=module.pieces, scales=True, output="units"),
     homogeneity="positive",
     lipschitz=1.0,
-    notes="The output has C/K channels.",
+    notes="The output has C/K channels; their order inside a unit does not matter.",
+    unfit=CHANNELS,
 )

@@ -14,8 +14,12 @@ from colu.extras import require
 from colu.functional import rational
 from colu.functional._channels import check_channels
 from colu.functional.rational import VERSIONS
+from colu.geometry import Symmetry
 
+from ._facts import carried, permutations
 from .registry import register
+
+__all__ = ["GroupRational", "Rational", "fit_rational"]
 
 for _name in ("rational", "check_channels"):
     fx.wrap(_name)
@@ -210,23 +214,25 @@ _Q = {
 
 
 def _rational(version: str) -> None:
-    def make(**options) -> Rational:
-        return Rational(version.upper(), **options)
-
-    make.__qualname__ = f"Rational.{version}"
     count = 11 if version == "c" else 10
     register(
         f"rational-{version}",
-        make,
+        functools.partial(Rational, version=version.upper()),
         r"\frac{\sum_{j=0}^5 a_j x^j}{" + _Q[version] + "}",
         citation="molina2020pade",
         parameters=lambda channels: count,
         parameter_formula=str(count),
-        equivariance=r"\mathrm{Perm}(C)",
+        symmetry=permutations(),
         pointwise=True,
         notes="Starts from our own fit of leaky ReLU.",
         aliases=("pade", "pau") if version == "a" else (),
     )
+
+
+def _grouped(module: GroupRational, channels: int) -> Symmetry:
+    if module.num_groups == channels:
+        return Symmetry("units", channels, carries=carried(module, {"denominator": 0}))
+    return Symmetry("units", channels, blocks=module.num_groups)
 
 
 for _version in _Q:
@@ -238,7 +244,7 @@ register(
     citation="yang2024kat",
     parameters=lambda channels: 6 + 4 * _groups(channels),
     parameter_formula=r"6 + 4G,\ G \le 8",
-    equivariance=r"\mathrm{Perm}(C/G)^G",
+    symmetry=_grouped,
     pointwise=True,
     needs_channels=True,
     notes="Published code has three different denominators; coefficients fitted with the one that is used.",

@@ -12,6 +12,24 @@ from dataclasses import dataclass, field
 
 from torch import nn
 
+from colu.geometry import Symmetry
+
+__all__ = [
+    "ActivationEntry",
+    "activation_layer",
+    "create",
+    "get_entry",
+    "has_symmetry",
+    "list_activations",
+    "register",
+    "register_symmetry",
+    "symmetry_of",
+]
+
+
+def _unknown(module: nn.Module, channels: int) -> None:
+    """The symmetry of what holds a linear map, say: channels go in and others come out."""
+
 
 @dataclass(frozen=True)
 class ActivationEntry:
@@ -29,8 +47,8 @@ class ActivationEntry:
         Key in the bibliography; empty if there is none.
     parameters : callable
         Number of learnable parameters with the default options as a function of the channels ``C``.
-    equivariance : str
-        Group (LaTeX, without dollar signs) that commutes with the map; empty if unknown.
+    symmetry : callable
+        From a module and its number of channels to the :class:`colu.geometry.Symmetry` of these; to None if unknown.
     homogeneity : str
         ``"positive"`` for f(kx) = k f(x) with k > 0, ``"none"``, or another description.
     lipschitz : float or None
@@ -49,6 +67,8 @@ class ActivationEntry:
         Further names.
     kind : {"activation", "layer", "penalty"}
         Layers hold a linear map as well and take ``C`` to ``C`` channels; penalties take a weight.
+    unfit : str
+        Why it does not take ``(N, C)`` to ``(N, C)`` one example at a time, as a verb phrase; empty if it does.
     """
 
     name: str
@@ -56,7 +76,7 @@ class ActivationEntry:
     formula: str
     citation: str = ""
     parameters: Callable[[int], int] = field(default=lambda channels: 0)
-    equivariance: str = ""
+    symmetry: Callable[[nn.Module, int], Symmetry | None] = _unknown
     homogeneity: str = "none"
     lipschitz: float | None = None
     pointwise: bool = False
@@ -66,9 +86,12 @@ class ActivationEntry:
     notes: str = ""
     aliases: tuple[str, ...] = ()
     kind: str = "activation"
+    unfit: str = ""
 
 
 _ENTRIES: dict[str, ActivationEntry] = {}
+# By class, as modules are also made without a name.
+_SYMMETRIES: dict[type, Callable[[nn.Module, int], Symmetry]] = {}
 _ALIASES: dict[str, str] = {}
 
 
@@ -96,8 +119,59 @@ def register(name: str, factory: Callable[..., nn.Module], formula: str, **facts
         if holder is not None and (holder.name != entry.name or _identity(holder.factory) != _identity(factory)):
             raise ValueError(f"activation name {key!r} is taken by {_identity(holder.factory)}; choose another")
     _ENTRIES[entry.name] = entry
+    if entry.symmetry is not _unknown:
+        _SYMMETRIES[source] = entry.symmetry
     _ALIASES.update({_normalise(alias): entry.name for alias in entry.aliases})
     return entry
+
+
+def register_symmetry(module_class: type[nn.Module], symmetry: Callable[[nn.Module, int], Symmetry]) -> None:
+    """Say how the channels of a class that has no name in the registry may be moved.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> register_symmetry(nn.ReLU6, lambda module, channels: Symmetry("units", channels))
+    """
+    _SYMMETRIES[module_class] = symmetry
+
+
+def symmetry_of(module: nn.Module, channels: int) -> Symmetry | None:
+    """How the channels of an activation may be moved, or None if that is not known.
+
+    Parameters
+    ----------
+    module : Module
+        Of a registered class, ours or torch's, or of a class made from one.
+    channels : int
+        That go in.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from colu.nn import CoLU
+    >>> symmetry_of(nn.Tanh(), 8), symmetry_of(CoLU(), 8).width(), symmetry_of(nn.Softmax(1), 8)
+    (Symmetry(kind='units', channels=8, signs=True), 8, None)
+    """
+    rule = _rule(module)
+    return None if rule is None else rule(module, channels)
+
+
+def has_symmetry(module: nn.Module) -> bool:
+    """Whether :func:`symmetry_of` knows the class of a module, for any number of channels.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> has_symmetry(nn.Mish()), has_symmetry(nn.Linear(2, 2))
+    (True, False)
+    """
+    return _rule(module) is not None
+
+
+def _rule(module: nn.Module) -> Callable[[nn.Module, int], Symmetry] | None:
+    load_families()
+    return next((_SYMMETRIES[one] for one in type(module).__mro__ if one in _SYMMETRIES), None)
 
 
 def _normalise(name: str) -> str:
@@ -109,12 +183,15 @@ def _identity(factory) -> str:
 
 
 @functools.cache
-def _load_families() -> None:
-    """Import every family once, so that its entries are there."""
+def load_families() -> dict[str, object]:
+    """Import every file of :mod:`colu.nn` once, so that its entries are there; returns its public names."""
     package = importlib.import_module("colu.nn")
-    for module in pkgutil.iter_modules(package.__path__):
-        if not module.name.startswith("_"):
-            importlib.import_module(f"colu.nn.{module.name}")
+    names = {}
+    for file in pkgutil.iter_modules(package.__path__):
+        if not file.name.startswith("_"):
+            family = importlib.import_module(f"colu.nn.{file.name}")
+            names |= {name: getattr(family, name) for name in family.__all__}
+    return names
 
 
 def get_entry(name: str) -> ActivationEntry:
@@ -131,7 +208,7 @@ def get_entry(name: str) -> ActivationEntry:
     >>> get_entry("colu").pointwise
     False
     """
-    _load_families()
+    load_families()
     key = _normalise(str(name).lower())
     key = _ALIASES.get(key, key)
     if key not in _ENTRIES:
@@ -221,7 +298,7 @@ def list_activations(filter: str | Callable[[ActivationEntry], bool] | None = No
     >>> [entry.name for entry in list_activations("conic")][:3]
     ['colu', 'colu-firm', 'colu-log']
     """
-    _load_families()
+    load_families()
     entries = sorted(_ENTRIES.values(), key=lambda entry: entry.name)
     if filter is None:
         return entries

@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from .registry import create, get_entry
 
+__all__ = ["ReplacementReport", "replace_activations"]
+
 _NAMES = (
     "relu relu_ relu6 leaky_relu leaky_relu_ silu gelu elu elu_ selu selu_ celu celu_ mish softplus softsign tanh "
     "tanh_ sigmoid sigmoid_ hardswish hardsigmoid hardtanh hardtanh_ prelu rrelu glu logsigmoid threshold"

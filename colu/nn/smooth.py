@@ -6,7 +6,10 @@ from torch import Tensor, fx, nn
 from colu.checks import check_int
 from colu.functional import fourier, fourier_relu, linear_combination, sqish, squared_relu, swish
 
+from ._facts import permutations
 from .registry import register
+
+__all__ = ["FourierActivation", "LinearCombination", "Sqish", "SquaredReLU", "Swish"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
 for _name in ("fourier", "linear_combination", "sqish", "swish"):
@@ -179,7 +182,9 @@ class LinearCombination(nn.Module):
         return f"functions={self.functions}"
 
 
-_SHARED = dict(equivariance=r"\mathrm{Perm}(C)", pointwise=True)
+# Most have one set of parameters for all channels, or where asked one a channel.
+_PARAMETERS = {"beta": 0, "alpha": 0, "log_beta": 0, "gamma": 0, "weights": 1}
+_SHARED = dict(symmetry=permutations(carries=_PARAMETERS), pointwise=True)
 register(
     "swish",
     Swish,

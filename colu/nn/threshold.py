@@ -7,7 +7,10 @@ from colu.checks import check_int
 from colu.functional import threshold
 from colu.functional._channels import check_channels
 
+from ._facts import permutations
 from .registry import register
+
+__all__ = ["Threshold"]
 
 
 class Threshold(nn.Module):
@@ -57,9 +60,9 @@ register(
     citation="ergen2023threshold",
     parameters=lambda channels: channels,
     parameter_formula="C",
-    equivariance=r"\mathrm{Perm}(C)",
+    symmetry=permutations(carries={"amplitude": 0}),
     homogeneity="of degree 0",
     pointwise=True,
     needs_channels=True,
-    notes="Straight-through gradient; permutations while the amplitudes are equal.",
+    notes="Straight-through gradient.",
 )

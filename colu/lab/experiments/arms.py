@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from colu.nn import MPU, AconC, CoLU, create, list_activations
+from colu.nn import MPU, AconC, CoLU, create, list_activations, symmetry_of
 
 __all__ = ["ARMS", "STANDARD_ARMS", "Arm", "PartlyLinear", "choose_arms", "get_arm"]
 
@@ -40,6 +40,10 @@ class PartlyLinear(nn.Module):
         return torch.cat([passed, rest.relu()], dim=1)
 
 
+# Divided by every dimension of a cone that an entry of the registry has.
+_FITS_ALL = 240
+
+
 @dataclass(frozen=True)
 class Arm:
     """One activation under a name.
@@ -50,8 +54,6 @@ class Arm:
         For records, and for tables and figures.
     make : callable
         From the number of channels to a module.
-    width : callable
-        Largest width, at most the one wanted, that the activation's cones fill.
 
     Examples
     --------
@@ -64,66 +66,62 @@ class Arm:
     name: str
     label: str
     make: Callable[[int], nn.Module]
-    width: Callable[[int], int] = lambda channels: channels
 
     def for_channels(self, num_channels: int) -> nn.Module:
         """A new module for a layer of ``num_channels``."""
         return self.make(num_channels)
 
-
-def _blocks(dim: int) -> Callable[[int], int]:
-    return lambda channels: channels // dim * dim
-
-
-def _arm(name: str, label: str, make: Callable[[int], nn.Module], width=lambda channels: channels) -> Arm:
-    return Arm(name, label, make, width)
+    def width(self, channels: int) -> int:
+        """Largest width, at most the one wanted, that the activation's cones fill."""
+        # Some constructors refuse channels that do not fit, so one is asked that fits all; none may draw from the
+        # randomness of a run.
+        with torch.random.fork_rng(devices=[]):
+            symmetry = symmetry_of(self.make(_FITS_ALL), _FITS_ALL)
+        # What changes the number of channels is no layer of a network of ours.
+        return symmetry.width(channels) if symmetry and symmetry.output == "channels" else channels
 
 
 #: Arms by name.
 ARMS: dict[str, Arm] = {
     arm.name: arm
     for arm in (
-        _arm("identity", "identity", lambda c: nn.Identity()),
-        _arm("relu", "ReLU", lambda c: nn.ReLU()),
-        _arm("silu", "SiLU", lambda c: nn.SiLU()),
-        _arm("gelu", "GELU", lambda c: nn.GELU()),
-        _arm("colu", "CoLU S=4", lambda c: CoLU(dim=4), _blocks(4)),
-        _arm("colu-2", "CoLU S=2", lambda c: CoLU(dim=2), _blocks(2)),
-        _arm("colu-3", "CoLU S=3", lambda c: CoLU(dim=3), _blocks(3)),
-        _arm("colu-8", "CoLU S=8", lambda c: CoLU(dim=8), _blocks(8)),
-        _arm("colu-16", "CoLU S=16", lambda c: CoLU(dim=16), _blocks(16)),
-        _arm("colu-soft", "CoLU S=4, soft", lambda c: CoLU(dim=4, scaling="soft"), _blocks(4)),
-        _arm(
+        Arm("identity", "identity", lambda c: nn.Identity()),
+        Arm("relu", "ReLU", lambda c: nn.ReLU()),
+        Arm("silu", "SiLU", lambda c: nn.SiLU()),
+        Arm("gelu", "GELU", lambda c: nn.GELU()),
+        Arm("colu", "CoLU S=4", lambda c: CoLU(dim=4)),
+        Arm("colu-2", "CoLU S=2", lambda c: CoLU(dim=2)),
+        Arm("colu-3", "CoLU S=3", lambda c: CoLU(dim=3)),
+        Arm("colu-8", "CoLU S=8", lambda c: CoLU(dim=8)),
+        Arm("colu-16", "CoLU S=16", lambda c: CoLU(dim=16)),
+        Arm("colu-soft", "CoLU S=4, soft", lambda c: CoLU(dim=4, scaling="soft")),
+        Arm(
             "colu-shared",
             "CoLU S=4, shared axis",
             lambda c: CoLU(dim=4, share_axis=True),
-            lambda c: (c - 1) // 3 * 3 + 1,
         ),
-        _arm(
+        Arm(
             "colu-soft-shared",
             "CoLU S=4, soft, shared axis",
             lambda c: CoLU(dim=4, scaling="soft", share_axis=True),
-            lambda c: (c - 1) // 3 * 3 + 1,
         ),
-        _arm(
+        Arm(
             "colu-shared-13",
             "CoLU S=13, shared axis",
             lambda c: CoLU(dim=13, share_axis=True),
-            lambda c: (c - 1) // 12 * 12 + 1,
         ),
-        _arm(
+        Arm(
             "colu-soft-shared-13",
             "CoLU S=13, soft, shared axis",
             lambda c: CoLU(dim=13, scaling="soft", share_axis=True),
-            lambda c: (c - 1) // 12 * 12 + 1,
         ),
-        _arm("rcolu-3", "RCoLU S=3", lambda c: create("rcolu", dim=3), _blocks(3)),
-        _arm("rcolu", "RCoLU S=4", lambda c: create("rcolu", dim=4), _blocks(4)),
-        _arm("mpu", "MPU m=2", lambda c: MPU(dim=2), _blocks(2)),
-        _arm("mpu-4", "MPU m=4", lambda c: MPU(dim=4), _blocks(4)),
-        _arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),
-        _arm("acon-c", "ACON-C", lambda c: AconC(c)),
-        _arm("lslu", "LSLU (corrected)", lambda c: create("lslu", num_channels=c)),
+        Arm("rcolu-3", "RCoLU S=3", lambda c: create("rcolu", dim=3)),
+        Arm("rcolu", "RCoLU S=4", lambda c: create("rcolu", dim=4)),
+        Arm("mpu", "MPU m=2", lambda c: MPU(dim=2)),
+        Arm("mpu-4", "MPU m=4", lambda c: MPU(dim=4)),
+        Arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),
+        Arm("acon-c", "ACON-C", lambda c: AconC(c)),
+        Arm("lslu", "LSLU (corrected)", lambda c: create("lslu", num_channels=c)),
     )
 }
 
@@ -145,7 +143,7 @@ def get_arm(name: str) -> Arm:
         For an unknown name; the nearest are given.
     """
     if name not in ARMS and _registered(name):
-        return _arm(name, name, lambda c: create(name, num_channels=c))
+        return Arm(name, name, lambda c: create(name, num_channels=c))
     if name not in ARMS:
         near = difflib.get_close_matches(name, ARMS, n=3, cutoff=0.4)
         hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from colu.lab.training import Plan
+from colu.nn import list_activations
 
 from .classification import MNIST_MLP
 from .experiment import Experiment, Preset, register
 
 __all__ = ["BENCHMARK_ARMS", "LEFT_OUT", "REGISTRY_BENCHMARK"]
 
-#: Registered activations that take a layer of shape (batch, C) to (batch, C), one example at a time.
-BENCHMARK_ARMS = (
+# The order of the tables; what is registered later follows by name.
+_ORDER = (
     *("relu", "identity", "leaky-relu", "elu", "gelu", "silu", "softplus", "sigmoid", "tanh"),
     *("squared-relu", "sqish", "swish", "talu", "threshold", "prelu", "apalu", "pwlu"),
     *("acon-a", "acon-b", "acon-c", "lslu", "linear-combination", "fourier"),
@@ -18,35 +19,24 @@ BENCHMARK_ARMS = (
     *("group-sort", "householder", "norm-relu", "mpu", "mpu-leaky", "mpu-learnable"),
     *("colu", "colu-soft", "colu-firm", "colu-sqrt", "colu-log", "colu-rectified", "rcolu", "rcolu-soft"),
 )
+_REASONS = {
+    "layer": "holds a linear map, so a hidden layer would have two",
+    "penalty": "is a penalty on a weight",
+}
+
+#: Registered entries that do not take a layer of shape (batch, C) to (batch, C) one example at a time, and why.
+LEFT_OUT = {e.name: _REASONS.get(e.kind, e.unfit) for e in list_activations() if e.unfit or e.kind in _REASONS}
+
+#: All others.
+BENCHMARK_ARMS = tuple(
+    sorted(
+        (entry.name for entry in list_activations() if entry.name not in LEFT_OUT),
+        key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER),
+    )
+)
 
 # Controls of every comparison that are not in the registry under their own name.
 _ARMS = (*BENCHMARK_ARMS, "relu-linear", "colu-soft-shared")
-
-_LAYER = "holds a linear map, so a hidden layer would have two"
-_PIXELS = "mixes neighbouring pixels, and a perceptron has none"
-_BATCH = "takes statistics of the batch in training"
-_CHANNELS = "changes the number of channels"
-
-#: The others, and why.
-LEFT_OUT = {
-    "af-kan": _LAYER,
-    "gr-kan": _LAYER,
-    "hopfield": _LAYER,
-    "householder-linear": _LAYER,
-    "phm-linear": _LAYER,
-    "rotation-linear": _LAYER,
-    "orthogonal-convolution": "is a penalty on a weight",
-    "dy-relu-c": _PIXELS,
-    "frelu": _PIXELS,
-    "lslu-as-published": _PIXELS,
-    "series": _PIXELS,
-    "evonorm-b0": _BATCH,
-    "meta-acon-c": _BATCH,
-    "crelu": _CHANNELS,
-    "maxout": _CHANNELS,
-    "gated": _CHANNELS,
-    "grelu": "needs a graph beside its input",
-}
 
 _PLAN = {"learning_rate": 3e-3}
 

@@ -12,9 +12,13 @@ __all__ = ["setup"]
 
 def _facts(entry) -> list[str]:
     """The cells of one row as MyST text."""
+    from colu.nn import create
+
+    channels = 48
+    symmetry = entry.symmetry(create(entry.name, channels), channels)
     properties = [
         f"parameters ${entry.parameter_formula}$",
-        f"group {f'${entry.equivariance}$' if entry.equivariance else 'not known'}",
+        "group not known" if symmetry is None else f"group ${symmetry.latex}$",
         f"homogeneity {entry.homogeneity}",
         f"Lipschitz {'not known' if entry.lipschitz is None else f'{entry.lipschitz:.6g}'}",
         "pointwise" if entry.pointwise else "",

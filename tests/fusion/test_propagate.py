@@ -1,0 +1,191 @@
+"""Every activation of the registry can be aligned under its own symmetry, and under no larger one."""
+
+import pytest
+import torch
+from torch import nn
+
+import colu.nn as ours
+from colu.fusion import (
+    FIXED,
+    Orthogonal,
+    Permutation,
+    Spec,
+    Vectors,
+    apply,
+    from_sequential,
+    invariance_error,
+    match_weights,
+    random_alignment,
+)
+from colu.nn import create, list_activations, symmetry_of
+
+C = 16
+ENTRIES = {entry.name: entry for entry in list_activations()}
+#: They hold a linear map, whose two sides differ, or take a weight.
+UNKNOWN = ["af-kan", "gr-kan", "hopfield", "householder-linear", "orthogonal-convolution", "phm-linear",
+           "rotation-linear"]  # fmt: skip
+KNOWN = [name for name in ENTRIES if name not in UNKNOWN]
+
+#: Options that change which parameters there are, or the group.
+VARIANTS = {
+    "swish a channel": lambda: ours.Swish(C),
+    "sqish a channel": lambda: ours.Sqish(C),
+    "linear combination a channel": lambda: ours.LinearCombination(C),
+    "apalu a channel": lambda: ours.APALU(C),
+    "prelu for all": lambda: nn.PReLU(),
+    "pwlu observing": lambda: ours.PWLU(C, observe=True),
+    "meta-acon a layer": lambda: ours.MetaAcon(C, "layer"),
+    "meta-acon a pixel": lambda: ours.MetaAcon(C, "pixel"),
+    "lslu on pictures": lambda: ours.LSLU(C, radius=1),
+    "lslu folded": lambda: ours.LSLU(C, radius=1).eval().fold(),
+    "series folded": lambda: ours.SeriesActivation(C, 1).eval().fold(),
+    "lslu as published, folded": lambda: ours.LSLUAsPublished(C).eval().fold(),
+    "rational a channel": lambda: ours.GroupRational(C, C),
+    "rational for all": lambda: ours.GroupRational(C, 1),
+    "evonorm in one group": lambda: ours.EvoNormS0(C, 1),
+    "householder of halves": lambda: ours.HouseholderActivation(C, pairing="halves"),
+    "sort of four": lambda: ours.GroupSort(4),
+    "maximum of four": lambda: ours.Maxout(4),
+    "long vectors": lambda: ours.NormReLU(C, dim=8),
+    "vectors of one": lambda: ours.NormReLU(C, dim=1),
+    "3-norm": lambda: ours.CoLU(dim=4, p=3),
+    "3-norm, rotated": lambda: ours.RCoLU(dim=4, p=3),
+    "3-norm, shared": lambda: ours.CoLU(num_groups=5, share_axis=True, p=3),
+    "shared": lambda: ours.CoLU(num_groups=5, share_axis=True),
+    "rotated and shared": lambda: ours.RCoLU(num_groups=5, share_axis=True, scaling="soft"),
+    "axes first": lambda: ours.MPU(dim=4, axis="coordinate", layout="axes_first"),
+    "ReLU6": nn.ReLU6, "CELU": nn.CELU, "SELU": nn.SELU, "Mish": nn.Mish, "Hardswish": nn.Hardswish,
+    "Hardsigmoid": nn.Hardsigmoid, "Hardtanh": nn.Hardtanh, "LogSigmoid": nn.LogSigmoid, "Softsign": nn.Softsign,
+    "Hardshrink": nn.Hardshrink, "Softshrink": nn.Softshrink, "Tanhshrink": nn.Tanhshrink, "RReLU": nn.RReLU,
+    "Threshold": lambda: nn.Threshold(0.1, 0.5),
+}  # fmt: skip
+CASES = KNOWN + list(VARIANTS)
+PICTURES = {"dy-relu-c", "frelu", "lslu-as-published", "series", "lslu on pictures", "lslu folded", "series folded",
+            "lslu as published, folded"}  # fmt: skip
+NODES = 12
+
+
+class Graph(nn.Sequential):
+    """Gives the activation its second input, a ring of nodes."""
+
+    def forward(self, x):
+        ring = torch.eye(NODES, dtype=x.dtype).roll(1, 0)
+        return self[2](self[1](self[0](x), ring + ring.T))
+
+
+def activation(name, spread=0.3):
+    torch.manual_seed(0)
+    # A small network of one hidden unit may be dead.
+    options = dict(reduction=1) if name.startswith("dy-relu") else {}
+    module = VARIANTS[name]() if name in VARIANTS else create(name, C, **options)
+    generator = torch.Generator().manual_seed(1)
+    for tensor in module.double().eval().state_dict().values():
+        if tensor.is_floating_point():
+            # Upwards only: variances stay positive, and grids in order.
+            tensor.add_(spread * torch.randn(tensor.shape, generator=generator).abs())
+    return module
+
+
+def chain(nets, name, module):
+    """Layer, activation, layer, with random weights and biases; and inputs."""
+    entering = getattr(module, "in_channels", C)
+    if name in PICTURES:
+        first, last = nn.Conv2d(2, entering, 3, padding=1), nn.Conv2d(C, 3, 1)
+        return nn.Sequential(nets.randomised(first), module, nets.randomised(last, 1)).eval(), nets.images()
+    rows = torch.zeros(NODES, entering, dtype=torch.float64)
+    leaving = C if name == "grelu" else module(rows).shape[1]
+    parts = nets.randomised(nn.Linear(6, entering)), module, nets.randomised(nn.Linear(leaving, 5), 1)
+    return (Graph if name == "grelu" else nn.Sequential)(*parts).eval(), nets.vectors(NODES)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_random_elements_of_the_symmetry_leave_the_function_as_it_is(nets, name):
+    model, x = chain(nets, name, activation(name))
+    spec = from_sequential(model)
+    assert list(spec.groups) == ["0"]
+    for seed in range(3):
+        assert invariance_error(model, spec, x, seed=seed) < 1e-9
+    moved = apply(spec, spec.random(1), model.state_dict())
+    assert (moved["0.weight"] - model.state_dict()["0.weight"]).abs().max() > 0.1
+
+
+# The identity has no larger group, and what changes the number of channels is tested in tests/nn.
+SMALLER = [name for name in CASES if name not in ("identity", "maxout", "maximum of four", "gated")]
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_a_larger_group_moves_the_function(nets, name):
+    # All channels alike, so that it is the map that fails and not parameters that were left behind; only the
+    # groups of this one are nothing but a difference of parameters.
+    module = activation(name, spread=0.3 if name == "group-rational" else 0.0)
+    for slope, value in (("p1", 1.2), ("p2", -0.8)):
+        if hasattr(module, slope):
+            nn.init.constant_(getattr(module, slope), value)
+    symmetry = symmetry_of(module, getattr(module, "in_channels", C))
+    larger = symmetry.enlarged()
+    group = {
+        ("units", 1): Permutation(C),
+        ("vectors", larger.dim): Vectors(larger.groups, larger.dim),
+        ("vectors", C): Orthogonal(C),
+    }[larger.kind, larger.dim]
+    model, x = chain(nets, name, module)
+    spec = from_sequential(model)
+    still = {
+        parameter: (FIXED,) * len(rules) if parameter.startswith("1.") else rules
+        for parameter, rules in spec.axes.items()
+    }
+    if not symmetry.carries:
+        assert invariance_error(model, Spec(spec.groups, still), x) < 1e-9
+    assert invariance_error(model, Spec({"0": group}, still), x, seed=1) > 1e-3
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_layers_without_a_known_group_say_so(nets, name):
+    module = create(name, C)
+    assert ENTRIES[name].symmetry(module, C) is None
+    with pytest.raises(ValueError, match="no symmetry is known for module '1'"):
+        from_sequential(nn.Sequential(nn.Linear(6, C), module, nn.Linear(C, 5)))
+
+
+@pytest.mark.parametrize(
+    "name", ["acon-c", "norm-relu", "maxout", "gated", "crelu", "group-sort", "dy-relu-b", "mpu-leaky"]
+)
+def test_a_planted_element_is_found_again(nets, name):
+    model, _ = chain(nets, name, activation(name))
+    spec, state = from_sequential(model), model.state_dict()
+    moved = apply(spec, spec.random(4), state)
+    found = match_weights(spec, state, moved)
+    back = found.apply(spec, moved)
+    assert max((back[key] - state[key]).abs().max() for key in state if state[key].dim()) < 1e-6
+    control = random_alignment(spec, 5).apply(spec, moved)
+    assert (control["0.weight"] - state["0.weight"]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", ["colu", "norm-relu", "group-sort", "evonorm-s0", "gated"])
+def test_pixels_are_not_taken_for_channels(name):
+    module = create(name, C)
+    entering = getattr(module, "in_channels", C)
+    with pytest.raises(ValueError, match="put it before the Flatten"):
+        from_sequential(nn.Sequential(nn.Conv2d(2, entering, 1), nn.Flatten(), module, nn.Linear(C, 2)))
+
+
+def test_what_follows_a_change_of_channels_must_read_them():
+    for layer in (nn.ReLU(), nn.BatchNorm1d(C // 2)):
+        with pytest.raises(ValueError, match="'?2'? follows a layer that changes the number of channels"):
+            from_sequential(nn.Sequential(nn.Linear(6, C), ours.Maxout(), layer, nn.Linear(C // 2, 5)))
+
+
+def test_channels_that_fill_no_units_are_refused():
+    with pytest.raises(ValueError, match="18 channels do not fill the units of activation '1'"):
+        from_sequential(nn.Sequential(nn.Linear(6, 18), ours.CoLU(dim=4), nn.Linear(18, 5)))
+
+
+def test_a_class_of_ones_own_is_taken_at_its_word(nets):
+    class Cubed(nn.Module):
+        def forward(self, x):
+            return x**3
+
+    model, x = chain(nets, "cubed", Cubed())
+    with pytest.raises(ValueError, match="a Cubed.*pointwise="):
+        from_sequential(model)
+    assert invariance_error(model, from_sequential(model, pointwise=(Cubed,)), x) < 1e-9
