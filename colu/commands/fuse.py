@@ -134,6 +134,18 @@ def _check_free(out: Path, force: bool) -> None:
         raise ValueError(f"{there[0]} exists; choose another --out, or pass --force to replace it")
 
 
+def _images(architecture, dataset: str) -> tuple[tuple, tuple]:
+    from colu.lab.data import labelled_images
+
+    train, test = labelled_images(dataset, 2000)
+    shape, wanted = tuple(test[0].shape[1:]), architecture.input_shape
+    if shape != wanted and test[0][0].numel() != wanted[0]:
+        raise ValueError(
+            f"images of {dataset} have shape {shape}, {architecture.text} reads {wanted}; name another set"
+        )
+    return train, test
+
+
 def fuse(
     a: File,
     b: File,
@@ -150,16 +162,19 @@ def fuse(
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Align the second network with the first, average them, and report what to trust."""
+    from colu.fusion import fuse as fuse_states
     from colu.lab.data import DataCorruptedError, DataUnavailableError
     from colu.lab.experiments.architectures import load_state, parse_architecture
-    from colu.lab.experiments.fusing import fuse as fuse_states
 
     try:
         _check_free(out, force)
         architecture = parse_architecture(arch)
         states = [load_state(path, architecture.model) for path in (a, b)]
         settings = {"mode": mode, "repair": repair, "share": share, "seed": seed, "lambdas": lambdas}
-        made = fuse_states(architecture, *states, dataset=data or architecture.dataset, **settings)
+        if dataset := data or architecture.dataset:
+            settings |= {"data": _images(architecture, dataset), "split": f"{dataset} test"}
+        model, inputs = architecture.model, architecture.inputs()
+        made = fuse_states(model, *states, inputs, name=architecture.text, **settings)
         made.report["inputs"] = [str(a), str(b)]
         paths = _write(out, made, force)
     except (ValueError, OSError, DataUnavailableError, DataCorruptedError) as error:

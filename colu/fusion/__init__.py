@@ -5,6 +5,7 @@ State dicts in, new state dicts out; inputs are never changed, linear algebra is
 
 from colu.geometry import OrthogonalElement
 
+from .fuse import REPAIRS, Fused, fuse, spec_for
 from .groups import Conic, Orthogonal, Permutation, Vectors
 from .invariance import assert_invariant_under, invariance_error
 from .many import (
@@ -39,10 +40,12 @@ from .transport import Plan, carry, check_coupling, transport_plans
 __all__ = [
     "BARRIER",
     "FIXED",
+    "REPAIRS",
     "Alignment",
     "BarrierCurve",
     "Conic",
     "FrankWolfe",
+    "Fused",
     "FusionMetrics",
     "Metrics",
     "Orthogonal",
@@ -67,6 +70,7 @@ __all__ = [
     "frank_wolfe_merge",
     "from_chains",
     "from_sequential",
+    "fuse",
     "invariance_error",
     "lerp",
     "match_activations",
@@ -77,6 +81,7 @@ __all__ = [
     "recalibrate_batch_norm",
     "repair_statistics",
     "sequential_merge",
+    "spec_for",
     "trace_spec",
     "transformer_spec",
     "transport_plans",

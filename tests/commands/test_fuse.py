@@ -8,10 +8,9 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from colu.cli import app
-from colu.fusion import apply, trace_spec
+from colu.fusion import apply, fuse, trace_spec
 from colu.lab.experiments import get_experiment, train_networks
 from colu.lab.experiments.architectures import load_state, parse_architecture
-from colu.lab.experiments.fusing import fuse
 
 ARCH = "mlp:64-32-10:colu"
 
@@ -83,7 +82,8 @@ def test_a_checkpoint_and_a_record_are_read(tmp_path, pair):
 
 def test_inputs_stay_and_the_result_repeats(pair):
     before = [{name: t.clone() for name, t in state.items()} for state in pair]
-    first, second = (fuse(parse_architecture(ARCH), *pair, seed=2) for _ in range(2))
+    made = [parse_architecture(ARCH) for _ in range(2)]
+    first, second = (fuse(one.model, *pair, one.inputs(), seed=2) for one in made)
     assert all(torch.equal(first.state[name], second.state[name]) for name in first.state)
     for old, new in zip(before, pair, strict=True):
         assert all(torch.equal(old[name], new[name]) for name in old)

@@ -6,7 +6,7 @@ or, where that is unset, downloaded with torchvision into the cache folder.
 """
 
 from .files import DataCorruptedError, DataUnavailableError, cache_root, data_root
-from .images import ImageSet, load, names
+from .images import ImageSet, labelled_images, load, names
 from .photographs import sample_image
 from .text import Text, load_text, text_names
 
@@ -17,6 +17,7 @@ __all__ = [
     "Text",
     "cache_root",
     "data_root",
+    "labelled_images",
     "load",
     "load_text",
     "names",

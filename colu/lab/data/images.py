@@ -13,7 +13,7 @@ import torch
 
 from .files import DataCorruptedError, DataUnavailableError, cache_root, data_root, verify
 
-__all__ = ["ImageSet", "load", "names"]
+__all__ = ["ImageSet", "labelled_images", "load", "names"]
 
 
 @dataclass(frozen=True)
@@ -256,3 +256,30 @@ def load(name: str, split: str = "train") -> ImageSet:
     if split not in ("train", "test"):
         raise ValueError(f"unknown split {split!r}: choose 'train' or 'test'")
     return _READERS[name](split)
+
+
+def labelled_images(dataset: str, train_size: int, test_size: int = 0) -> tuple[tuple, tuple]:
+    """Normalised training and test images with labels, as an image classifier of :mod:`colu.lab.experiments` sees them.
+
+    Parameters
+    ----------
+    dataset : str
+        A name of :func:`names`.
+    train_size, test_size : int
+        The first so many; 0 for all.
+
+    Examples
+    --------
+    >>> train, test = labelled_images("digits", 100, 50)
+    >>> train[0].shape, test[1].shape
+    (torch.Size([100, 1, 8, 8]), torch.Size([50]))
+    """
+    train, test = load(dataset, "train"), load(dataset, "test")
+    pixels = train.images[:10_000].double() / train.top
+    mean, std = (m.float()[:, None, None] for m in (pixels.mean((0, 2, 3)), pixels.std((0, 2, 3))))
+
+    def some(images, count):
+        stop = count or len(images.labels)
+        return (images.images[:stop].float() / images.top - mean) / std, images.labels[:stop]
+
+    return some(train, train_size), some(test, test_size)

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from colu.fusion import (
-    BarrierCurve,
-    Conic,
-    FusionMetrics,
-    Spec,
-    barrier,
-    compare,
-    invariance_error,
-    lerp,
-    match_weights,
-    recalibrate_batch_norm,
-    repair_statistics,
-    trace_spec,
-)
+from .groups import Conic, Vectors
+from .invariance import invariance_error
+from .matching import match_weights
+from .measure import BarrierCurve, FusionMetrics, barrier, compare, evaluate, lerp
+from .repair import recalibrate_batch_norm, repair_statistics
+from .spec import Spec
+from .trace import trace_spec
 
-from .architectures import Architecture
-
-__all__ = ["Fused", "fuse", "labelled_images", "spec_for"]
+__all__ = ["REPAIRS", "Fused", "fuse", "spec_for"]
 
 REPAIRS = ("none", "cone", "channel", "batchnorm")
 
@@ -47,54 +39,28 @@ class Fused:
     curves: dict[str, BarrierCurve]
 
 
-def labelled_images(dataset: str, train_size: int, test_size: int = 0) -> tuple[tuple, tuple]:
-    """Normalised training and test images with labels, as :class:`colu.lab.experiments.ImageClassification` sees them.
-
-    Parameters
-    ----------
-    dataset : str
-        A name of :func:`colu.lab.data.names`.
-    train_size, test_size : int
-        The first so many; 0 for all.
-
-    Examples
-    --------
-    >>> train, test = labelled_images("digits", 100, 50)
-    >>> train[0].shape, test[1].shape
-    (torch.Size([100, 1, 8, 8]), torch.Size([50]))
-    """
-    from colu.lab import data
-
-    train, test = data.load(dataset, "train"), data.load(dataset, "test")
-    pixels = train.images[:10_000].double() / train.top
-    mean, std = (m.float()[:, None, None] for m in (pixels.mean((0, 2, 3)), pixels.std((0, 2, 3))))
-
-    def some(images, count):
-        stop = count or len(images.labels)
-        return (images.images[:stop].float() / images.top - mean) / std, images.labels[:stop]
-
-    return some(train, train_size), some(test, test_size)
-
-
-def spec_for(architecture: Architecture, mode: str) -> Spec:
-    """The symmetry of an architecture, or why a mode does not suit it.
+def spec_for(model: nn.Module, mode: str, name: str = "the model") -> Spec:
+    """The symmetry of a model, or why a mode does not suit it.
 
     Raises
     ------
     ValueError
         ``conic`` for a network without cones, or whose norms mix with rotations.
+
+    Examples
+    --------
+    >>> spec_for(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), "permutation").groups
+    {'0': Permutation(n=3, blocks=1)}
     """
     try:
-        spec = trace_spec(architecture.model, rotate=mode == "conic")
+        spec = trace_spec(model, rotate=mode == "conic")
     except ValueError as error:
         if mode != "conic":
             raise
-        raise ValueError(f"mode 'conic' does not suit {architecture.text}: {error}; use --mode permutation") from error
-    conic = [group for group in spec.groups.values() if isinstance(group, Conic) and group.dim > 1]
-    if mode == "conic" and not conic:
-        raise ValueError(
-            f"mode 'conic' does not suit {architecture.text}: no layer has cones to rotate; use --mode permutation"
-        )
+        raise ValueError(f"mode 'conic' does not suit {name}: {error}; use --mode permutation") from error
+    turning = [isinstance(group, Conic | Vectors) and group.rotate and group.rows > 0 for group in spec.groups.values()]
+    if mode == "conic" and not any(turning):
+        raise ValueError(f"mode 'conic' does not suit {name}: no layer has cones to rotate; use --mode permutation")
     return spec
 
 
@@ -132,18 +98,19 @@ def _doubts(
 
 
 def fuse(
-    architecture: Architecture,
+    model: nn.Module,
     a: dict[str, Tensor],
     b: dict[str, Tensor],
+    x: Tensor,
     *,
     mode: str = "conic",
-    dataset: str | None = None,
+    data: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+    split: str = "test",
     repair: str = "none",
     share: float = 0.5,
     seed: int = 0,
     lambdas: int = 25,
-    train_size: int = 2000,
-    test_size: int = 0,
+    name: str = "the model",
 ) -> Fused:
     r"""Align ``b`` with ``a``, take the mean, repair it, and measure both parents, the aligned one and the mean.
 
@@ -151,13 +118,18 @@ def fuse(
 
     Parameters
     ----------
-    architecture : Architecture
+    model : Module
+        Whose architecture it is; not changed.
     a, b : dict of str to Tensor
         States that fit it; not changed.
+    x : Tensor
+        Inputs on which the aligned and the unaligned network are compared.
     mode : {"conic", "permutation"}
         The whole symmetry of the activation, or permutations of channels or cones.
-    dataset : str, optional
-        Images to measure on; without, only what the weights say is reported.
+    data : pair of pairs of Tensor, optional
+        Inputs and labels to take statistics from, and to measure on; without, only what the weights say is reported.
+    split : str
+        What the second pair is, for the report.
     repair : {"none", "cone", "channel", "batchnorm"}
         Reset of the statistics on training images.
     share : float
@@ -166,8 +138,8 @@ def fuse(
         Of the matching.
     lambdas : int
         Points of the curves.
-    train_size, test_size : int
-        Training images for the repair; test images to measure on, 0 for all.
+    name : str
+        Of the architecture, for the report and messages.
 
     Returns
     -------
@@ -181,11 +153,11 @@ def fuse(
 
     Examples
     --------
-    >>> from colu.lab.experiments.architectures import parse_architecture
-    >>> architecture = parse_architecture("mlp:64-16-10:colu")
-    >>> state = architecture.model.state_dict()
-    >>> fuse(architecture, state, state, dataset="digits", lambdas=3).report["metrics"]["keeps_the_parent"]
-    True
+    >>> model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
+    >>> state, x = model.state_dict(), torch.randn(20, 5)
+    >>> made = fuse(model, state, state, x, mode="permutation")
+    >>> made.report["invariance_error"] < 1e-12, torch.equal(made.state["0.weight"], state["0.weight"])
+    (True, True)
     """
     if mode not in ("conic", "permutation"):
         raise ValueError(f"mode is {mode!r}; choose 'conic' or 'permutation'")
@@ -193,21 +165,17 @@ def fuse(
         raise ValueError(f"repair is {repair!r}, choose one of {REPAIRS}")
     if not 0 <= share <= 1:
         raise ValueError(f"share is {share}, wanted from 0 (the first network) to 1 (the second, aligned)")
-    if repair != "none" and dataset is None:
+    if repair != "none" and data is None:
         raise ValueError(f"repair {repair!r} takes statistics from images; name a set with --data")
-    model, spec = architecture.model, spec_for(architecture, mode)
+    spec = spec_for(model, mode, name)
     found = match_weights(spec, a, b, mode=mode, seed=seed)
     moved = found.apply(spec, b)
+    model = copy.deepcopy(model)
     model.load_state_dict(b)
-    error = invariance_error(model, spec, architecture.inputs(), found.elements)
+    error = invariance_error(model, spec, x, found.elements)
     metrics, curves, state = None, {}, lerp(a, moved, share)
-    if dataset is not None:
-        train, test = labelled_images(dataset, train_size, test_size)
-        if tuple(test[0].shape[1:]) != architecture.input_shape and test[0][0].numel() != architecture.input_shape[0]:
-            raise ValueError(
-                f"images of {dataset} have shape {tuple(test[0].shape[1:])}, "
-                f"{architecture.text} reads {architecture.input_shape}; name another set"
-            )
+    if data is not None:
+        train, test = data
         adjust = None
         if repair in ("cone", "channel"):
             adjust = lambda mean, t: repair_statistics(  # noqa: E731
@@ -215,19 +183,17 @@ def fuse(
             )
         elif repair == "batchnorm":
             adjust = lambda mean, t: recalibrate_batch_norm(model, mean, train[0].split(500))  # noqa: E731
-        settings = {"split": f"{dataset} test", "lambdas": lambdas}
+        settings = {"split": split, "lambdas": lambdas}
         curves["naive"] = barrier(model, a, b, test, **settings)
         curves[mode] = barrier(model, a, moved, test, **settings)
         if adjust is not None:
             curves[f"{mode}, repaired"] = barrier(model, a, moved, test, adjust=adjust, **settings)
             state = adjust(state, share) if 0 < share < 1 else state
-        metrics = compare(model, spec, a, b, found, test, split=settings["split"], t=share)
+        metrics = compare(model, spec, a, b, found, test, split=split, t=share)
         if adjust is not None:
-            from colu.fusion import evaluate
-
             metrics = replace(metrics, fused=evaluate(model, state, test))
     report = {
-        "architecture": architecture.text,
+        "architecture": name,
         "share": share,
         "repair": repair,
         "aligned": found.describe(),
