@@ -1,5 +1,7 @@
 """ACON: activations as smooth maxima of two functions."""
 
+__all__ = ["acon", "acon_a", "acon_b", "acon_c"]
+
 import torch
 from torch import Tensor
 

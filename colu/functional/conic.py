@@ -1,5 +1,7 @@
 """Conic Linear Units: the skew projection onto cones, block by block."""
 
+__all__ = ["colu", "rcolu"]
+
 import functools
 import math
 

@@ -1,5 +1,7 @@
 """Activations whose shape depends on the input: dynamic ReLU and FReLU."""
 
+__all__ = ["dynamic_relu", "frelu", "spatial_attention"]
+
 import functools
 
 import torch

@@ -1,5 +1,7 @@
 """EvoNorm: normalisation and activation in one formula."""
 
+__all__ = ["evonorm_b0", "evonorm_s0"]
+
 from torch import Tensor, maximum, sigmoid
 
 from colu.checks import check_floating, check_int

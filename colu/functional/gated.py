@@ -1,5 +1,7 @@
 """Equivariant activations that scale whole vectors: norm-ReLU and gates."""
 
+__all__ = ["gated", "norm_relu"]
+
 import torch
 from torch import Tensor
 

@@ -1,5 +1,7 @@
 """Modern Hopfield networks: attention as the descent of an energy."""
 
+__all__ = ["hopfield_energy", "hopfield_update"]
+
 import math
 
 import torch

@@ -1,5 +1,7 @@
 """Weights as sums of Kronecker products: parametrised hypercomplex multiplication."""
 
+__all__ = ["phm_weight", "quaternion_algebra"]
+
 import torch
 from torch import Tensor
 

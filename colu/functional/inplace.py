@@ -1,5 +1,7 @@
 """Hard CoLU in place."""
 
+__all__ = ["colu_"]
+
 import functools
 
 from torch import Tensor

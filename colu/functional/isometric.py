@@ -1,5 +1,7 @@
 """Activations that keep norms: CReLU, sorting, reflections."""
 
+__all__ = ["crelu", "group_sort", "householder_activation"]
+
 import math
 
 import torch

@@ -1,5 +1,7 @@
 """Series activations: LSLU as published and corrected, and the depthwise series of VanillaNet."""
 
+__all__ = ["depthwise", "fold_batch_norm", "lslu", "lslu_chain"]
+
 import torch
 from torch import Tensor
 from torch.nn import functional

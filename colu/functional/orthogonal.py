@@ -1,5 +1,7 @@
 """Orthogonal matrices from free parameters, and how far a convolution is from an isometry."""
 
+__all__ = ["gram_schmidt_rotation", "householder_product", "orthogonal_convolution_penalty"]
+
 import torch
 from torch import Tensor, nn
 

@@ -1,5 +1,7 @@
 """Activations in pieces: TaLU, APALU, PWLU, maxout."""
 
+__all__ = ["apalu", "maxout", "pwlu", "talu"]
+
 import torch
 from torch import Tensor
 

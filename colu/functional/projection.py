@@ -1,5 +1,7 @@
 """Euclidean projection onto second-order cones, block by block."""
 
+__all__ = ["soc_projection"]
+
 import math
 
 import torch

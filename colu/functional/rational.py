@@ -1,5 +1,7 @@
 """Rational activations: a polynomial over a positive function of a polynomial."""
 
+__all__ = ["rational"]
+
 import torch
 from torch import Tensor
 

@@ -1,5 +1,7 @@
 """Smooth activations: Swish, Sqish, squared ReLU, Fourier series, linear combinations, the smooth maximum."""
 
+__all__ = ["fourier", "fourier_relu", "linear_combination", "smooth_maximum", "sqish", "squared_relu", "swish"]
+
 import math
 from collections.abc import Callable, Sequence
 

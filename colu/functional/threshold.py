@@ -1,5 +1,7 @@
 """The threshold activation with a straight-through gradient."""
 
+__all__ = ["threshold"]
+
 from torch import Tensor
 
 from colu.checks import check_floating

@@ -5,13 +5,13 @@ Families add their entries with :func:`register` at the bottom of their own file
 
 import difflib
 import functools
-import importlib
-import pkgutil
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import nn
 
+from colu.families import public_names
 from colu.geometry import Symmetry
 
 __all__ = [
@@ -185,13 +185,7 @@ def _identity(factory) -> str:
 @functools.cache
 def load_families() -> dict[str, object]:
     """Import every file of :mod:`colu.nn` once, so that its entries are there; returns its public names."""
-    package = importlib.import_module("colu.nn")
-    names = {}
-    for file in pkgutil.iter_modules(package.__path__):
-        if not file.name.startswith("_"):
-            family = importlib.import_module(f"colu.nn.{file.name}")
-            names |= {name: getattr(family, name) for name in family.__all__}
-    return names
+    return public_names(__package__, [os.path.dirname(__file__)])
 
 
 def get_entry(name: str) -> ActivationEntry:
