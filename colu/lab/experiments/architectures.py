@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from colu.lab.fields import said
 from colu.lab.models import MLP, CIFARResNet
 
 from .arms import get_arm
@@ -115,9 +116,9 @@ def _from_json(path: Path) -> Architecture:
 
     try:
         value = json.loads(path.read_text(encoding="utf8"))
-        config = Config.from_dict(value.get("config", value))
+        config = Config(**value.get("config", value))
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no record or configuration of colu run ({error}); wanted {FORMS}") from error
+        raise ValueError(f"{path} is no record or configuration of colu run ({said(error)}); wanted {FORMS}") from error
     task = get_experiment(config.experiment).build(config)
     images = getattr(task, "test_images", None)
     if images is None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
 
+from pydantic.dataclasses import dataclass as checked_dataclass
+
+from colu.lab.fields import CLOSED, Count, Text, Whole
 from colu.lab.results import config_hash
 from colu.lab.training import Plan, Task
 from colu.presets import PRESETS
@@ -13,7 +17,7 @@ from colu.presets import PRESETS
 __all__ = ["Config", "EXPERIMENTS", "Experiment", "Preset", "get_experiment", "register"]
 
 
-@dataclass(frozen=True)
+@checked_dataclass(frozen=True, config=CLOSED)
 class Config:
     """Everything that decides a run's numbers.
 
@@ -22,49 +26,41 @@ class Config:
     experiment, preset, arm : str
     seed : int
     plan : colu.lab.training.Plan
+        Or a dictionary of its fields.
     options : dict
         Of the experiment: data set, sizes.
     device, precision : str
     processes, threads : int
         Sums are taken in another order with other numbers of these, so they belong to the run's identity.
 
+    Raises
+    ------
+    ValueError
+        For a value outside its range, of pydantic; it names field, value and what was wanted.
+
     Examples
     --------
     >>> config = get_experiment("mnist-mlp").config("smoke", "relu", seed=0)
-    >>> Config.from_dict(config.to_dict()) == config
+    >>> Config(**config.to_dict()) == config
     True
     """
 
-    experiment: str
-    preset: str
-    arm: str
-    seed: int
+    experiment: Text
+    preset: Literal[PRESETS]
+    arm: Text
+    seed: Whole
     plan: Plan
-    options: dict = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     precision: str = "32-true"
-    processes: int = 1
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.seed, int) or self.seed < 0:
-            raise ValueError(f"seed is {self.seed!r}, wanted a whole number of at least 0")
-        if self.preset not in PRESETS:
-            raise ValueError(f"preset is {self.preset!r}, choose one of {PRESETS}")
+    processes: Count = 1
+    threads: Count = 1
 
     def to_dict(self) -> dict:
-        """As JSON."""
+        """As JSON; ``Config(**value)`` undoes it."""
         value = asdict(self)
         value["plan"] = {k: list(v) if isinstance(v, tuple) else v for k, v in value["plan"].items()}
         return value
-
-    @classmethod
-    def from_dict(cls, value: dict) -> Config:
-        """Undo :meth:`to_dict`."""
-        known = {f.name for f in fields(cls)}
-        if unknown := set(value) - known:
-            raise ValueError(f"unknown settings {sorted(unknown)}; a configuration has {sorted(known)}")
-        return cls(**{**value, "plan": Plan(**value["plan"])})
 
     @property
     def hash(self) -> str:
@@ -120,6 +116,18 @@ class Experiment:
     metric: str
     higher_is_better: bool = True
 
+    def preset(self, name: str) -> Preset:
+        """One of the presets.
+
+        Raises
+        ------
+        ValueError
+            For a name that it has not.
+        """
+        if name not in self.presets:
+            raise ValueError(f"experiment {self.name!r} has no preset {name!r}; choose one of {tuple(self.presets)}")
+        return self.presets[name]
+
     def config(self, preset: str, arm: str, seed: int, **changes) -> Config:
         """One run's configuration; ``changes`` go to the plan where it has that name, else to the options.
 
@@ -130,9 +138,7 @@ class Experiment:
         """
         from .arms import get_arm
 
-        if preset not in self.presets:
-            raise ValueError(f"experiment {self.name!r} has no preset {preset!r}; choose one of {tuple(self.presets)}")
-        settings = self.presets[preset]
+        settings = self.preset(preset)
         in_plan = {f.name for f in fields(Plan)}
         own = {"device", "precision", "processes", "threads"}
         if unknown := set(changes) - in_plan - own - set(settings.options):
@@ -144,6 +150,42 @@ class Experiment:
         rest.setdefault("device", default_device() if settings.device == "auto" else settings.device)
         rest.setdefault("processes", default_processes())
         return Config(self.name, preset, get_arm(arm).name, seed, plan, options, **rest)
+
+    def configs(
+        self,
+        preset: str,
+        arms: str | Iterable[str] | None = None,
+        seeds: Iterable[int] | None = None,
+        **changes,
+    ) -> list[Config]:
+        """Configurations of all arms on all seeds, those of one seed together: what is stopped has whole comparisons.
+
+        Parameters
+        ----------
+        preset : str
+        arms : str or iterable of str, optional
+            Names, or one string with commas; by default those of the preset.
+        seeds : iterable of int, optional
+            By default as many as the preset has.
+        **changes
+            Of the plan or the options.
+
+        Raises
+        ------
+        ValueError
+            For an unknown preset, arm or option, or an arm that is named twice.
+
+        Examples
+        --------
+        >>> [(c.arm, c.seed) for c in get_experiment("mnist-mlp").configs("smoke", "relu,colu", [0, 1])]
+        [('relu', 0), ('colu', 0), ('relu', 1), ('colu', 1)]
+        """
+        from .arms import choose_arms
+
+        chosen = self.preset(preset)
+        names = [arm.name for arm in choose_arms(chosen.arms if arms is None else arms)]
+        seeds = range(chosen.seeds) if seeds is None else seeds
+        return [self.config(preset, name, seed, **changes) for seed in seeds for name in names]
 
 
 def default_device() -> str:

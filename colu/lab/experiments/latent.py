@@ -81,7 +81,7 @@ def _settings(config: Config) -> Config:
 
 @lru_cache(maxsize=4)
 def _trained_from(key: str) -> tuple[LatentSpace, Tensor, Tensor, dict[str, float]]:
-    config = Config.from_dict(json.loads(key))
+    config = Config(**json.loads(key))
     train, test = (_images(config.options["dataset"], split, config.device) for split in ("train", "test"))
     task = AUTOENCODER.build(config)
     # Deterministic kernels, since every arm must get the same codes in whatever process it runs.

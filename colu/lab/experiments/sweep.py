@@ -61,7 +61,7 @@ def _name(config: Config) -> str:
 
 def _on_worker(value: dict, root: str) -> str:
     """One run in a worker process; its result is the record's file."""
-    config = Config.from_dict(value)
+    config = Config(**value)
     run(config, root, say=lambda _: None)
     return str(record_path(config, root))
 

@@ -9,6 +9,7 @@ from .records import (
     environment,
     find_records,
     read_record,
+    record_schema,
     results_root,
     write_record,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "one_setting",
     "paired_difference",
     "read_record",
+    "record_schema",
     "results_root",
     "setting_text",
     "summarise",

@@ -10,13 +10,20 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+from typing_extensions import TypedDict
 
 from colu.files import write_atomically
+from colu.lab.fields import AS_GIVEN, CLOSED, Count, Number, Text, Whole, number, said
+from colu.presets import PRESETS
 
 __all__ = [
     "Record",
@@ -25,6 +32,7 @@ __all__ = [
     "environment",
     "find_records",
     "read_record",
+    "record_schema",
     "results_root",
     "typed_command",
     "write_record",
@@ -39,8 +47,61 @@ class RecordError(ValueError):
     """A record that does not match the schema, or whose curve is not the one that it names."""
 
 
-@dataclass(frozen=True)
-class Record:
+class Device(TypedDict, closed=True):
+    """What computed."""
+
+    type: Literal["cpu", "cuda", "mps"]
+    name: Text
+
+
+class Versions(TypedDict, extra_items=str):
+    """Versions of the packages that decide numbers, of these at least."""
+
+    __pydantic_config__ = ConfigDict()
+    colu: str
+    python: str
+    torch: str
+
+
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class _Run:
+    """The fields that a record has in memory and in its file, in the file's order."""
+
+    experiment: Text
+    preset: Literal[PRESETS]
+    arm: Text
+    seed: Whole
+    config: dict[str, Any]
+    config_hash: Digest
+    command: Text
+    commit: Annotated[str, Field(pattern="^[0-9a-f]{40}$")] | None
+    dirty: StrictBool | None
+    device: Annotated[Device, AS_GIVEN]
+    threads: Count
+    processes: Count
+    versions: Annotated[Versions, AS_GIVEN]
+    started: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$")]
+    seconds: number(ge=0)
+    peak_memory_bytes: Whole
+    status: Literal["done", "failed"]
+    error: str | None
+    metrics: dict[str, Number]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class _Stored(_Run):
+    """A record's file: the curve stands beside it under a name, with its digest."""
+
+    schema: Literal[1]
+    curve: str | None
+    curve_sha256: Digest | None
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Record(_Run):
     """What one run was and gave; the fields of ``results/<experiment>/*.json``.
 
     Attributes
@@ -70,27 +131,13 @@ class Record:
     metrics : dict of str to float
     curve : list of dict
         Kept in a file of its own beside the record.
+
+    Raises
+    ------
+    ValueError
+        For a value outside its range, of pydantic; it names field, value and what was wanted.
     """
 
-    experiment: str
-    preset: str
-    arm: str
-    seed: int
-    config: dict
-    config_hash: str
-    command: str
-    commit: str | None
-    dirty: bool | None
-    device: dict
-    threads: int
-    processes: int
-    versions: dict
-    started: str
-    seconds: float
-    peak_memory_bytes: int
-    status: str
-    error: str | None
-    metrics: dict
     curve: list = field(default_factory=list)
 
     @property
@@ -200,20 +247,25 @@ def environment(device: str = "cpu") -> dict:
     }
 
 
-@cache
-def _validator():
-    from jsonschema import Draft202012Validator
+def record_schema() -> dict:
+    """JSON schema of a record's file, for readers in other languages.
 
-    text = Path(__file__).with_name("record.schema.json").read_text(encoding="utf8")
-    return Draft202012Validator(json.loads(text))
+    Examples
+    --------
+    >>> record_schema()["properties"]["seed"]["minimum"]
+    0
+    """
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **TypeAdapter(_Stored).json_schema(), "title": "Record of one run"}
 
 
 def _checked(value: dict, name: str) -> dict:
-    problems = [f"{'.'.join(map(str, e.path)) or 'record'}: {e.message}" for e in _validator().iter_errors(value)]
-    if not problems and value["config_hash"] != config_hash(value["config"]):
-        problems = [f"config_hash is not that of config ({config_hash(value['config'])[:10]}…)"]
-    if problems:
-        raise RecordError(f"{name} does not match the schema of records: {'; '.join(problems[:3])}")
+    try:
+        _Stored(**value)
+    except ValidationError as error:
+        raise RecordError(f"{name} does not match the schema of records: {said(error)}") from None
+    if value["config_hash"] != (found := config_hash(value["config"])):
+        raise RecordError(f"{name}: config_hash is not that of config ({found[:10]}…); restore one of them")
     return value
 
 

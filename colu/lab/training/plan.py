@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import StrictBool
+from pydantic.dataclasses import dataclass
+
+from colu.lab.fields import CLOSED, Count, Number, Whole, number
 
 __all__ = ["Plan", "learning_rate"]
 
-OPTIMISERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "steps")
+Positive = number(gt=0, allow_inf_nan=False)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=CLOSED)
 class Plan:
     """Optimiser, schedule and budget of one run.
 
@@ -45,7 +49,7 @@ class Plan:
     Raises
     ------
     ValueError
-        For a value outside its range; the message names it.
+        For a value outside its range, of pydantic; it names field, value and what was wanted.
 
     Examples
     --------
@@ -53,46 +57,22 @@ class Plan:
     'adam'
     """
 
-    steps: int
-    batch_size: int
-    learning_rate: float
-    optimiser: str = "adam"
-    weight_decay: float = 0.0
-    momentum: float = 0.9
-    betas: tuple[float, float] = (0.9, 0.999)
-    schedule: str = "constant"
-    milestones: tuple[float, ...] = (0.5, 0.75)
-    warmup: int = 0
-    clip_norm: float | None = None
-    ema_decay: float | None = None
-    log_every: int = 50
-    evaluate_every: int = 0
-    checkpoint_every: int = 0
-    compile: bool = False
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "betas", tuple(self.betas))
-        object.__setattr__(self, "milestones", tuple(self.milestones))
-        for name in ("steps", "batch_size", "log_every"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}, wanted a whole number of at least 1")
-        for name in ("warmup", "evaluate_every", "checkpoint_every"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 0:
-                raise ValueError(f"{name} is {value!r}, wanted a whole number of at least 0")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise ValueError(f"learning_rate is {self.learning_rate!r}, wanted a positive number")
-        if self.weight_decay < 0:
-            raise ValueError(f"weight_decay is {self.weight_decay}, wanted at least 0")
-        if self.optimiser not in OPTIMISERS:
-            raise ValueError(f"optimiser is {self.optimiser!r}, choose one of {OPTIMISERS}")
-        if self.schedule not in SCHEDULES:
-            raise ValueError(f"schedule is {self.schedule!r}, choose one of {SCHEDULES}")
-        if self.clip_norm is not None and self.clip_norm <= 0:
-            raise ValueError(f"clip_norm is {self.clip_norm}, wanted a positive number or None")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise ValueError(f"ema_decay is {self.ema_decay}, wanted a number between 0 and 1, or None")
+    steps: Count
+    batch_size: Count
+    learning_rate: Positive
+    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    weight_decay: number(ge=0) = 0.0
+    momentum: Number = 0.9
+    betas: tuple[Number, Number] = (0.9, 0.999)
+    schedule: Literal["constant", "cosine", "steps"] = "constant"
+    milestones: tuple[Number, ...] = (0.5, 0.75)
+    warmup: Whole = 0
+    clip_norm: Positive | None = None
+    ema_decay: number(gt=0, lt=1) | None = None
+    log_every: Count = 50
+    evaluate_every: Whole = 0
+    checkpoint_every: Whole = 0
+    compile: StrictBool = False
 
 
 def learning_rate(plan: Plan, step: int) -> float:

@@ -1,0 +1,63 @@
+"""Types of the checked fields of a plan, a configuration and a record, and their faults in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, ValidationError, WrapValidator
+
+__all__ = ["AS_GIVEN", "CLOSED", "Count", "Number", "Text", "Whole", "number", "said"]
+
+#: For a class that takes no field which it does not have.
+CLOSED = ConfigDict(extra="forbid")
+
+
+def _as_given(value: object, check: Callable[[object], object]) -> object:
+    check(value)
+    return value
+
+
+#: Check a value and keep it: 1 is not made 1.0 nor a key moved, since the bytes decide hashes and files.
+AS_GIVEN = WrapValidator(_as_given)
+
+
+def number(**bounds) -> object:
+    """Type of a number within bounds, such as ``gt=0``; no text and no truth value is taken for one.
+
+    Examples
+    --------
+    >>> from pydantic import TypeAdapter
+    >>> TypeAdapter(number(ge=0)).validate_python(1)
+    1
+    """
+    return Annotated[float, Field(strict=True, **bounds), AS_GIVEN]
+
+
+Number = number()
+Whole = Annotated[int, Field(strict=True, ge=0)]
+Count = Annotated[int, Field(strict=True, ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+def said(error: Exception) -> str:
+    """What an error says in one line; of a value that was refused: the field, the value, what was wanted.
+
+    Examples
+    --------
+    >>> from colu.lab.training import Plan
+    >>> try:
+    ...     Plan(steps=0, batch_size=1, learning_rate=1.0)
+    ... except ValueError as error:
+    ...     print(said(error))
+    steps is 0: input should be greater than or equal to 1
+    """
+    if not isinstance(error, ValidationError):
+        return str(error)
+    faults = []
+    for fault in error.errors(include_url=False):
+        where = ".".join(map(str, fault["loc"])) or error.title
+        # The input of a field that is missing is all the others.
+        value = "" if fault["type"].startswith("missing") else f" is {fault['input']!r}"
+        faults.append(f"{where}{value}: {fault['msg'][0].lower()}{fault['msg'][1:]}")
+    return "; ".join(faults)
