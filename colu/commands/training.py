@@ -40,7 +40,9 @@ def _changes(settings: list[str] | None) -> dict:
 
 
 def _fail(error: Exception) -> typer.Exit:
-    errors.print(f"{error}", style="red" if errors.is_terminal else None, markup=False)
+    from colu.lab.fields import said
+
+    errors.print(said(error), style="red" if errors.is_terminal else None, markup=False)
     return typer.Exit(2 if isinstance(error, ValueError) else 1)
 
 
@@ -61,20 +63,15 @@ def run(
     settings: Settings = None,
 ) -> None:
     """Run an experiment, one run after another; what has a record is not done again."""
-    from colu.lab.experiments import choose_arms, get_experiment
-    from colu.lab.experiments.run import record_path
+    from colu.lab.experiments import get_experiment, record_path
     from colu.lab.experiments.run import run as run_one
     from colu.lab.experiments.sweep import parse_seeds
     from colu.lab.results import results_root
 
     try:
         experiment = get_experiment(name)
-        if preset not in experiment.presets:
-            raise ValueError(f"preset is {preset!r}, choose one of {tuple(experiment.presets)}")
-        chosen = experiment.presets[preset]
-        names = [arm.name for arm in choose_arms(arms if arms else chosen.arms)]
-        listed = parse_seeds(seeds) if seeds else list(range(chosen.seeds))
-        configs = [experiment.config(preset, arm, seed, **_changes(settings)) for seed in listed for arm in names]
+        listed = parse_seeds(seeds) if seeds else None
+        configs = experiment.configs(preset, arms, listed, **_changes(settings))
     except ValueError as error:
         raise _fail(error) from None
     root = Path(results or results_root())
@@ -118,21 +115,16 @@ def sweep(
     settings: Settings = None,
 ) -> None:
     """Run an experiment on a Dask cluster; survives dead workers and a dead driver."""
-    from colu.lab.experiments import choose_arms, get_experiment
+    from colu.lab.experiments import get_experiment
     from colu.lab.experiments.sweep import parse_seeds
     from colu.lab.experiments.sweep import sweep as sweep_all
     from colu.lab.results import results_root
 
     root = Path(results or results_root())
     try:
-        experiment = get_experiment(name)
-        names = [arm.name for arm in choose_arms(arms)] if arms else None
         listed = parse_seeds(seeds) if seeds else None
-        if preset not in experiment.presets:
-            raise ValueError(f"preset is {preset!r}, choose one of {tuple(experiment.presets)}")
-        chosen = experiment.presets[preset]
-        total = len(names or chosen.arms) * len(listed or range(chosen.seeds))
-        bar, task = _progress_of(total)
+        changes = _changes(settings)
+        bar, task = _progress_of(len(get_experiment(name).configs(preset, arms, listed, **changes)))
 
         def report(label: str, event: str) -> None:
             bar.advance(task)
@@ -142,14 +134,14 @@ def sweep(
             done = sweep_all(
                 name,
                 preset,
-                arms=names,
+                arms=arms,
                 seeds=listed,
                 root=root,
                 scheduler=scheduler,
                 workers=workers,
                 wait=wait,
                 report=report,
-                **_changes(settings),
+                **changes,
             )
     except (ValueError, OSError) as error:
         raise _fail(error) from None
@@ -213,8 +205,7 @@ def cost(
     settings: Settings = None,
 ) -> None:
     """Estimate how long a run takes on this machine, from a few updates."""
-    from colu.lab.experiments import choose_arms, get_experiment
-    from colu.lab.experiments.costs import estimate, keep_estimate
+    from colu.lab.experiments import choose_arms, estimate, get_experiment, keep_estimate
 
     try:
         experiment = get_experiment(name)

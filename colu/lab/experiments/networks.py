@@ -81,10 +81,9 @@ def train_networks(
         raise ValueError("no seeds; give at least one, such as [0, 1]")
     chosen = get_experiment(experiment) if isinstance(experiment, str) else experiment
     models = []
-    for seed in seeds:
-        config = chosen.config(preset, arm, seed, **{"evaluate_every": 0, **changes})
+    for config in chosen.configs(preset, [arm], seeds, **{"evaluate_every": 0, **changes}):
         task = chosen.build(config)
-        models.append(fit(task, config.plan, seed=seed).model.eval())
+        models.append(fit(task, config.plan, seed=config.seed).model.eval())
     batches = task.batches
     return Networks(
         arm,

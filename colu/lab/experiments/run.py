@@ -131,27 +131,25 @@ def run_arms(
     experiment: str | Experiment,
     preset: str = "smoke",
     *,
-    arms: Iterable[str] | None = None,
+    arms: str | Iterable[str] | None = None,
     seeds: Iterable[int] | None = None,
     root: str | Path | None = None,
     keep: bool = False,
     say: Callable[[str], None] | None = None,
     **changes,
 ) -> list[Record]:
-    """Run every arm on every seed, one after another; for notebooks.
+    """Run every arm on every seed, one after another and one seed after another; for notebooks.
 
     Parameters
     ----------
     experiment : str or Experiment
     preset : str
-    arms, seeds : iterable, optional
-        By default those of the preset.
+    arms, seeds, **changes
+        As of :meth:`colu.lab.experiments.Experiment.configs`.
     root, keep
         As of :func:`colu.lab.experiments.run`; by default nothing is written.
     say : callable, optional
         Told of each finished run.
-    **changes
-        Of the plan or the options.
 
     Returns
     -------
@@ -165,15 +163,12 @@ def run_arms(
     ('relu', 5)
     """
     experiment = get_experiment(experiment) if isinstance(experiment, str) else experiment
-    settings = experiment.presets[preset]
-    arms = list(arms if arms is not None else settings.arms)
-    seeds = list(seeds if seeds is not None else range(settings.seeds))
     records, fabric = [], None
-    for arm in arms:
-        for seed in seeds:
-            config = experiment.config(preset, arm, seed, **changes)
-            fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-            records.append(run(config, root, keep=keep, say=lambda _: None, fabric=fabric))
-            if say is not None:
-                say(f"{arm}, seed {seed}: {records[-1].seconds:.1f} s")
-    return records
+    for config in experiment.configs(preset, arms, seeds, **changes):
+        fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
+        records.append(run(config, root, keep=keep, say=lambda _: None, fabric=fabric))
+        if say is not None:
+            say(f"{config.arm}, seed {config.seed}: {records[-1].seconds:.1f} s")
+    # Stable: an arm's seeds stay in their order.
+    order = list(dict.fromkeys(record.arm for record in records))
+    return sorted(records, key=lambda record: order.index(record.arm))

@@ -70,7 +70,7 @@ def sweep(
     experiment: str,
     preset: str = "smoke",
     *,
-    arms: Iterable[str] | None = None,
+    arms: str | Iterable[str] | None = None,
     seeds: Iterable[int] | None = None,
     root: str | Path | None = None,
     scheduler: str | None = None,
@@ -88,8 +88,8 @@ def sweep(
     Parameters
     ----------
     experiment, preset : str
-    arms, seeds : iterable, optional
-        By default those of the preset.
+    arms, seeds, **changes
+        As of :meth:`colu.lab.experiments.Experiment.configs`.
     root : path, optional
         Folder of records, which all workers must see.
     scheduler : str, optional
@@ -100,8 +100,6 @@ def sweep(
         Seconds in which the scheduler must answer.
     report : callable, optional
         Called with a run's name and ``skipped``, ``done``, ``failed: ...``.
-    **changes
-        Of the plan or the options.
 
     Returns
     -------
@@ -116,17 +114,9 @@ def sweep(
     """
     from distributed import Client, LocalCluster, as_completed
 
-    settings = get_experiment(experiment)
-    chosen = settings.presets.get(preset)
-    if chosen is None:
-        raise ValueError(f"experiment {experiment!r} has no preset {preset!r}; choose one of {tuple(settings.presets)}")
+    configs = get_experiment(experiment).configs(preset, arms, seeds, **changes)
     root = Path(root if root is not None else results_root()).resolve()
     tell = report or (lambda name, event: None)
-    configs = [
-        settings.config(preset, arm, seed, **changes)
-        for seed in (seeds if seeds is not None else range(chosen.seeds))
-        for arm in (arms if arms is not None else chosen.arms)
-    ]
     result = SweepResult()
     waiting = []
     for config in configs:
