@@ -4,13 +4,15 @@ from .alignment import FUSION_GPT, FUSION_MLP, FUSION_RESNET, PairTask, TextPair
 from .arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
 from .benchmark import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK
 from .classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
-from .costs import estimate, left_of, missing_runs, read_estimates, recorded_costs
+from .costs import recorded_costs
 from .diffusion import DDPM, ImageDenoising
+from .estimates import estimate, keep_estimate, read_estimates
 from .experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
 from .generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from .language import GPT_TEXT, NextCharacter
 from .latent import LATENT_DIFFUSION, LatentDenoising, latent_space
 from .networks import Networks, train_networks
+from .plans import left_of, missing_runs
 from .rerun import is_current, rerun_commands
 from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from .run import record_path, run, run_arms
@@ -54,6 +56,7 @@ __all__ = [
     "get_arm",
     "get_experiment",
     "is_current",
+    "keep_estimate",
     "latent_space",
     "left_of",
     "missing_runs",

@@ -23,7 +23,7 @@ def _same(a: object, b: object) -> bool:
 def _changes(record: Record) -> dict[str, object]:
     """What the record's configuration has other than its preset, except a GPU that ``auto`` would choose."""
     config = record.config
-    preset = get_experiment(record.experiment).presets[record.preset]
+    preset = get_experiment(record.experiment).preset(record.preset)
     plan = asdict(preset.plan)
     changes = {k: v for k, v in config["plan"].items() if k not in plan or not _same(v, plan[k])}
     options = preset.options
@@ -106,7 +106,7 @@ def rerun_commands(records: Iterable[Record]) -> list[str]:
         seeds[record.experiment, record.preset, record.processes, settings][record.arm].add(record.seed)
     commands = []
     for (experiment, preset, processes, settings), by_arm in sorted(seeds.items()):
-        chosen = get_experiment(experiment).presets[preset]
+        chosen = get_experiment(experiment).preset(preset)
         groups: dict[tuple[int, ...], list[str]] = defaultdict(list)
         for arm, listed in sorted(by_arm.items()):
             groups[tuple(sorted(listed))].append(arm)
