@@ -14,6 +14,7 @@ from rich.console import Console
 
 from colu.commands import reading, training
 from colu.commands.bench import bench
+from colu.commands.doctor import doctor
 from colu.commands.fuse import fuse
 from colu.press.build.project import BookError, Project, UnknownName, check_preset, find_project
 
@@ -24,7 +25,7 @@ for command in (
     training.run,
     training.sweep,
     training.table,
-    training.doctor,
+    doctor,
     training.cost,
     training.compare,
     bench,

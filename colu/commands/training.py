@@ -1,4 +1,4 @@
-"""``colu run``, ``sweep``, ``table``, ``doctor``, ``cost`` and ``compare``."""
+"""``colu run``, ``sweep``, ``table``, ``cost`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def run(
     bar, task = _progress_of(len(configs))
     with bar:
         for config in configs:
-            label = f"{config.arm}, seed {config.seed}"
+            label = config.label
             there = record_path(config, root).is_file()
 
             def progress(step: int, steps: int, entry: dict, label: str = label) -> None:
@@ -183,16 +183,6 @@ def table(
     except ValueError as error:
         raise _fail(error) from None
     print(made.markdown(3, {arm: ARMS[arm].label for arm in made.arms if arm in ARMS}))
-
-
-def doctor() -> None:
-    """Print what a report of a fault needs: versions, devices, threads, data found."""
-    from .doctor import doctor as ask
-
-    for heading, facts in ask().items():
-        console.print(f"{heading}", style="bold" if console.is_terminal else None)
-        for name, value in facts.items():
-            console.print(f"  {name}: {value}", markup=False)
 
 
 def cost(

@@ -1,13 +1,13 @@
 """What an activation costs, as ratios to ReLU that can be trusted: ``colu bench``.
 
-All arms of a case run in one process, in a new random order each round;
-what is reported is the median over the rounds of (arm / ``F.relu`` in the same round), with its quartiles.
+All contenders of a case run in one process, in a new random order each round;
+what is reported is the median over the rounds of (contender / ``F.relu`` in the same round), with its quartiles.
 ReLU is there twice: if the second does not read 1.00 to 0.05, the case gets no verdict.
-Every arm is compared with float64 before it is timed.
+Every contender is compared with float64 before it is timed.
 """
 
 from .figure import ratio_figure
-from .measure import BenchError, Case, control_problem, interleave, spread
+from .measure import BenchError, Case, control_problem, interleave, ratio_quartiles
 from .runner import bench, target
 from .table import ratio_table, write_csv
 
@@ -18,7 +18,7 @@ __all__ = [
     "control_problem",
     "interleave",
     "ratio_figure",
-    "spread",
+    "ratio_quartiles",
     "ratio_table",
     "target",
     "write_csv",

@@ -8,7 +8,7 @@ __all__ = ["ratio_figure"]
 
 
 def ratio_figure(records: Iterable[dict], *, passes: str = "both", allocator: str = "warm"):
-    """Ratios to ReLU, a row for each case and a mark for each arm; cases without a good control are left out.
+    """Ratios to ReLU, a row for each case and a mark for each contender; cases without a good control are left out.
 
     Parameters
     ----------

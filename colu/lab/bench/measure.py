@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-__all__ = ["BenchError", "Case", "control_problem", "interleave", "spread"]
+__all__ = ["BenchError", "Case", "control_problem", "interleave", "ratio_quartiles"]
 
 DTYPES = ("float32", "bfloat16", "float16", "float64")
 #: How far from 1 the control may read.
@@ -146,12 +146,12 @@ def _calls(function, least: float, clock) -> int:
     return count
 
 
-def spread(times: Mapping[str, list[float]], baseline: str = "relu") -> dict[str, tuple[float, float, float]]:
+def ratio_quartiles(times: Mapping[str, list[float]], baseline: str = "relu") -> dict[str, tuple[float, float, float]]:
     """Median and quartiles of the ratios to ``baseline`` in the same round.
 
     Examples
     --------
-    >>> spread({"relu": [1.0, 2.0, 1.0], "colu": [1.5, 2.0, 2.0]})["colu"]
+    >>> ratio_quartiles({"relu": [1.0, 2.0, 1.0], "colu": [1.5, 2.0, 2.0]})["colu"]
     (1.5, 1.25, 1.75)
     """
     found = {}

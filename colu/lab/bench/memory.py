@@ -1,4 +1,4 @@
-"""Bytes that an arm keeps for its backward pass, and its peak."""
+"""Bytes that a contender keeps for its backward pass, and its peak."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from .measure import BenchError, Case, control_problem, interleave, spread
+from .measure import BenchError, Case, control_problem, interleave, ratio_quartiles
 
 __all__ = ["ALLOCATORS", "bench", "target"]
 
@@ -69,13 +69,13 @@ def bench(
     least: float = 1e-3,
     seed: int = 0,
 ) -> list[dict]:
-    """Time and weigh the arms on each case, in one new process.
+    """Time and weigh the contenders on each case, in one new process.
 
     Parameters
     ----------
     cases : iterable of Case
     networks : iterable of str
-        Networks of ``colu.lab.bench.models`` of which a whole training step is timed too.
+        Networks of ``colu.lab.bench.steps`` of which a whole training step is timed too.
     device : {"cpu", "cuda"}
         Of the networks; each case has its own.
     allocator : {"warm", "default"}
@@ -83,7 +83,7 @@ def bench(
     rounds : int
         Of each case.
     compiled : bool
-        Whether ``torch.compile`` of the reference is an arm: it costs seconds a case before the timing.
+        Whether ``torch.compile`` of the reference is a contender: it costs seconds a case before the timing.
     least : float
         Seconds that a measurement takes at least.
     seed : int
@@ -92,7 +92,7 @@ def bench(
     Returns
     -------
     list of dict
-        A record for each arm and pass (``forward``, ``both``, ``step``):
+        A record for each contender (under ``arm``) and pass (``forward``, ``both``, ``step``):
         the case, ``ratio`` to ReLU with quartiles ``low`` and ``high``, ``control``, ``verdict``,
         ``seconds``, and ``saved`` and ``peak`` in units of the input.
         Without a good control ``ratio`` and the quartiles are None, and ``verdict`` says so.
@@ -100,7 +100,7 @@ def bench(
     Raises
     ------
     BenchError
-        For an arm that computes something else, an unknown allocator, or a process that fails.
+        For a contender that computes something else, an unknown allocator, or a process that fails.
     """
     if allocator not in ALLOCATORS:
         raise BenchError(f"allocator is {allocator!r}, choose one of {', '.join(ALLOCATORS)}")
@@ -142,7 +142,7 @@ def _timed(functions: dict, request: dict, device: str, base: dict) -> list[dict
     clock = _clock(request["threads"], device)
     keep = {name: request[name] for name in ("rounds", "least", "seed")}
     times = interleave(functions, clock=clock, **keep)
-    ratios = spread(times)
+    ratios = ratio_quartiles(times)
     control = ratios["control"][0]
     problem = control_problem(control)
     records = []
@@ -157,14 +157,14 @@ def _timed(functions: dict, request: dict, device: str, base: dict) -> list[dict
 
 
 def _run_case(case: Case, request: dict) -> list[dict]:
-    from .arms import arms, check, tensors, value_and_gradient
+    from .contenders import check, contenders, tensors, value_and_gradient
     from .memory import peak_bytes, saved_bytes
 
-    found, left_out = arms(case, compiled=request["compiled"])
+    found, left_out = contenders(case, compiled=request["compiled"])
     x, g = tensors(case, request["seed"])
-    for arm in found:
-        check(arm, x, g, case.dtype)
-    data = {arm.name: (arm, arm.data(x.detach()), arm.data(x), arm.data(g)) for arm in found}
+    for one in found:
+        check(one, x, g, case.dtype)
+    data = {one.name: (one, one.data(x.detach()), one.data(x), one.data(g)) for one in found}
     base = {
         "case": str(case),
         "shape": "x".join(map(str, case.shape)),
@@ -178,12 +178,12 @@ def _run_case(case: Case, request: dict) -> list[dict]:
         "left_out": "; ".join(f"{name}: {reason}" for name, reason in left_out.items()),
     }
     memory = {}
-    for name, (arm, _, inner, _) in data.items():
+    for name, (one, _, inner, _) in data.items():
         if not name.startswith("jax"):  # its memory is not torch's
-            both = peak_bytes(lambda arm=arm: value_and_gradient(arm, x, g) and None, case.device)
-            memory[name] = {"saved": saved_bytes(arm.forward, inner) / case.bytes, "peak": both / case.bytes}
-    forward = {name: lambda arm=arm, v=v: arm.forward(v) for name, (arm, v, _, _) in data.items()}
-    both = {name: lambda arm=arm, v=v, h=h: value_and_gradient(arm, v, h) for name, (arm, _, v, h) in data.items()}
+            both = peak_bytes(lambda one=one: value_and_gradient(one, x, g) and None, case.device)
+            memory[name] = {"saved": saved_bytes(one.forward, inner) / case.bytes, "peak": both / case.bytes}
+    forward = {name: lambda one=one, v=v: one.forward(v) for name, (one, v, _, _) in data.items()}
+    both = {name: lambda one=one, v=v, h=h: value_and_gradient(one, v, h) for name, (one, _, v, h) in data.items()}
     records = []
     for passes, functions in zip(PASSES, (forward, both), strict=True):
         records += _timed(functions, request, case.device, base | {"passes": passes})
@@ -191,7 +191,7 @@ def _run_case(case: Case, request: dict) -> list[dict]:
 
 
 def _run_network(name: str, request: dict) -> list[dict]:
-    from .models import ACTIVATIONS, NETWORKS, training_step
+    from .steps import ACTIVATIONS, NETWORKS, training_step
 
     device = request["device"]
     base = {

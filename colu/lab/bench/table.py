@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import platform
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from rich.table import Table
+
+from colu.lab.results.records import processor
 
 __all__ = ["COLUMNS", "file_name", "ratio_table", "write_csv"]
 
@@ -16,16 +17,6 @@ COLUMNS = (
     "device", "dtype", "shape", "place", "dim", "bytes", "threads", "passes", "arm", "allocator", "ratio", "low",
     "high", "control", "target", "verdict", "seconds", "saved", "peak", "case", "left_out",
 )  # fmt: skip
-
-
-def processor() -> str:
-    """The name of the processor."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-        return names[0] if names else platform.machine()
-    except OSError:
-        return platform.processor() or platform.machine()
 
 
 def file_name(records: list[dict]) -> str:
@@ -67,7 +58,7 @@ def _cell(record: dict) -> str:
 
 
 def ratio_table(records: Iterable[dict]) -> Table:
-    """A line for each case, pass and arm, a column for each allocator mode.
+    """A line for each case, pass and contender, a column for each allocator mode.
 
     Where there is no verdict, the reading of the control stands in brackets.
     """

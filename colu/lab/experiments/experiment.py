@@ -67,6 +67,16 @@ class Config:
         """Identity of the run."""
         return config_hash(self.to_dict())
 
+    @property
+    def label(self) -> str:
+        """The run among those of its experiment, for people."""
+        return f"{self.arm}, seed {self.seed}"
+
+    @property
+    def stem(self) -> str:
+        """Name of its record's file, without the ending."""
+        return f"{self.arm}-seed{self.seed}-{self.hash[:10]}"
+
 
 @dataclass(frozen=True)
 class Preset:

@@ -29,12 +29,12 @@ def _peak_memory(device: str) -> int:
 
 def record_path(config: Config, root: str | Path) -> Path:
     """Where the record of a configuration lies or will lie."""
-    return Path(root) / config.experiment / f"{config.arm}-seed{config.seed}-{config.hash[:10]}.json"
+    return Path(root) / config.experiment / f"{config.stem}.json"
 
 
 def checkpoint_folder(config: Config, root: str | Path) -> Path:
     """Where a run keeps its checkpoints until it is done."""
-    return Path(root) / ".unfinished" / f"{config.experiment}-{config.arm}-seed{config.seed}-{config.hash[:10]}"
+    return Path(root) / ".unfinished" / f"{config.experiment}-{config.stem}"
 
 
 def _record(config: Config, facts: dict, **rest) -> Record:
@@ -168,7 +168,7 @@ def run_arms(
         fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
         records.append(run(config, root, keep=keep, say=lambda _: None, fabric=fabric))
         if say is not None:
-            say(f"{config.arm}, seed {config.seed}: {records[-1].seconds:.1f} s")
+            say(f"{config.label}: {records[-1].seconds:.1f} s")
     # Stable: an arm's seeds stay in their order.
     order = list(dict.fromkeys(record.arm for record in records))
     return sorted(records, key=lambda record: order.index(record.arm))

@@ -55,10 +55,6 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def _name(config: Config) -> str:
-    return f"{config.arm}, seed {config.seed}"
-
-
 def _on_worker(value: dict, root: str) -> str:
     """One run in a worker process; its result is the record's file."""
     config = Config(**value)
@@ -123,7 +119,7 @@ def sweep(
         if record_path(config, root).is_file():
             result.skipped += 1
             result.records.append(read_record(record_path(config, root)))
-            tell(_name(config), "skipped")
+            tell(config.label, "skipped")
         else:
             waiting.append(config)
     if not waiting:
@@ -150,11 +146,11 @@ def sweep(
                 if future.status == "finished":
                     result.done += 1
                     result.records.append(read_record(future.result()))
-                    tell(_name(config), "done")
+                    tell(config.label, "done")
                 else:
                     error = future.exception()
-                    result.failed[_name(config)] = f"{type(error).__name__}: {error}"
-                    tell(_name(config), f"failed: {result.failed[_name(config)]}")
+                    result.failed[config.label] = f"{type(error).__name__}: {error}"
+                    tell(config.label, f"failed: {result.failed[config.label]}")
     finally:
         if cluster is not None:
             cluster.close()

@@ -31,6 +31,7 @@ __all__ = [
     "config_hash",
     "environment",
     "find_records",
+    "processor",
     "read_record",
     "record_schema",
     "results_root",
@@ -187,7 +188,8 @@ def _versions() -> dict[str, str]:
     return {"colu": __version__, "python": platform.python_version()} | {n: metadata.version(n) for n in names}
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -240,7 +242,7 @@ def environment(device: str = "cpu") -> dict:
         "command": typed_command(sys.argv),
         "commit": commit,
         "dirty": None if commit is None else bool(changed),
-        "device": {"type": device, "name": torch.cuda.get_device_name() if device == "cuda" else _processor()},
+        "device": {"type": device, "name": torch.cuda.get_device_name() if device == "cuda" else processor()},
         "threads": torch.get_num_threads(),
         "versions": dict(_versions()),
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

@@ -1,4 +1,4 @@
-"""The arms of a benchmark, each a function of a tensor, and the check before any of them is timed."""
+"""What is timed in a benchmark, each a function of a tensor, and the check before it is."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from colu.kernels import explain
 
 from .measure import BenchError, Case
 
-__all__ = ["Arm", "arms", "check", "tensors"]
+__all__ = ["Contender", "check", "contenders", "tensors"]
 
 BACKENDS = ("fused", "blocked", "reference", "triton")
 #: Relative and absolute; a gradient may be worse by a factor of 8, since it holds a quotient of norms.
@@ -24,8 +24,8 @@ TOLERANCE = {"float32": 2e-5, "float64": 1e-10, "bfloat16": 2e-2, "float16": 4e-
 
 
 @dataclass(frozen=True)
-class Arm:
-    """What is timed.
+class Contender:
+    """One activation by one way of computing it.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Arm:
         Of the input.
     exact : callable or None
         The same function by torch operations, for the check in float64;
-        None for a pointwise arm of torch itself.
+        None for a pointwise activation of torch itself.
     both : callable or None
         Value and gradient, from the input and the gradient of the output; by autograd where None.
     data : callable
@@ -48,19 +48,20 @@ class Arm:
     data: Callable = staticmethod(lambda x: x)
 
 
-def arms(case: Case, *, compiled: bool = False) -> tuple[list[Arm], dict[str, str]]:
-    """The arms that can run on ``case``, and why the others cannot.
+def contenders(case: Case, *, compiled: bool = False) -> tuple[list[Contender], dict[str, str]]:
+    """The contenders that can run on ``case``, and why the others cannot.
 
     Returns
     -------
-    list of Arm
+    list of Contender
         ReLU first, and once more as ``control``.
     dict of str to str
         Names and reasons of those left out.
     """
     options = {"dim": case.dim, "channel_dim": case.channel_dim}
     exact = partial(colu, **options, backend="reference")
-    found = [Arm("relu", F.relu), Arm("control", F.relu), Arm("silu", F.silu), Arm("gelu", F.gelu)]
+    plain = {"relu": F.relu, "control": F.relu, "silu": F.silu, "gelu": F.gelu}
+    found = [Contender(name, function) for name, function in plain.items()]
     left_out = {}
     probe = torch.empty((1,) * len(case.shape), dtype=getattr(torch, case.dtype), device=case.device)
     probe = probe.expand(*(case.channels if d == case.channel_dim else 1 for d in range(len(case.shape))))
@@ -70,9 +71,9 @@ def arms(case: Case, *, compiled: bool = False) -> tuple[list[Arm], dict[str, st
         except ValueError as error:
             left_out[backend] = str(error)
         else:
-            found.append(Arm(backend, partial(colu, **options, backend=backend), exact))
+            found.append(Contender(backend, partial(colu, **options, backend=backend), exact))
     if compiled:
-        found.append(Arm("compiled", torch.compile(exact), exact))
+        found.append(Contender("compiled", torch.compile(exact), exact))
     else:
         left_out["compiled"] = "not asked for"
     if importlib.util.find_spec("jax") is None:
@@ -80,11 +81,11 @@ def arms(case: Case, *, compiled: bool = False) -> tuple[list[Arm], dict[str, st
     elif case.device != "cpu" or case.dtype == "float64":
         left_out["jax-colu"] = "only on the CPU and below float64"
     else:
-        found += _jax_arms(case)
+        found += _jax(case)
     return found, left_out
 
 
-def _jax_arms(case: Case) -> list[Arm]:
+def _jax(case: Case) -> list[Contender]:
     """JAX's ReLU, and jax-colu 0.3.0's formula: axis through ReLU, axes first, epsilon 1e-7; both jitted."""
     import jax
     import jax.numpy as jnp
@@ -101,10 +102,10 @@ def _jax_arms(case: Case) -> list[Arm]:
         out = jnp.concatenate([axis, section.reshape(*section.shape[:-2], -1)], axis=-1)
         return jnp.moveaxis(out, -1, channel)
 
-    def arm(name, function, exact):
+    def contender(name, function, exact):
         forward = jax.jit(function)
         pulled = jax.jit(lambda x, g: (lambda y, back: (y, back(g)[0]))(*jax.vjp(function, x)))
-        return Arm(
+        return Contender(
             name,
             lambda x: forward(x).block_until_ready(),
             exact,
@@ -121,7 +122,7 @@ def _jax_arms(case: Case) -> list[Arm]:
         eps=1e-7,
         backend="reference",
     )
-    return [arm("jax-colu", formula, exact), arm("jax-relu", jax.nn.relu, F.relu)]
+    return [contender("jax-colu", formula, exact), contender("jax-relu", jax.nn.relu, F.relu)]
 
 
 def tensors(case: Case, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -131,28 +132,28 @@ def tensors(case: Case, seed: int = 0) -> tuple[Tensor, Tensor]:
     return x.to(case.device).requires_grad_(), g.to(case.device)
 
 
-def value_and_gradient(arm: Arm, x: Tensor, g: Tensor) -> tuple:
+def value_and_gradient(contender: Contender, x: Tensor, g: Tensor) -> tuple:
     """What a training step asks of an activation."""
-    if arm.both is not None:
-        return arm.both(x, g)
-    y = arm.forward(x)
+    if contender.both is not None:
+        return contender.both(x, g)
+    y = contender.forward(x)
     return y, torch.autograd.grad(y, x, g)[0]
 
 
-def check(arm: Arm, x: Tensor, g: Tensor, dtype: str) -> None:
+def check(contender: Contender, x: Tensor, g: Tensor, dtype: str) -> None:
     """Compare value and gradient with float64.
 
     Raises
     ------
     BenchError
-        A wrong arm is not timed.
+        A wrong contender is not timed.
     """
-    if arm.exact is None:
+    if contender.exact is None:
         return
     inner = x.detach().double().requires_grad_()
-    value = arm.exact(inner)
+    value = contender.exact(inner)
     wanted = (value.detach(), torch.autograd.grad(value, inner, g.double())[0])
-    found = value_and_gradient(arm, arm.data(x), arm.data(g))
+    found = value_and_gradient(contender, contender.data(x), contender.data(g))
     for what, got, want, factor in zip(("value", "gradient"), found, wanted, (1, 8), strict=True):
         got = got.detach() if isinstance(got, Tensor) else torch.from_dlpack(got)
         tolerance = factor * TOLERANCE[dtype]
@@ -161,5 +162,5 @@ def check(arm: Arm, x: Tensor, g: Tensor, dtype: str) -> None:
         if wrong.double().mean() > (0 if what == "value" else 1e-3):
             worst = (got.double() - want).abs().max()
             raise BenchError(
-                f"{arm.name}: its {what} differs from float64 by {worst:.2g}, so it is not timed; repair it"
+                f"{contender.name}: its {what} differs from float64 by {worst:.2g}, so it is not timed; repair it"
             )
