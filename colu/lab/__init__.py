@@ -1,4 +1,49 @@
 """The laboratory: what makes evidence.
 
 Data, reference models, the training loop, named experiments and their records, timing and figures.
+What a chapter needs often is found here as well, and loads on first use.
+
+Examples
+--------
+>>> from colu.lab import MLP, data, summarise
+>>> len(data.load("digits", "test"))
+360
 """
+
+_EXPERIMENTS = ("ARMS", "get_arm", "get_experiment", "rerun_commands", "run_arms", "train_networks")
+_PLOT = ("COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "show_interactive", "use_style")
+_RESULTS = (
+    "arm_table",
+    "find_records",
+    "holm",
+    "judge",
+    "load_published",
+    "one_setting",
+    "paired_difference",
+    "setting_text",
+    "summarise",
+)
+
+__all__ = ["MLP", "fit", "machine_facts", *_EXPERIMENTS, *_PLOT, *_RESULTS]
+
+
+def __getattr__(name: str):
+    if name in _EXPERIMENTS:
+        from colu.lab import experiments as home
+    elif name in _PLOT:
+        from colu.lab import plot as home
+    elif name in _RESULTS:
+        from colu.lab import results as home
+    elif name == "MLP":
+        from colu.lab import models as home
+    elif name == "fit":
+        from colu.lab import training as home
+    elif name == "machine_facts":
+        from colu.lab import machine as home
+    else:
+        raise AttributeError(f"module 'colu.lab' has no attribute {name!r}; it has its folders and {', '.join(__all__)}")
+    return getattr(home, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
