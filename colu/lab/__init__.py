@@ -29,19 +29,20 @@ __all__ = ["MLP", "fit", "machine_facts", *_EXPERIMENTS, *_PLOT, *_RESULTS]
 
 def __getattr__(name: str):
     if name in _EXPERIMENTS:
-        from colu.lab import experiments as home
+        from . import experiments as home
     elif name in _PLOT:
-        from colu.lab import plot as home
+        from . import plot as home
     elif name in _RESULTS:
-        from colu.lab import results as home
+        from . import results as home
     elif name == "MLP":
-        from colu.lab import models as home
+        from . import models as home
     elif name == "fit":
-        from colu.lab import training as home
+        from . import training as home
     elif name == "machine_facts":
-        from colu.lab import machine as home
+        from . import machine as home
     else:
-        raise AttributeError(f"module 'colu.lab' has no attribute {name!r}; it has its folders and {', '.join(__all__)}")
+        known = ", ".join(__all__)
+        raise AttributeError(f"module 'colu.lab' has no attribute {name!r}; it has its folders and {known}")
     return getattr(home, name)
 
 
