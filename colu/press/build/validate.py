@@ -16,6 +16,7 @@ from colu.files import file_digest, read_json, write_atomically
 
 from .execute import CELL_TIMEOUT, _environment, record_path
 from .project import BookError, Project, check_preset
+from .worker import START_SECONDS
 
 __all__ = ["validate"]
 
@@ -26,6 +27,7 @@ def _command(copies: Sequence[Path], jobs: int, cell_timeout: int, report: Path,
         *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-c", str(config), "--rootdir", str(copies[0].parent)),
         *("-p", "no:cacheprovider", "-p", "colu.press.build.nbval_plugin"),
         *("--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={cell_timeout}"),
+        f"--nbval-kernel-startup-timeout={START_SECONDS}",
         *("-n", str(jobs), "--dist", "loadfile", f"--junitxml={report}"),
         *map(str, copies),
     ]

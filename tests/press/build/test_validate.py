@@ -7,28 +7,8 @@ import pytest
 
 from colu.files import file_digest
 from colu.press.build.execute import record_path
-from colu.press.build.nbval_plugin import agree
 from colu.press.build.project import BookError
 from colu.press.build.validate import _failures, validate
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "same"),
-    [
-        ("loss 0.123450", "loss 0.123451", True),
-        ("x  1.0\n", "x 1.0", True),
-        ("loss 0.1235", "loss 0.2235", False),
-        ("3 epochs", "4 epochs", False),
-        ("claim holds: 1.0", "claim fails: 1.0", False),
-        ("1.0 2.0", "1.0", False),
-        ({"a": [1.0, "x"]}, {"a": [1.0 + 1e-9, "x"]}, True),
-        ({"a": 1}, {"b": 1}, False),
-        (True, 1, False),
-        (3, 4, False),
-    ],
-)
-def test_outputs_agree_in_words_and_integers_exactly_and_in_floats_nearly(a, b, same):
-    assert agree(a, b) is same
 
 
 def _executed(toy, stem, source, printed, tags=("nbval-check-output",), record=None):
@@ -92,44 +72,3 @@ def test_altered_copy_is_refused(toy):
     toy.copy("01-one").write_text("{}")
     with pytest.raises(BookError, match="missing or altered"):
         validate(toy)
-
-
-def test_other_nbval_is_refused(monkeypatch):
-    from colu.press import nbval_plugin
-
-    monkeypatch.setattr(nbval_plugin.metadata, "version", lambda name: "0.12.0")
-    with pytest.raises(pytest.UsageError, match="nbval==0.11.0"):
-        nbval_plugin.pytest_configure()
-
-
-def _flaky(failures):
-    """A kernel class whose first ``failures`` starts end without an answer."""
-
-    class Kernel:
-        starts, stopped = [], []
-
-        def __init__(self, kernel_name, cwd=None, startup_timeout=60):
-            self.starts.append((kernel_name, cwd, startup_timeout))
-            self.km = self
-            if len(self.starts) <= failures:
-                raise RuntimeError("Kernel didn't respond in 60 seconds")
-
-        def shutdown_kernel(self, now):
-            self.stopped.append(now)
-
-    return Kernel
-
-
-def test_kernel_that_does_not_answer_is_started_again(capsys):
-    from colu.press import nbval_plugin
-
-    kernel = _flaky(2)
-    nbval_plugin._patch_start(kernel)
-    kernel("python3", cwd="/here")
-    assert kernel.starts == [("python3", "/here", nbval_plugin.START_SECONDS)] * 3 and kernel.stopped == [True] * 2
-    assert "try 3 of 3" in capsys.readouterr().err
-    hopeless = _flaky(3)
-    nbval_plugin._patch_start(hopeless)
-    with pytest.raises(RuntimeError, match="didn't respond"):
-        hopeless("python3")
-    assert len(hopeless.starts) == nbval_plugin.START_TRIES and hopeless.stopped == [True] * 3
