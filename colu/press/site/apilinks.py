@@ -1,14 +1,17 @@
-"""Links of the package reference: from every object to the chapters that use it and the sources it names."""
+"""What sphinx-codeautolink lacks: sources of the reference's objects, and peace with boxes that are sections.
+
+It links the code of every page to the package reference, and every object there to the sections that use it.
+"""
 
 from __future__ import annotations
 
-import json
 import pathlib
 import re
 
+from docutils import nodes
 from sphinx.application import Sphinx
 
-__all__ = ["chapters_using", "keys_named", "setup"]
+__all__ = ["keys_named", "setup"]
 
 _ARXIV = re.compile(r"arXiv\s+(\d{4}\.\d{4,5})")
 
@@ -30,51 +33,40 @@ def keys_named(text: str, bibliography: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def chapters_using(name: str, code: dict[str, str]) -> list[str]:
-    """Documents whose code calls ``name``.
-
-    Examples
-    --------
-    >>> chapters_using("colu", {"a": "y = colu(x)", "b": "rcolu(x)", "c": "import colu"})
-    ['a']
-    """
-    call = re.compile(rf"(?<!\w){re.escape(name)}\(")
-    return [document for document, text in sorted(code.items()) if call.search(text)]
-
-
-def _code(app: Sphinx) -> dict[str, str]:
-    """The code of every chapter, read once a build."""
-    if not hasattr(app, "_colu_code"):
-        app._colu_code = {}
-        for document in app.env.found_docs:
-            path = pathlib.Path(app.env.doc2path(document))
-            if path.suffix == ".ipynb":
-                cells = json.loads(path.read_text(encoding="utf8"))["cells"]
-                sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-                app._colu_code[document] = "\n".join(sources)
-    return app._colu_code
-
-
-def _add_links(app: Sphinx, what: str, name: str, obj, options, lines: list[str]) -> None:
-    if what not in ("function", "class") or not name.startswith("colu."):
+def _add_sources(app: Sphinx, what: str, name: str, obj, options, lines: list[str]) -> None:
+    if what not in ("function", "class"):
         return
-    bibliography = "".join(pathlib.Path(path).read_text(encoding="utf8") for path in _bibliography(app))
-    keys = keys_named("\n".join(lines), bibliography)
-    documents = chapters_using(name.rpartition(".")[2], _code(app))
-    links = []
+    files = [pathlib.Path(app.srcdir, path) for path in app.config.bibtex_bibfiles]
+    keys = keys_named("\n".join(lines), "".join(path.read_text(encoding="utf8") for path in files))
     if keys:
-        links.append("Sources: " + ", ".join(f":cite:t:`{key}`" for key in keys) + ".")
-    if documents:
-        links.append("Chapters: " + ", ".join(f":doc:`/{document}`" for document in documents) + ".")
-    if links:
-        lines += ["", " ".join(links), ""]
+        lines += ["", "Sources: " + ", ".join(f":cite:t:`{key}`" for key in keys) + ".", ""]
 
 
-def _bibliography(app: Sphinx) -> list[pathlib.Path]:
-    return [pathlib.Path(app.srcdir) / path for path in app.config.bibtex_bibfiles]
+class _Box(nodes.section):
+    """A section without a title, such as the text of an exercise; codeautolink counts titles by sections."""
+
+
+def _hide_boxes(app: Sphinx, doctree: nodes.document) -> None:
+    for section in doctree.findall(nodes.section):
+        if not isinstance(section[0], nodes.title):
+            section.__class__ = _Box
+
+
+def _show_boxes(app: Sphinx, doctree: nodes.document) -> None:
+    for section in doctree.findall(_Box):
+        section.__class__ = nodes.section
+
+
+def _map_names(app: Sphinx, env) -> None:
+    """Lead the place where an object is written to the name under which the reference has it."""
+    documented = {name: entry.node_id for name, entry in env.domains["py"].objects.items() if entry.aliased}
+    app.config.codeautolink_inventory_map.update(documented)
 
 
 def setup(app: Sphinx) -> dict:
-    """Register with Sphinx; after the docstring has become reStructuredText."""
-    app.connect("autodoc-process-docstring", _add_links, priority=900)
+    """Register with Sphinx; after the docstring has become reStructuredText, before and after codeautolink reads."""
+    app.connect("autodoc-process-docstring", _add_sources, priority=900)
+    app.connect("doctree-read", _hide_boxes, priority=480)
+    app.connect("doctree-read", _show_boxes, priority=495)
+    app.connect("env-updated", _map_names, priority=400)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
