@@ -1,6 +1,7 @@
 """The rooms of the package: imports point down and never in a circle, and importing changes nothing."""
 
 import ast
+import functools
 import pathlib
 import subprocess
 import sys
@@ -22,11 +23,11 @@ TOWER = (
     ("functional",),
     ("kernels",),
     ("blocks",),
-    ("checks", "extras", "files", "presets"),
+    ("checks", "extras", "families", "files", "presets"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(reversed(TOWER)) for room in rooms}
-#: Files that import by a name made while running -> the room whose modules those are; None for any, on first use.
-BY_NAME = {"__init__.py": None, "nn/registry.py": "nn", "nn/__init__.py": "nn", "functional/__init__.py": "functional"}
+#: Files that import by a name made while running: a wing on first use, and the files of the caller's own folder.
+BY_NAME = ("__init__.py", "families.py")
 
 
 class Hidden(Exception):
@@ -80,6 +81,7 @@ def imported(path, root=PACKAGE):
         yield from (name for name in names if name.split(".")[0] == root.name and name != root.name)
 
 
+@functools.cache
 def arrows(root=PACKAGE):
     """Module -> modules of ours that it imports."""
     found = {}

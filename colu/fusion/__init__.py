@@ -3,6 +3,10 @@
 State dicts in, new state dicts out; inputs are never changed, linear algebra is in float64.
 """
 
+from colu.extras import require
+
+require("fusion", __name__)
+
 from colu.geometry import OrthogonalElement
 
 from .fuse import REPAIRS, Fused, fuse, spec_for

@@ -10,6 +10,10 @@ Examples
 360
 """
 
+from colu.extras import require
+
+require("lab", __name__)
+
 _EXPERIMENTS = ("ARMS", "get_arm", "get_experiment", "rerun_commands", "run_arms", "train_networks")
 _PLOT = ("COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "show_interactive", "use_style")
 _RESULTS = (

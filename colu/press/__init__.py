@@ -2,3 +2,7 @@
 
 Each step skips what is done already and leaves nothing half-written.
 """
+
+from colu.extras import require
+
+require("book", __name__)
