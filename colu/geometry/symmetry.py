@@ -100,8 +100,8 @@ class Symmetry:
 
     @property
     def turns(self) -> int:
-        """Dimension of the rotations of a unit; below 2 there are none."""
-        return {"vectors": self.dim, "cones": self.dim - 1, "linear": self.channels}.get(self.kind, 0)
+        """Dimension of the rotations of each vector or section; below 2 there are none."""
+        return {"vectors": self.dim, "cones": self.dim - 1}.get(self.kind, 0)
 
     @property
     def groups(self) -> int:

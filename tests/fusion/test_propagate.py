@@ -22,7 +22,8 @@ from colu.nn import create, list_activations, symmetry_of
 C = 16
 ENTRIES = {entry.name: entry for entry in list_activations()}
 #: They hold a linear map, whose two sides differ, or take a weight.
-UNKNOWN = ["af-kan", "gr-kan", "hopfield", "householder-linear", "orthogonal-convolution", "phm-linear",
+UNKNOWN = [name for name, entry in ENTRIES.items() if entry.kind != "activation"]
+KNOWN = ["af-kan", "gr-kan", "hopfield", "householder-linear", "orthogonal-convolution", "phm-linear",
            "rotation-linear"]  # fmt: skip
 KNOWN = [name for name in ENTRIES if name not in UNKNOWN]
 
