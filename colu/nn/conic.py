@@ -379,24 +379,23 @@ class MPU(_Conic):
 
 
 def _symmetry(module: _Conic, channels: int) -> Symmetry:
-    shared, p = getattr(module, "share_axis", False), getattr(module, "p", 2)
-    size = module.dim
-    if module.num_groups is not None:
-        size = count_groups(channels, module.dim, module.num_groups, shared)[1]
-    scaling, mode = getattr(module, "scaling", "hard"), getattr(module, "axis_mode", "pass")
-    if getattr(module, "s2", "cone") == "pointwise" and size == 2:
+    scaling, mode, shared, p, s2, eps = (
+        getattr(module, name, CoLU._defaults[name]) for name in ("scaling", "axis_mode", "share_axis", "p", "s2", "eps")
+    )
+    counted = module.num_groups is not None
+    size = count_groups(channels, module.dim, module.num_groups, shared)[1] if counted else module.dim
+    if s2 == "pointwise" and size == 2:
         return Symmetry("units", channels, scales=scaling == "hard")
-    scales = not getattr(module, "eps", 0.0) and (mode == "pass" or scaling == "hard")
+    scales = not eps and (mode == "pass" or scaling == "hard")
     if size == 1:
-        # CoLU is all axis then; a projection is ReLU.
-        linear = module.num_groups == 0 or (not isinstance(module, MPU) and mode == "pass")
-        return Symmetry("linear", channels) if linear else Symmetry("units", channels, scales=scales)
-    facts = dict(dim=size, scales=scales, share_axis=shared, layout=module.layout)
-    if p != 2 and size > 2:
-        # Rotations change the norm of a section; whole cones may still be exchanged.
-        return Symmetry("units", channels, **facts)
-    homogeneous = isinstance(module, RCoLU) or getattr(module, "axis", "coordinate") == "homogeneous"
-    return Symmetry("cones", channels, frame="homogeneous" if homogeneous else "coordinate", **facts)
+        # CoLU is all axis then, which passes; a projection is ReLU.
+        passes = module.num_groups == 0 or (mode == "pass" and not isinstance(module, MPU))
+        return Symmetry("linear" if passes else "units", channels, scales=scales and not passes)
+    # Rotations change other norms of a section; whole cones may still be exchanged.
+    kind = "cones" if p == 2 or size == 2 else "units"
+    turned = kind == "cones" and (isinstance(module, RCoLU) or getattr(module, "axis", "") == "homogeneous")
+    frame = "homogeneous" if turned else "coordinate"
+    return Symmetry(kind, channels, size, scales=scales, share_axis=shared, layout=module.layout, frame=frame)
 
 
 _HARD = r"y_a = a,\ y_s = \min(\max(a / \lVert s\rVert, 0), 1)\, s"
@@ -431,19 +430,10 @@ _entry(
     notes="The map of jax-colu, not of the papers.",
 )
 _entry("rcolu", RCoLU, _ROTATED, lipschitz=math.sqrt(2))
-_entry(
-    "rcolu-soft",
-    functools.partial(RCoLU, scaling="soft"),
-    _ROTATED + r"\text{ with the soft weight}",
-)
+_entry("rcolu-soft", functools.partial(RCoLU, scaling="soft"), _ROTATED + r"\text{ with the soft weight}")
 _MPU = dict(citation="li2025gemu", lipschitz=1.0)
-_entry(
-    "mpu",
-    MPU,
-    r"P_K(x) = \arg\min_{y \in K} \lVert x - y\rVert_2",
-    aliases=("gemu", "soc-projection"),
-    **_MPU,
-)
+_PROJECTION = r"P_K(x) = \arg\min_{y \in K} \lVert x - y\rVert_2"
+_entry("mpu", MPU, _PROJECTION, aliases=("gemu", "soc-projection"), **_MPU)
 _entry("mpu-leaky", functools.partial(MPU, leak=0.01), r"0.99\, P_K(x) + 0.01\, x", **_MPU)
 _entry(
     "mpu-learnable",
