@@ -17,7 +17,7 @@ from colu.presets import PRESETS
 __all__ = ["Config", "EXPERIMENTS", "Experiment", "Preset", "get_experiment", "register"]
 
 
-@checked_dataclass(frozen=True, config=CLOSED)
+@checked_dataclass(frozen=True, kw_only=True, config=CLOSED)
 class Config:
     """Everything that decides a run's numbers.
 
@@ -159,7 +159,8 @@ class Experiment:
         rest = {"precision": settings.precision, **{k: v for k, v in changes.items() if k in own}}
         rest.setdefault("device", default_device() if settings.device == "auto" else settings.device)
         rest.setdefault("processes", default_processes())
-        return Config(self.name, preset, get_arm(arm).name, seed, plan, options, **rest)
+        run = {"experiment": self.name, "preset": preset, "arm": get_arm(arm).name, "seed": seed}
+        return Config(**run, plan=plan, options=options, **rest)
 
     def configs(
         self,

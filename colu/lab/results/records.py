@@ -67,7 +67,7 @@ class Versions(TypedDict, extra_items=str):
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-@dataclass(frozen=True, config=CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class _Run:
     """The fields that a record has in memory and in its file, in the file's order."""
 
@@ -92,7 +92,7 @@ class _Run:
     metrics: dict[str, Number]
 
 
-@dataclass(frozen=True, config=CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class _Stored(_Run):
     """A record's file: the curve stands beside it under a name, with its digest."""
 
@@ -101,7 +101,7 @@ class _Stored(_Run):
     curve_sha256: Digest | None
 
 
-@dataclass(frozen=True, config=CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class Record(_Run):
     """What one run was and gave; the fields of ``results/<experiment>/*.json``.
 

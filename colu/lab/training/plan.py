@@ -15,7 +15,7 @@ __all__ = ["Plan", "learning_rate"]
 Positive = number(gt=0, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, config=CLOSED)
+@dataclass(frozen=True, kw_only=True, config=CLOSED)
 class Plan:
     """Optimiser, schedule and budget of one run.
 

@@ -4,12 +4,11 @@ import gzip
 import os
 import shutil
 from pathlib import Path
-
 import pytest
 import torch
-
 from colu.lab import data
 from colu.lab.data import files
+
 
 needs_data = pytest.mark.skipif(not os.environ.get("COLU_DATA"), reason="COLU_DATA is not set")
 
@@ -58,12 +57,6 @@ def test_without_network_the_error_names_set_variable_and_preset(monkeypatch, tm
         data.load("mnist")
 
 
-def test_a_data_folder_that_does_not_exist_is_named(monkeypatch):
-    monkeypatch.setenv("COLU_DATA", "/nowhere/at/all")
-    with pytest.raises(data.DataUnavailableError, match="/nowhere/at/all"):
-        data.load("mnist")
-
-
 def _altered(path: Path) -> None:
     raw = bytearray(path.read_bytes())
     raw[len(raw) // 2] ^= 1
@@ -92,21 +85,6 @@ def test_a_missing_file_is_named(tmp_path, monkeypatch):
         data.load("mnist")
 
 
-def test_verify_accepts_a_whole_file_and_reads_the_manifest(tmp_path):
-    import hashlib
-    import json
-
-    file = tmp_path / "a.bin"
-    file.write_bytes(b"whole")
-    good = hashlib.sha256(b"whole").hexdigest()
-    manifest = {"set": {"files": [{"path": "a.bin", "sha256": good}]}}
-    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
-    assert files.verify(file, root=tmp_path) == file
-    file.write_bytes(b"whale")
-    with pytest.raises(data.DataCorruptedError, match=good):
-        files.verify(file, root=tmp_path)
-
-
 @needs_data
 @pytest.mark.parametrize(
     ("name", "split", "shape"),
@@ -127,13 +105,3 @@ def test_a_missing_shard_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setenv("COLU_DATA", str(tmp_path))
     with pytest.raises(data.DataCorruptedError, match="a shard is missing"):
         data.load("eurosat32", "test")
-
-
-def test_the_photographs_are_colour_in_the_unit_range():
-    image = data.sample_image("flower", stride=2)
-    assert image.shape == (213, 320, 3) and image.dtype == torch.float64
-    assert 0 <= float(image.min()) < float(image.max()) <= 1
-    with pytest.raises(ValueError, match="'rose'"):
-        data.sample_image("rose")
-    with pytest.raises(ValueError, match="stride is 0"):
-        data.sample_image("china", stride=0)

@@ -1,9 +1,9 @@
-"""Widths of arms: what the activation can fill, and no randomness of a run is spent on finding it."""
+"""Arms: widths that the activation fills, no randomness spent on finding them, and names that are known."""
 
 import pytest
 import torch
 
-from colu.lab.experiments import ARMS, BENCHMARK_ARMS, get_arm
+from colu.lab.experiments import ARMS, BENCHMARK_ARMS, PartlyLinear, choose_arms, get_arm
 
 
 def fits(arm, width):
@@ -28,3 +28,26 @@ def test_asking_draws_nothing():
     state = torch.random.get_rng_state()
     assert get_arm("acon-c").width(7) == 7
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("name", sorted(ARMS))
+def test_every_arm_fits_its_widths(name):
+    arm = get_arm(name)
+    for channels in (16, 32, 64, 512):
+        width = arm.width(channels)
+        assert channels - (12 if name.endswith("-13") else 3) <= width <= channels
+        x = torch.randn(5, width)
+        assert arm.for_channels(width)(x).shape == x.shape
+
+
+def test_partly_linear_lets_a_quarter_pass_and_rectifies_the_rest():
+    x = torch.randn(6, 16)
+    y = PartlyLinear(4)(x)
+    assert torch.equal(y[:, :4], x[:, :4]) and torch.equal(y[:, 4:], x[:, 4:].relu())
+
+
+def test_what_is_not_known_or_named_twice_is_refused():
+    with pytest.raises(ValueError, match="did you mean 'relu'"):
+        get_arm("rleu")
+    with pytest.raises(ValueError, match="twice"):
+        choose_arms("relu,relu")

@@ -1,10 +1,8 @@
-"""What runs took, what is missing, and estimates."""
+"""What runs took."""
 
 import dataclasses
-
 import pytest
 from typer.testing import CliRunner
-
 from colu.cli import app
 from colu.lab.experiments import (
     estimate,
@@ -34,58 +32,3 @@ def test_costs_are_those_of_the_records(root):
 def test_every_record_is_in_the_costs_once():
     names = [f.name for f in results_root().iterdir() if list(f.glob("*.json"))]
     assert sum(c.runs for c in recorded_costs()) == sum(len(find_records(name)) for name in names)
-
-
-def test_a_recorded_run_is_not_missing_whatever_computed_it(tmp_path):
-    def runs(root):
-        return {m.experiment: m for m in missing_runs(root, ["smoke"])}["rotation"]
-
-    before = runs(tmp_path)
-    assert len(before.runs) == before.of
-    (record,) = run_arms("rotation", "smoke", arms=["relu"], seeds=[0])
-    write_record(record, tmp_path)
-    after = runs(tmp_path)
-    assert set(before.runs) - set(after.runs) == {("relu", 0)}
-
-
-def test_another_setting_does_not_count_as_done(root):
-    (missing,) = [m for m in missing_runs(root, ["laptop"]) if m.experiment == "rotation"]
-    assert len(missing.runs) == missing.of
-
-
-def test_a_part_of_a_plan_names_what_is_left_of_it(root):
-    parts = [("rotation", "laptop", ("relu", "colu-3"), n, {"steps": 20}) for n in (2, 3)]
-    two, three = left_of(parts, root)
-    assert two.runs == [("colu-3", 0), ("colu-3", 1)] and two.of == 4
-    assert two.command == "colu run rotation --preset laptop --arms colu-3 --seeds 0-1 --set steps=20"
-    assert three.command == "colu run rotation --preset laptop --arms relu,colu-3 --seeds 0-2 --set steps=20"
-    (none,) = left_of([("rotation", "laptop", ("relu",), 2, {"steps": 20})], root)
-    assert none.runs == []
-    with pytest.raises(ValueError, match="unknown options"):
-        left_of([("rotation", "laptop", ("relu",), 1, {"hidden": 3})], root)
-
-
-def test_an_estimate_trains_nothing_and_is_kept(tmp_path):
-    done = CliRunner().invoke(
-        app, ["cost", "rotation", "--arms", "relu", "--keep", "--results", str(tmp_path), "--set", "steps=7"]
-    )
-    assert done.exit_code == 0, done.output
-    (found,) = read_estimates(tmp_path)
-    assert found.settings == {"steps": 7}
-    assert found.steps == 7 and found.seconds == pytest.approx(7 * found.seconds_per_update)
-    assert not list((tmp_path).glob("rotation/*"))
-
-
-def test_no_updates_are_refused():
-    with pytest.raises(ValueError, match="updates is 0"):
-        estimate(get_experiment("rotation").config("smoke", "relu", 0), 0)
-
-
-def test_two_records_are_compared_by_their_files(root):
-    paths = sorted(str(p) for p in (root / "rotation").glob("*.json") if "curve" not in p.name)
-    same = CliRunner().invoke(app, ["compare", paths[0], paths[0]])
-    assert same.exit_code == 0 and "equal in every bit" in same.output
-    other = CliRunner().invoke(app, ["compare", paths[0], paths[1]])
-    assert other.exit_code == 1 and "seed is 0 against 1" in other.output
-    missing = CliRunner().invoke(app, ["compare", paths[0], "nowhere.json"])
-    assert missing.exit_code == 2 and "nowhere.json cannot be read" in missing.output

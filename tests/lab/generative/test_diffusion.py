@@ -2,12 +2,11 @@
 
 import subprocess
 import sys
-
 import pytest
 import torch
-
 from colu.lab.experiments import get_experiment, run
 from colu.lab.generative import Denoising, denoising_profile, make_scheduler, sample, sampling_noise, strata
+from colu.lab.generative import sampling_noise, slerp
 
 
 def test_noisy_images_are_the_weighted_sum_of_image_and_noise():
@@ -110,46 +109,61 @@ def build(arm, **changes):
     return experiment.build(experiment.config("smoke", arm, 0, **changes))
 
 
-def test_arms_see_the_same_images_times_and_noise():
-    one, other = build("relu"), build("colu")
-    for step in (0, 30):
-        assert all(torch.equal(a, b) for a, b in zip(one.batch(step), other.batch(step), strict=True))
-    assert not torch.equal(one.batch(0)[2], one.batch(1)[2])
-    images = one.batch(0)[0]
-    assert images.min() == -1 and images.max() == 1
-
-
-def test_the_settings_of_a_gpu_train_resume_and_repeat_on_a_cpu(tmp_path, monkeypatch):
-    """`full` cut down: bf16, channels last and flips, stopped after its checkpoint and gone on with."""
-    small = {"dataset": "digits", "steps": 4, "batch_size": 8, "test_size": 20, "widths": [16, 64]}
-    small |= {"device": "cpu", "checkpoint_every": 2, "evaluate_every": 2, "log_every": 1, "processes": 1}
-    config = get_experiment("ddpm").config("full", "colu", 0, **small)
-    assert config.precision == "bf16-mixed" and config.options["channels_last"]
-    whole = run(config, tmp_path / "whole")
-
-    class StopError(Exception):
-        pass
-
-    def stop(done, steps, entry):
-        if done == 3:
-            raise StopError
-
-    with pytest.raises(StopError):
-        run(config, tmp_path / "parts", progress=stop)
-    said = []
-    resumed = run(config, tmp_path / "parts", say=said.append)
-    assert "goes on from step 2 of 4" in said
-    assert resumed.metrics == whole.metrics
-    assert 0 < whole.metrics["test_loss"] < 1.5
-
-
-def test_a_short_training_learns():
-    metrics = run(get_experiment("ddpm").config("smoke", "colu", 0, steps=60), keep=False).metrics
-    assert metrics["test_loss"] < 0.6
-    profile = [metrics[f"test_loss_t{t:03d}"] for t in range(0, 1000, 100)]
-    assert abs(sum(profile) / 10 - metrics["test_loss"]) < 1e-9
-
-
 def test_importing_does_not_load_diffusers():
     script = "import sys, colu.lab.generative, colu.lab.experiments; assert 'diffusers' not in sys.modules"
     subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
+def test_ends_are_the_two_noises():
+    a, b = sampling_noise(2, (1, 4, 4)).double()
+    ends = slerp(a, b, [0.0, 1.0])
+    torch.testing.assert_close(ends[0], a)
+    torch.testing.assert_close(ends[1], b)
+
+
+def test_noises_of_one_length_keep_it_and_are_passed_at_even_angles():
+    a, b = sampling_noise(2, (3, 5, 5)).double()
+    b = b * a.norm() / b.norm()
+    path = slerp(a, b, torch.linspace(0, 1, 9)).flatten(1)
+    torch.testing.assert_close(path.norm(dim=1), a.norm().expand(9))
+    steps = (path[1:] * path[:-1]).sum(1)
+    torch.testing.assert_close(steps, steps[:1].expand(8))
+
+
+def test_orthogonal_noises_keep_the_variance_that_the_chord_loses():
+    a, b = sampling_noise(2, (1, 200, 200))
+    middle = slerp(a, b, [0.5])
+    assert abs(float(middle.var()) - 1) < 0.02
+    assert abs(float(((a + b) / 2).var()) - 0.5) < 0.02
+
+
+def test_backwards_is_the_same_way():
+    a, b = sampling_noise(2, (1, 4, 4)).double()
+    torch.testing.assert_close(slerp(a, b, [0.3]), slerp(b, a, [0.7]))
+
+
+def test_parallel_noises_are_joined_by_the_chord_and_the_limit_is_continuous():
+    a, b = sampling_noise(2, (1, 4, 4)).double()
+    torch.testing.assert_close(slerp(a, 2 * a, [0.25])[0], 1.25 * a)
+    near = a + 1e-5 * b
+    torch.testing.assert_close(slerp(a, near, [0.5])[0], (a + near) / 2, rtol=0, atol=1e-9)
+
+
+def test_dtype_is_kept():
+    a, b = sampling_noise(2, (1, 2, 2))
+    assert slerp(a, b, [0.5]).dtype == torch.float32 and slerp(a, b, [0.5, 0.6]).shape == (2, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "weights", "message"),
+    [
+        (torch.ones(2), torch.ones(3), [0.5], "wanted one shape"),
+        (torch.zeros(2), torch.ones(2), [0.5], "is 0"),
+        (torch.ones(2), -torch.ones(2), [0.5], "opposite directions"),
+        (torch.ones(2), torch.ones(2), [1.5], r"weights are \[1.5\]"),
+        (torch.ones(2), torch.ones(2), [float("nan")], "weights are"),
+    ],
+)
+def test_bad_input_is_named(first, second, weights, message):
+    with pytest.raises(ValueError, match=message):
+        slerp(first, second, weights)

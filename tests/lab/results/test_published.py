@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-
 import pytest
-
 from colu.lab.experiments import get_arm, get_experiment
 from colu.lab.results import judge, load_published
 from colu.lab.results.published import _SAYS
+import json
+from colu.lab.results import arm_table, find_records, judge, load_published, metric_of, one_setting, setting_text
+
 
 BASE = replace(load_published()[0], says="higher")
+
+
 NOISE = (0.0, 0.02, -0.01, 0.03, -0.02)
 
 
@@ -87,3 +90,31 @@ def test_sizes_are_a_list():
 def test_what_is_not_of_the_printed_task_says_so():
     other = [p.id for p in load_published() if p.other_task]
     assert other and all("instead" in p.setting for p in load_published() if p.other_task)
+
+
+def test_two_metrics_of_the_same_runs_can_be_compared():
+    (whole,) = [p for p in load_published() if p.id == "fusion-whole-group"]
+    records = whole.records()
+    wanted = [r.metrics["barrier_conic"] - r.metrics["barrier_permutation"] for r in records]
+    found = judge(whole, records)
+    assert found.n == len(records)
+    assert found.difference.mean == pytest.approx(sum(wanted) / len(wanted))
+
+
+def test_no_row_is_chosen_among_settings_of_equal_size():
+    for published in load_published():
+        arms = (published.arm, published.baseline)
+        found = find_records(published.experiment, arms=arms, where=published.only)
+        chosen = published.records()
+        seen = {r.config["plan"]["steps"] * r.config["plan"]["batch_size"] for r in chosen}
+        options = {json.dumps(r.config["options"], sort_keys=True) for r in chosen}
+        rest = [
+            r
+            for r in found
+            if r.preset in published.presets
+            and r.config["plan"]["steps"] * r.config["plan"]["batch_size"] in seen
+            and json.dumps(r.config["options"], sort_keys=True) not in options
+        ]
+        equal = one_setting(rest, arms)
+        pairs = set.intersection(*({r.seed for r in equal if r.arm == arm} for arm in arms)) if equal else ()
+        assert len(pairs) < 5, f"{published.id}: let its only: say which"

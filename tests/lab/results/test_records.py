@@ -1,11 +1,9 @@
-"""Records: written once, checked, refused when altered; tables that say no more than the records do."""
+"""Records: written once, checked, refused when altered."""
 
 import dataclasses
 import json
 import os
-
 import pytest
-
 from colu.lab.results import (
     Record,
     RecordError,
@@ -147,57 +145,6 @@ def test_the_folder_of_records_follows_the_environment(tmp_path, monkeypatch):
 
 def toy(values, **rest):
     return [record(arm, seed, accuracy, **rest) for arm, row in values.items() for seed, accuracy in enumerate(row)]
-
-
-def test_a_table_pairs_arms_on_their_seeds():
-    # Means are far apart in no arm, but every pair differs by one point, nearly.
-    table = arm_table(toy({"relu": [80, 90, 70, 75, 85], "colu": [81, 91.1, 70.9, 76, 86]}), "accuracy")
-    assert table.arms["relu"].mean == pytest.approx(80)
-    assert table.against["colu"].mean == pytest.approx(1)
-    assert table.verdict("colu") == "colu is ahead of relu"
-    assert "better" in table.markdown() and "paired on the seed" in table.markdown()
-
-
-def test_a_table_refuses_to_say_better_when_the_interval_contains_zero():
-    table = arm_table(toy({"relu": [80, 90, 70, 80, 80], "colu": [95, 60, 86, 79, 82]}), "accuracy")
-    assert "no difference" in table.verdict("colu")
-    assert "better" not in table.markdown() and "not shown" in table.markdown()
-
-
-def test_lower_is_better_where_it_is():
-    losses = {"relu": [0.5, 0.6, 0.5, 0.6, 0.5], "colu": [0.3, 0.401, 0.3, 0.4, 0.3]}
-    table = arm_table(toy(losses), "accuracy", higher_is_better=False, level=0.9)
-    assert table.verdict("colu") == "colu is ahead of relu"
-    assert "better" in table.markdown(3)
-
-
-@pytest.mark.parametrize("pairs", [2, 4, 5])
-def test_fewer_than_five_pairs_decide_nothing(pairs):
-    values = [80, 90, 70, 75, 85][:pairs]
-    table = arm_table(toy({"relu": values, "colu": [value + 1 + value / 1000 for value in values]}), "accuracy")
-    assert table.against["colu"].decided
-    assert ("too few" in table.verdict("colu")) == ("better" not in table.markdown()) == (pairs < 5)
-
-
-def test_seeds_that_one_arm_lacks_are_left_out_of_the_pairs():
-    records = toy({"relu": [80, 90, 70], "colu": [81, 91.1]})
-    assert arm_table(records, "accuracy").against["colu"].n == 2
-
-
-@pytest.mark.parametrize(
-    ("records", "message"),
-    [
-        (lambda: [], "no records"),
-        (lambda: toy({"colu": [1, 2]}), "baseline"),
-        (lambda: toy({"relu": [1, 2]}) + [record("relu", 2, learning_rate=1.0)], "2 different settings"),
-        (lambda: toy({"relu": [1, 2]}) + [record("relu", 0)], "two records of seed 0"),
-        (lambda: toy({"relu": [1, 2], "colu": [1]}), "at least 2"),
-        (lambda: toy({"relu": [1, 2]}, metrics={"loss": 1.0}), "no metric 'accuracy'"),
-    ],
-)
-def test_records_that_do_not_make_a_table_are_refused(records, message):
-    with pytest.raises(ValueError, match=message):
-        arm_table(records(), "accuracy")
 
 
 def test_hash_does_not_depend_on_the_order_of_keys_but_on_every_value():

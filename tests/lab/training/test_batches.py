@@ -2,8 +2,29 @@
 
 import pytest
 import torch
-
 from colu.lab.training import ImageBatches, TokenBatches
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from torch import nn
+from colu.lab import data
+from colu.lab.models import MLP
+from colu.lab.training import (
+    DivergedError,
+    ImageBatches,
+    Plan,
+    Task,
+    fit,
+    generator_for,
+    latest_checkpoint,
+    learning_rate,
+    make_fabric,
+    seed_for,
+)
+from colu.lab.training.checkpoint import Checkpoint, CheckpointError, save_checkpoint
 
 
 def images(n=12, channels=3, side=6):
@@ -87,3 +108,8 @@ def test_windows_of_tokens_are_followed_by_their_successors():
 def test_what_does_not_fit_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_seeds_differ_by_use_and_repeat():
+    assert len({seed_for(s, use, n) for s in range(5) for use in ("a", "b") for n in range(20)}) == 200
+    assert torch.equal(torch.rand(3, generator=generator_for(1, "x")), torch.rand(3, generator=generator_for(1, "x")))

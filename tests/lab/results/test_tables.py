@@ -1,11 +1,23 @@
-"""Which of several recorded settings a comparison takes, and metrics on the way."""
+"""Tables: which recorded setting they take, and no more said than the records do."""
 
 import json
 from types import SimpleNamespace
-
 import pytest
-
 from colu.lab.results import arm_table, find_records, judge, load_published, metric_of, one_setting, setting_text
+import dataclasses
+import os
+from colu.lab.results import (
+    Record,
+    RecordError,
+    arm_table,
+    config_hash,
+    environment,
+    find_records,
+    read_record,
+    results_root,
+    write_record,
+)
+from colu.lab.results.records import typed_command
 
 
 def run(arm, seed, steps=100, **changes):
@@ -69,34 +81,6 @@ def test_a_setting_is_said_in_words():
     assert setting_text(run("a", 0, steps=1200)) == "1,200 updates of 10, hidden 4-4"
 
 
-def test_two_metrics_of_the_same_runs_can_be_compared():
-    (whole,) = [p for p in load_published() if p.id == "fusion-whole-group"]
-    records = whole.records()
-    wanted = [r.metrics["barrier_conic"] - r.metrics["barrier_permutation"] for r in records]
-    found = judge(whole, records)
-    assert found.n == len(records)
-    assert found.difference.mean == pytest.approx(sum(wanted) / len(wanted))
-
-
-def test_no_row_is_chosen_among_settings_of_equal_size():
-    for published in load_published():
-        arms = (published.arm, published.baseline)
-        found = find_records(published.experiment, arms=arms, where=published.only)
-        chosen = published.records()
-        seen = {r.config["plan"]["steps"] * r.config["plan"]["batch_size"] for r in chosen}
-        options = {json.dumps(r.config["options"], sort_keys=True) for r in chosen}
-        rest = [
-            r
-            for r in found
-            if r.preset in published.presets
-            and r.config["plan"]["steps"] * r.config["plan"]["batch_size"] in seen
-            and json.dumps(r.config["options"], sort_keys=True) not in options
-        ]
-        equal = one_setting(rest, arms)
-        pairs = set.intersection(*({r.seed for r in equal if r.arm == arm} for arm in arms)) if equal else ()
-        assert len(pairs) < 5, f"{published.id}: let its only: say which"
-
-
 def on(device, records):
     for record in records:
         record.config["device"] = device
@@ -132,3 +116,79 @@ def test_a_table_refuses_a_seed_of_two_devices():
     both = on("cuda", grid("ab", range(3))) + on("cpu", grid("ab", range(3, 6)))
     table = arm_table(both, "loss", baseline="a")
     assert table.against["b"].n == 6 and "device" in table.varies
+
+
+def record(arm="relu", seed=0, accuracy=90.0, **changes):
+    config = {"arm": arm, "seed": seed, "plan": {"learning_rate": changes.pop("learning_rate", 1e-3)}}
+    value = {
+        "experiment": "toy",
+        "preset": "smoke",
+        "arm": arm,
+        "seed": seed,
+        "config": config,
+        "config_hash": config_hash(config),
+        "processes": 1,
+        "seconds": 1.0,
+        "peak_memory_bytes": 10,
+        "status": "done",
+        "error": None,
+        "metrics": {"accuracy": accuracy},
+        "curve": [{"step": 1, "loss": 0.5}],
+        **environment(),
+    }
+    return Record(**{**value, **changes})
+
+
+def toy(values, **rest):
+    return [record(arm, seed, accuracy, **rest) for arm, row in values.items() for seed, accuracy in enumerate(row)]
+
+
+def test_a_table_pairs_arms_on_their_seeds():
+    # Means are far apart in no arm, but every pair differs by one point, nearly.
+    table = arm_table(toy({"relu": [80, 90, 70, 75, 85], "colu": [81, 91.1, 70.9, 76, 86]}), "accuracy")
+    assert table.arms["relu"].mean == pytest.approx(80)
+    assert table.against["colu"].mean == pytest.approx(1)
+    assert table.verdict("colu") == "colu is ahead of relu"
+    assert "better" in table.markdown() and "paired on the seed" in table.markdown()
+
+
+def test_a_table_refuses_to_say_better_when_the_interval_contains_zero():
+    table = arm_table(toy({"relu": [80, 90, 70, 80, 80], "colu": [95, 60, 86, 79, 82]}), "accuracy")
+    assert "no difference" in table.verdict("colu")
+    assert "better" not in table.markdown() and "not shown" in table.markdown()
+
+
+def test_lower_is_better_where_it_is():
+    losses = {"relu": [0.5, 0.6, 0.5, 0.6, 0.5], "colu": [0.3, 0.401, 0.3, 0.4, 0.3]}
+    table = arm_table(toy(losses), "accuracy", higher_is_better=False, level=0.9)
+    assert table.verdict("colu") == "colu is ahead of relu"
+    assert "better" in table.markdown(3)
+
+
+@pytest.mark.parametrize("pairs", [2, 4, 5])
+def test_fewer_than_five_pairs_decide_nothing(pairs):
+    values = [80, 90, 70, 75, 85][:pairs]
+    table = arm_table(toy({"relu": values, "colu": [value + 1 + value / 1000 for value in values]}), "accuracy")
+    assert table.against["colu"].decided
+    assert ("too few" in table.verdict("colu")) == ("better" not in table.markdown()) == (pairs < 5)
+
+
+def test_seeds_that_one_arm_lacks_are_left_out_of_the_pairs():
+    records = toy({"relu": [80, 90, 70], "colu": [81, 91.1]})
+    assert arm_table(records, "accuracy").against["colu"].n == 2
+
+
+@pytest.mark.parametrize(
+    ("records", "message"),
+    [
+        (lambda: [], "no records"),
+        (lambda: toy({"colu": [1, 2]}), "baseline"),
+        (lambda: toy({"relu": [1, 2]}) + [record("relu", 2, learning_rate=1.0)], "2 different settings"),
+        (lambda: toy({"relu": [1, 2]}) + [record("relu", 0)], "two records of seed 0"),
+        (lambda: toy({"relu": [1, 2], "colu": [1]}), "at least 2"),
+        (lambda: toy({"relu": [1, 2]}, metrics={"loss": 1.0}), "no metric 'accuracy'"),
+    ],
+)
+def test_records_that_do_not_make_a_table_are_refused(records, message):
+    with pytest.raises(ValueError, match=message):
+        arm_table(records(), "accuracy")

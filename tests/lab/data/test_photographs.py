@@ -1,0 +1,20 @@
+"""Photographs: colour, and no name that is not there."""
+
+import gzip
+import os
+import shutil
+from pathlib import Path
+import pytest
+import torch
+from colu.lab import data
+from colu.lab.data import files
+
+
+def test_the_photographs_are_colour_in_the_unit_range():
+    image = data.sample_image("flower", stride=2)
+    assert image.shape == (213, 320, 3) and image.dtype == torch.float64
+    assert 0 <= float(image.min()) < float(image.max()) <= 1
+    with pytest.raises(ValueError, match="'rose'"):
+        data.sample_image("rose")
+    with pytest.raises(ValueError, match="stride is 0"):
+        data.sample_image("china", stride=0)
