@@ -1,25 +1,14 @@
 """The command of the benchmark: its grid, its files and its refusals."""
 
 import csv
-import dataclasses
+
 import pytest
 import torch
-import torch.nn.functional as F
 from typer.testing import CliRunner
+
+from colu.cli import app
 from colu.commands.bench import grid
-from colu.functional import colu
-from colu.lab.bench import (
-    BenchError,
-    Case,
-    arms,
-    control_problem,
-    interleave,
-    memory,
-    ratio_figure,
-    runner,
-    spread,
-    table,
-)
+from colu.lab.bench import BenchError, control_problem
 
 
 def test_grid_is_that_of_the_issue():
@@ -29,12 +18,12 @@ def test_grid_is_that_of_the_issue():
     assert {2, 3, 4, 8, 16} <= {case.dim for case in cases}
     assert any(case.dim == case.channels for case in cases)
     assert all(case.bytes >= 400_000_000 for case in grid("quick", "cuda"))
+    with pytest.raises(BenchError, match="'huge'"):
+        grid("huge")
 
 
 def test_command_writes_a_table_a_file_and_a_figure(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    from colu.cli import app
-
     options = ["--tiny", "--rounds", "2", "--least", "1e-5", "--out", str(tmp_path)]
     done = CliRunner().invoke(app, ["bench", *options])
     assert done.exit_code == 0, done.output
@@ -55,8 +44,6 @@ def test_command_writes_a_table_a_file_and_a_figure(tmp_path, monkeypatch):
 
 def test_command_measures_one_allocator_where_asked_and_refuses_unknown_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
-    from colu.cli import app
-
     options = ["--tiny", "--rounds", "2", "--least", "1e-5", "--out", str(tmp_path)]
     done = CliRunner().invoke(app, ["bench", *options, "--allocator", "warm"])
     assert done.exit_code == 0, done.output

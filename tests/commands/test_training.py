@@ -1,41 +1,13 @@
 """The commands of experiments: the records of calls, refusals in one line."""
 
-import json
-import subprocess
-import sys
-import pytest
-import torch
-from typer.testing import CliRunner
-from colu.cli import app
-from colu.lab.experiments import (
-    ARMS,
-    EXPERIMENTS,
-    STANDARD_ARMS,
-    Config,
-    PartlyLinear,
-    cap_points,
-    choose_arms,
-    get_arm,
-    get_experiment,
-    record_path,
-    rotation_matrix,
-    run,
-    run_arms,
-)
-from colu.lab.experiments.sweep import parse_seeds
-from colu.lab.results import find_records, read_record
 import dataclasses
-from colu.lab.experiments import (
-    estimate,
-    get_experiment,
-    left_of,
-    missing_runs,
-    read_estimates,
-    recorded_costs,
-    run_arms,
-)
-from colu.lab.results import find_records, results_root, write_record
 
+import pytest
+from typer.testing import CliRunner
+
+from colu.cli import app
+from colu.lab.experiments import get_experiment, record_path, run, run_arms
+from colu.lab.results import read_record, write_record
 
 runner = CliRunner()
 

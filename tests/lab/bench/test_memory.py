@@ -1,25 +1,9 @@
 """Memory: what is saved and held is counted."""
 
-import csv
-import dataclasses
-import pytest
 import torch
 import torch.nn.functional as F
-from typer.testing import CliRunner
-from colu.commands.bench import grid
-from colu.functional import colu
-from colu.lab.bench import (
-    BenchError,
-    Case,
-    arms,
-    control_problem,
-    interleave,
-    memory,
-    ratio_figure,
-    runner,
-    spread,
-    table,
-)
+
+from colu.lab.bench import memory
 
 
 def test_memory_counts_what_is_saved_and_held():

@@ -1,26 +1,11 @@
 """The runner: verdicts that need a good control, and failures that are told; no test asks how long anything takes."""
 
-import csv
 import dataclasses
-import pytest
-import torch
-import torch.nn.functional as F
-from typer.testing import CliRunner
-from colu.commands.bench import grid
-from colu.functional import colu
-from colu.lab.bench import (
-    BenchError,
-    Case,
-    arms,
-    control_problem,
-    interleave,
-    memory,
-    ratio_figure,
-    runner,
-    spread,
-    table,
-)
 
+import pytest
+
+from colu.functional import colu
+from colu.lab.bench import BenchError, Case, contenders, ratio_figure, runner, table
 
 CASE = Case((4, 16), 4, last=True)
 
@@ -81,10 +66,10 @@ def test_a_bad_control_takes_every_verdict(monkeypatch, control):
     ],
     ids=["value off by 1e-3", "another function", "no gradient"],
 )
-def test_a_wrong_arm_is_not_timed(monkeypatch, wrong):
-    right = arms.arms(CASE)[0]
-    planted = [dataclasses.replace(arm, forward=wrong) if arm.name == "reference" else arm for arm in right]
-    monkeypatch.setattr(arms, "arms", lambda case, compiled: (planted, {}))
+def test_a_wrong_contender_is_not_timed(monkeypatch, wrong):
+    right = contenders.contenders(CASE)[0]
+    planted = [dataclasses.replace(one, forward=wrong) if one.name == "reference" else one for one in right]
+    monkeypatch.setattr(contenders, "contenders", lambda case, compiled: (planted, {}))
     monkeypatch.setattr(runner, "interleave", lambda *a, **k: pytest.fail("it was timed"))
     request = {"compiled": False, "threads": 1, "allocator": "warm", "rounds": 1, "least": 1e-5, "seed": 0}
     with pytest.raises(BenchError, match="reference: its (value|gradient) differs from float64"):
@@ -103,3 +88,8 @@ def test_targets_of_the_gpu_are_those_of_the_fused_kernel_alone():
     case |= {"bytes": 1 << 29, "case": "one"}
     assert target(case | {"arm": "triton", "passes": "both"}) == 1.25
     assert target(case | {"arm": "reference", "passes": "both"}) is None
+
+
+def test_an_unknown_allocator_is_refused():
+    with pytest.raises(BenchError, match="'cold'"):
+        runner.bench([], allocator="cold")

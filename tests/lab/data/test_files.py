@@ -1,11 +1,7 @@
 """Files of data: found where the variable says, whole by their digests."""
 
-import gzip
-import os
-import shutil
-from pathlib import Path
 import pytest
-import torch
+
 from colu.lab import data
 from colu.lab.data import files
 

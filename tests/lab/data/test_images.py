@@ -4,11 +4,11 @@ import gzip
 import os
 import shutil
 from pathlib import Path
+
 import pytest
 import torch
-from colu.lab import data
-from colu.lab.data import files
 
+from colu.lab import data
 
 needs_data = pytest.mark.skipif(not os.environ.get("COLU_DATA"), reason="COLU_DATA is not set")
 

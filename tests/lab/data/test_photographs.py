@@ -1,13 +1,9 @@
 """Photographs: colour, and no name that is not there."""
 
-import gzip
-import os
-import shutil
-from pathlib import Path
 import pytest
 import torch
+
 from colu.lab import data
-from colu.lab.data import files
 
 
 def test_the_photographs_are_colour_in_the_unit_range():

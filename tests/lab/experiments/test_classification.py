@@ -1,29 +1,8 @@
 """Classification: what is held out, and what activations learn."""
 
-import json
-import subprocess
-import sys
 import pytest
-import torch
-from typer.testing import CliRunner
-from colu.cli import app
-from colu.lab.experiments import (
-    ARMS,
-    EXPERIMENTS,
-    STANDARD_ARMS,
-    Config,
-    PartlyLinear,
-    cap_points,
-    choose_arms,
-    get_arm,
-    get_experiment,
-    record_path,
-    rotation_matrix,
-    run,
-    run_arms,
-)
-from colu.lab.experiments.sweep import parse_seeds
-from colu.lab.results import find_records, read_record
+
+from colu.lab.experiments import run_arms
 
 
 def test_holdout_trains_on_the_rest_and_never_sees_the_test_set():

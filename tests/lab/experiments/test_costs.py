@@ -1,18 +1,10 @@
 """What runs took."""
 
 import dataclasses
+
 import pytest
-from typer.testing import CliRunner
-from colu.cli import app
-from colu.lab.experiments import (
-    estimate,
-    get_experiment,
-    left_of,
-    missing_runs,
-    read_estimates,
-    recorded_costs,
-    run_arms,
-)
+
+from colu.lab.experiments import recorded_costs, run_arms
 from colu.lab.results import find_records, results_root, write_record
 
 

@@ -1,11 +1,9 @@
 """The experiment on diffusion: equal images and noise in every arm, a resumed run is the run."""
 
-import subprocess
-import sys
 import pytest
 import torch
+
 from colu.lab.experiments import get_experiment, run
-from colu.lab.generative import Denoising, denoising_profile, make_scheduler, sample, sampling_noise, strata
 
 
 def build(arm, **changes):
@@ -51,3 +49,8 @@ def test_a_short_training_learns():
     assert metrics["test_loss"] < 0.6
     profile = [metrics[f"test_loss_t{t:03d}"] for t in range(0, 1000, 100)]
     assert abs(sum(profile) / 10 - metrics["test_loss"]) < 1e-9
+
+
+def test_cones_that_do_not_fill_the_widths_are_refused():
+    with pytest.raises(ValueError, match=r"cones of arm 'colu-3' do not fill widths \[16, 64\]"):
+        build("colu-3")

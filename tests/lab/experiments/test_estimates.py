@@ -1,19 +1,10 @@
 """Estimates: nothing is trained, and what is kept is read."""
 
-import dataclasses
 import pytest
 from typer.testing import CliRunner
+
 from colu.cli import app
-from colu.lab.experiments import (
-    estimate,
-    get_experiment,
-    left_of,
-    missing_runs,
-    read_estimates,
-    recorded_costs,
-    run_arms,
-)
-from colu.lab.results import find_records, results_root, write_record
+from colu.lab.experiments import estimate, get_experiment, read_estimates
 
 
 def test_an_estimate_trains_nothing_and_is_kept(tmp_path):

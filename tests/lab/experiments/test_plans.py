@@ -1,19 +1,11 @@
 """What of a plan has no record yet."""
 
 import dataclasses
+
 import pytest
-from typer.testing import CliRunner
-from colu.cli import app
-from colu.lab.experiments import (
-    estimate,
-    get_experiment,
-    left_of,
-    missing_runs,
-    read_estimates,
-    recorded_costs,
-    run_arms,
-)
-from colu.lab.results import find_records, results_root, write_record
+
+from colu.lab.experiments import left_of, missing_runs, run_arms
+from colu.lab.results import write_record
 
 
 @pytest.fixture

@@ -1,29 +1,9 @@
 """Learning a rotation: its points and its matrix."""
 
-import json
-import subprocess
-import sys
 import pytest
 import torch
-from typer.testing import CliRunner
-from colu.cli import app
-from colu.lab.experiments import (
-    ARMS,
-    EXPERIMENTS,
-    STANDARD_ARMS,
-    Config,
-    PartlyLinear,
-    cap_points,
-    choose_arms,
-    get_arm,
-    get_experiment,
-    record_path,
-    rotation_matrix,
-    run,
-    run_arms,
-)
-from colu.lab.experiments.sweep import parse_seeds
-from colu.lab.results import find_records, read_record
+
+from colu.lab.experiments import cap_points, rotation_matrix
 
 
 def test_rotation_is_a_rotation_and_the_cap_is_a_cap():
@@ -33,3 +13,8 @@ def test_rotation_is_a_rotation_and_the_cap_is_a_cap():
     assert torch.allclose(points.norm(dim=1), torch.ones(2000, dtype=torch.float64))
     # Uniform on the cap: heights are uniform between cos 60 and 1.
     assert points[:, 2].min() >= 0.5 and abs(points[:, 2].mean() - 0.75) < 0.02
+
+
+def test_a_cap_without_points_is_refused():
+    with pytest.raises(ValueError, match="cap is 0"):
+        cap_points(3, 0)

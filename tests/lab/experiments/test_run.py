@@ -1,28 +1,8 @@
 """One configuration is one record, the same from every door."""
 
-import json
-import subprocess
-import sys
 import pytest
-import torch
-from typer.testing import CliRunner
-from colu.cli import app
-from colu.lab.experiments import (
-    ARMS,
-    EXPERIMENTS,
-    STANDARD_ARMS,
-    Config,
-    PartlyLinear,
-    cap_points,
-    choose_arms,
-    get_arm,
-    get_experiment,
-    record_path,
-    rotation_matrix,
-    run,
-    run_arms,
-)
-from colu.lab.experiments.sweep import parse_seeds
+
+from colu.lab.experiments import get_experiment, run, run_arms
 from colu.lab.results import find_records, read_record
 
 
@@ -54,3 +34,8 @@ def test_a_run_that_fails_is_recorded_with_its_error(tmp_path):
     (failed,) = (tmp_path / "mnist-mlp" / "failed").glob("*.json")
     value = read_record(failed)
     assert value.status == "failed" and "not finite at step" in value.error
+
+
+def test_arms_come_one_after_another_each_by_its_seeds():
+    records = run_arms("rotation", arms=["silu", "relu"], seeds=[1, 0], steps=2)
+    assert [(r.arm, r.seed) for r in records] == [("silu", 1), ("silu", 0), ("relu", 1), ("relu", 0)]

@@ -10,15 +10,21 @@ import psutil
 import pytest
 
 from colu.lab.experiments import get_experiment, run
-from colu.lab.experiments.sweep import sweep
+from colu.lab.experiments.sweep import parse_seeds, sweep
 from colu.lab.results import arm_table, find_records
 
-pytestmark = pytest.mark.slow
 ARMS, SEEDS = ("relu", "colu"), (0, 1, 2)
 # Long enough to be killed in, with checkpoints to go on from.
 LONG = {"steps": 2000, "checkpoint_every": 100, "evaluate_every": 1000, "log_every": 100}
 
 
+@pytest.mark.parametrize(("text", "message"), [("a-b", "'a-b'"), ("1,1", "each once"), ("3-1", "at least one")])
+def test_seeds_that_are_none_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_seeds(text)
+
+
+@pytest.mark.slow
 def test_a_sweep_gives_the_records_of_single_runs(tmp_path):
     result = sweep("mnist-mlp", arms=ARMS, seeds=(0,), root=tmp_path, workers=1, steps=20)
     assert (result.done, result.skipped, result.failed) == (2, 0, {})
@@ -29,6 +35,7 @@ def test_a_sweep_gives_the_records_of_single_runs(tmp_path):
     assert (again.done, again.skipped) == (2, 2)
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path):
     def wrong(**changes):
         return sweep("mnist-mlp", arms=("relu", "colu"), seeds=(0,), root=tmp_path, workers=1, steps=20, **changes)
@@ -71,6 +78,7 @@ def undisturbed():
     return arm_table(records, "test_accuracy").markdown(10)
 
 
+@pytest.mark.slow
 def test_a_sweep_survives_a_killed_worker_with_the_same_table(tmp_path, undisturbed):
     process = start(tmp_path)
     wait_for(lambda: checkpoints(tmp_path))
@@ -82,6 +90,7 @@ def test_a_sweep_survives_a_killed_worker_with_the_same_table(tmp_path, undistur
     assert not checkpoints(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_sweep_survives_a_killed_driver_with_the_same_table(tmp_path, undisturbed):
     process = start(tmp_path)
     wait_for(lambda: checkpoints(tmp_path))
@@ -98,6 +107,7 @@ def test_a_sweep_survives_a_killed_driver_with_the_same_table(tmp_path, undistur
     assert arm_table(find_records("mnist-mlp", tmp_path), "test_accuracy").markdown(10) == undisturbed
 
 
+@pytest.mark.slow
 def test_an_address_where_nobody_answers_is_an_error(tmp_path):
     command = [sys.executable, "-m", "colu", "sweep", "mnist-mlp", "--results", str(tmp_path)]
     command += ["--scheduler", "tcp://127.0.0.1:9", "--wait", "2"]

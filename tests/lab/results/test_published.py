@@ -1,14 +1,14 @@
 """Statements in print against records: the rule, and that it can say every verdict."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
-import pytest
-from colu.lab.experiments import get_arm, get_experiment
-from colu.lab.results import judge, load_published
-from colu.lab.results.published import _SAYS
-import json
-from colu.lab.results import arm_table, find_records, judge, load_published, metric_of, one_setting, setting_text
 
+import pytest
+
+from colu.lab.experiments import get_arm, get_experiment
+from colu.lab.results import find_records, judge, load_published, one_setting
+from colu.lab.results.published import _SAYS
 
 BASE = replace(load_published()[0], says="higher")
 

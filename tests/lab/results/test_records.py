@@ -3,15 +3,19 @@
 import dataclasses
 import json
 import os
+
 import pytest
+from jsonschema import Draft202012Validator
+from pydantic import ValidationError
+
 from colu.lab.results import (
     Record,
     RecordError,
-    arm_table,
     config_hash,
     environment,
     find_records,
     read_record,
+    record_schema,
     results_root,
     write_record,
 )
@@ -74,9 +78,28 @@ def test_a_failed_run_is_recorded_and_does_not_stand_in_the_way(tmp_path):
     ],
 )
 def test_what_does_not_match_the_schema_is_refused_and_nothing_is_written(tmp_path, change, message):
-    with pytest.raises(RecordError, match=message):
+    with pytest.raises((ValidationError, RecordError), match=message):
         write_record(dataclasses.replace(record(), **change), tmp_path)
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_every_record_of_the_project_fits_the_schema_and_is_written_again_to_the_byte(tmp_path):
+    check = Draft202012Validator(record_schema())
+    paths = [p for p in results_root().glob("*/*.json") if not p.name.endswith(".curve.json")]
+    assert len(paths) > 600
+    for path in paths:
+        assert not list(check.iter_errors(json.loads(path.read_text()))), path
+        assert write_record(read_record(path), tmp_path).read_bytes() == path.read_bytes(), path
+
+
+@pytest.mark.parametrize("change", [{"seed": -1}, {"extra": 1}, {"schema": 2}, {"device": {"type": "cpu"}}])
+def test_the_schema_refuses_what_reading_refuses(tmp_path, change):
+    path = write_record(record(), tmp_path)
+    value = json.loads(path.read_text()) | change
+    assert list(Draft202012Validator(record_schema()).iter_errors(value))
+    path.write_text(json.dumps(value))
+    with pytest.raises(RecordError, match=next(iter(change))):
+        read_record(path)
 
 
 @pytest.mark.parametrize(
@@ -141,10 +164,6 @@ def test_the_folder_of_records_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("COLU_RESULTS")
     monkeypatch.chdir(tmp_path)
     assert results_root() == tmp_path / "results"
-
-
-def toy(values, **rest):
-    return [record(arm, seed, accuracy, **rest) for arm, row in values.items() for seed, accuracy in enumerate(row)]
 
 
 def test_hash_does_not_depend_on_the_order_of_keys_but_on_every_value():

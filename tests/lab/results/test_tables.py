@@ -1,23 +1,10 @@
 """Tables: which recorded setting they take, and no more said than the records do."""
 
-import json
 from types import SimpleNamespace
+
 import pytest
-from colu.lab.results import arm_table, find_records, judge, load_published, metric_of, one_setting, setting_text
-import dataclasses
-import os
-from colu.lab.results import (
-    Record,
-    RecordError,
-    arm_table,
-    config_hash,
-    environment,
-    find_records,
-    read_record,
-    results_root,
-    write_record,
-)
-from colu.lab.results.records import typed_command
+
+from colu.lab.results import arm_table, metric_of, one_setting, setting_text
 
 
 def run(arm, seed, steps=100, **changes):
@@ -118,25 +105,10 @@ def test_a_table_refuses_a_seed_of_two_devices():
     assert table.against["b"].n == 6 and "device" in table.varies
 
 
-def record(arm="relu", seed=0, accuracy=90.0, **changes):
-    config = {"arm": arm, "seed": seed, "plan": {"learning_rate": changes.pop("learning_rate", 1e-3)}}
-    value = {
-        "experiment": "toy",
-        "preset": "smoke",
-        "arm": arm,
-        "seed": seed,
-        "config": config,
-        "config_hash": config_hash(config),
-        "processes": 1,
-        "seconds": 1.0,
-        "peak_memory_bytes": 10,
-        "status": "done",
-        "error": None,
-        "metrics": {"accuracy": accuracy},
-        "curve": [{"step": 1, "loss": 0.5}],
-        **environment(),
-    }
-    return Record(**{**value, **changes})
+def record(arm="relu", seed=0, accuracy=90.0, learning_rate=1e-3, metrics=None):
+    config = {"arm": arm, "seed": seed, "plan": {"learning_rate": learning_rate}}
+    metrics = metrics or {"accuracy": accuracy}
+    return SimpleNamespace(arm=arm, seed=seed, config=config, metrics=metrics, stem=f"{arm}-{seed}")
 
 
 def toy(values, **rest):

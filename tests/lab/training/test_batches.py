@@ -1,30 +1,10 @@
 """Batches: every example once an epoch, shares that make up the batch, augmentation that only moves pixels."""
 
+
 import pytest
 import torch
-from colu.lab.training import ImageBatches, TokenBatches
-import json
-import os
-import signal
-import subprocess
-import sys
-import textwrap
-from torch import nn
-from colu.lab import data
-from colu.lab.models import MLP
-from colu.lab.training import (
-    DivergedError,
-    ImageBatches,
-    Plan,
-    Task,
-    fit,
-    generator_for,
-    latest_checkpoint,
-    learning_rate,
-    make_fabric,
-    seed_for,
-)
-from colu.lab.training.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+
+from colu.lab.training import ImageBatches, TokenBatches, generator_for, seed_for
 
 
 def images(n=12, channels=3, side=6):

@@ -1,29 +1,12 @@
 """Checkpoints: a write that fails harms none."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import textwrap
+
 import pytest
 import torch
-from torch import nn
-from colu.lab import data
-from colu.lab.models import MLP
-from colu.lab.training import (
-    DivergedError,
-    ImageBatches,
-    Plan,
-    Task,
-    fit,
-    generator_for,
-    latest_checkpoint,
-    learning_rate,
-    make_fabric,
-    seed_for,
-)
-from colu.lab.training.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+
+from colu.lab.training import latest_checkpoint
+from colu.lab.training.checkpoint import Checkpoint, save_checkpoint
 
 
 def test_a_write_that_fails_leaves_the_checkpoint_before(tmp_path, monkeypatch):

@@ -6,24 +6,15 @@ import signal
 import subprocess
 import sys
 import textwrap
+
 import pytest
 import torch
 from torch import nn
+
 from colu.lab import data
 from colu.lab.models import MLP
-from colu.lab.training import (
-    DivergedError,
-    ImageBatches,
-    Plan,
-    Task,
-    fit,
-    generator_for,
-    latest_checkpoint,
-    learning_rate,
-    make_fabric,
-    seed_for,
-)
-from colu.lab.training.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+from colu.lab.training import DivergedError, ImageBatches, Plan, Task, fit, latest_checkpoint, make_fabric
+from colu.lab.training.checkpoint import CheckpointError
 
 
 class Digits:

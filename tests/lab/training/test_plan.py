@@ -1,29 +1,8 @@
 """Plans: the learning rate of every step, and values that cannot be."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 import pytest
-import torch
-from torch import nn
-from colu.lab import data
-from colu.lab.models import MLP
-from colu.lab.training import (
-    DivergedError,
-    ImageBatches,
-    Plan,
-    Task,
-    fit,
-    generator_for,
-    latest_checkpoint,
-    learning_rate,
-    make_fabric,
-    seed_for,
-)
-from colu.lab.training.checkpoint import Checkpoint, CheckpointError, save_checkpoint
+
+from colu.lab.training import Plan, learning_rate
 
 
 def test_learning_rate_rises_in_the_warm_up_then_falls_to_nothing():
@@ -36,19 +15,29 @@ def test_learning_rate_rises_in_the_warm_up_then_falls_to_nothing():
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "wanted"),
     [
-        ({"steps": 0}, "steps is 0"),
-        ({"batch_size": 1.5}, "batch_size is 1.5"),
-        ({"learning_rate": float("nan")}, "learning_rate is nan"),
-        ({"optimiser": "lion"}, "'lion'"),
-        ({"schedule": "linear"}, "'linear'"),
-        ({"clip_norm": 0}, "clip_norm is 0"),
-        ({"ema_decay": 1.0}, "ema_decay is 1.0"),
-        ({"weight_decay": -1}, "weight_decay is -1"),
-        ({"warmup": -1}, "warmup is -1"),
+        ({"steps": 0}, "greater than or equal to 1"),
+        ({"batch_size": 1.5}, "a valid integer"),
+        ({"learning_rate": float("nan")}, "a finite number"),
+        ({"learning_rate": 0}, "greater than 0"),
+        ({"learning_rate": True}, "a valid number"),
+        ({"optimiser": "lion"}, "'adam', 'adamw' or 'sgd'"),
+        ({"schedule": "linear"}, "'constant', 'cosine' or 'steps'"),
+        ({"clip_norm": 0}, "greater than 0"),
+        ({"ema_decay": 1.0}, "less than 1"),
+        ({"weight_decay": -1}, "greater than or equal to 0"),
+        ({"warmup": -1}, "greater than or equal to 0"),
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(change, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_plan_that_cannot_be_is_refused(change, wanted):
+    """Field, value and what was wanted are named."""
+    ((field, value),) = change.items()
+    with pytest.raises(ValueError, match=f"{field}\n  Input should be {wanted}.*input_value={value!r}"):
         Plan(**{"steps": 1, "batch_size": 1, "learning_rate": 1.0, **change})
+
+
+def test_lists_of_json_are_tuples_and_no_field_is_made_up():
+    assert Plan(steps=1, batch_size=1, learning_rate=1.0, betas=[0.8, 0.9], milestones=[]).betas == (0.8, 0.9)
+    with pytest.raises(ValueError, match="speed"):
+        Plan(steps=1, batch_size=1, learning_rate=1.0, speed=2)
