@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from colu.files import read_json, write_atomically
@@ -15,7 +15,7 @@ from colu.files import read_json, write_atomically
 from .keys import site_key
 from .project import BookError, Project, check_preset
 
-__all__ = ["render"]
+__all__ = ["render", "run_jupyter_book"]
 
 
 def _jupyter_book() -> list[str]:
@@ -48,12 +48,54 @@ def _complaints(log: str) -> str:
     return "\n".join(lines[-40:] or log.splitlines()[-40:])
 
 
+def run_jupyter_book(
+    project: Project,
+    preset: str,
+    output: Path,
+    *options: str,
+    command: Sequence[str] | None = None,
+    told: Mapping[str, str] | None = None,
+) -> None:
+    """Run Jupyter Book over the executed copies; warnings are errors.
+
+    Everything is read anew, because an incremental build passes over old warnings.
+
+    Parameters
+    ----------
+    project : Project
+    preset : {"smoke", "laptop", "full"}
+        Which executed copies.
+    output : Path
+        Where it makes its ``_build``.
+    *options : str
+        More of ``jupyter-book build``.
+    command : sequence of str, optional
+        Instead of ``jupyter-book``.
+    told : mapping, optional
+        More of the environment.
+
+    Raises
+    ------
+    BookError
+        With the warnings and errors.
+    """
+    arguments = ["build", str(project.root), "--path-output", str(output), "-W", "--keep-going", "--all", "-n"]
+    executed = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
+    whole = [*(command or _jupyter_book()), *arguments, *options]
+    environment = os.environ | executed | dict(told or {})
+    done = subprocess.run(whole, capture_output=True, text=True, env=environment, cwd=project.root)
+    if done.returncode != 0:
+        raise BookError(
+            f"the book was not rendered (exit status {done.returncode}); what stood is untouched:\n"
+            + _complaints(done.stdout + done.stderr)
+        )
+
+
 def render(
     project: Project, *, preset: str = "smoke", force: bool = False, command: Sequence[str] | None = None
 ) -> tuple[Path, bool]:
     """Render the executed copies and the pages into ``_build/html``.
 
-    Warnings are errors, and everything is read anew, because an incremental build passes over old warnings.
     The site that stands is replaced only when the new one is whole.
 
     Parameters
@@ -87,16 +129,10 @@ def render(
     if not force and page.is_file() and (read_json(stamp) or {}).get("key") == key:
         return page, False
     shutil.rmtree(staging, ignore_errors=True)
-    arguments = ["build", str(project.root), "--path-output", str(staging), "-W", "--keep-going", "--all", "-n"]
-    told = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
-    whole = [*(command or _jupyter_book()), *arguments]
-    done = subprocess.run(whole, capture_output=True, text=True, env=os.environ | told, cwd=project.root)
+    run_jupyter_book(project, preset, staging, command=command)
     fresh = staging / "_build" / "html"
-    if done.returncode != 0 or not (fresh / "index.html").is_file():
-        raise BookError(
-            f"the book was not rendered (exit status {done.returncode}); the site that stood is untouched:\n"
-            + _complaints(done.stdout + done.stderr)
-        )
+    if not (fresh / "index.html").is_file():
+        raise BookError(f"Jupyter Book wrote no {fresh / 'index.html'}; the site that stood is untouched")
     stamp.unlink(missing_ok=True)
     _swap(project, fresh, previous)
     write_atomically(stamp, json.dumps({"key": key, "preset": preset}) + "\n")

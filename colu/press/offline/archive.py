@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Pa
     folder : Path
         Made where it does not exist.
     pdf : bool
-        Also print the PDF and write the EPUB.
+        Also print the PDF, which needs Chromium, and make the EPUB, which takes its interactive figures from there.
 
     Returns
     -------
@@ -84,7 +85,8 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Pa
     folder.mkdir(parents=True, exist_ok=True)
     written = [zip_site(project.site, folder / "colu-book.zip")]
     if pdf:
-        pages = page_order(project)
-        written.append(print_pages(project.site, pages, folder / "colu-book.pdf"))
-        written.append(write_epub(project.site, pages, folder / "colu-book.epub"))
+        with tempfile.TemporaryDirectory(prefix="colu-") as drawn:
+            figures = Path(drawn)
+            written.append(print_pages(project.site, page_order(project), folder / "colu-book.pdf", figures))
+            written.append(write_epub(project, figures, folder / "colu-book.epub"))
     return [*written, write_sums(folder)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import tempfile
@@ -29,6 +30,9 @@ READY = """async () => {
   document.querySelectorAll('.toggle-hidden').forEach(box => box.classList.remove('toggle-hidden'));
   return drawn();
 }"""
+#: The interactive figures as pictures, by their ids.
+DRAWN = """() => Promise.all([...document.querySelectorAll('.plotly-figure')].map(async figure => [figure.id,
+  await Plotly.toImage(figure, {format: 'png', width: 900, height: figure.clientHeight || 480})]))"""
 HEADINGS = """() => [...document.querySelectorAll('article h1, article h2')].map(heading => {
   const copy = heading.cloneNode(true);
   copy.querySelectorAll('.headerlink, mjx-assistive-mml').forEach(part => part.remove());
@@ -36,7 +40,7 @@ HEADINGS = """() => [...document.querySelectorAll('article h1, article h2')].map
 })"""
 
 
-def _print(site: Path, pages: list[str], folder: Path) -> tuple[str, list[Path], list[list[str]]]:
+def _print(site: Path, pages: list[str], folder: Path, figures: Path | None) -> tuple[str, list[Path], list[list[str]]]:
     """Print each page; return the site's address, the files and the headings of each page."""
     program = find_chromium()
     if program is None:
@@ -54,6 +58,8 @@ def _print(site: Path, pages: list[str], folder: Path) -> tuple[str, list[Path],
                     raise BookError(f"{page}: an interactive figure was not drawn, so its place would be blank")
                 files.append(folder / f"{number:03}.pdf")
                 headings.append(tab.evaluate(HEADINGS))
+                for name, picture in tab.evaluate(DRAWN) if figures else ():
+                    (figures / f"{name}.png").write_bytes(base64.b64decode(picture.partition(",")[2]))
                 options = {"format": "A4", "margin": MARGIN, "print_background": True}
                 tab.pdf(path=str(files[-1]), outline=True, tagged=True, **options)
         finally:
@@ -129,7 +135,7 @@ def _join(address: str, files: list[Path], headings: list[list[str]], pages: lis
     writer.write(target)
 
 
-def print_pages(site: Path, pages: list[str], target: Path) -> Path:
+def print_pages(site: Path, pages: list[str], target: Path, figures: Path | None = None) -> Path:
     """Print the pages and join them; a link from one to another leads to its place in the PDF.
 
     Parameters
@@ -140,6 +146,8 @@ def print_pages(site: Path, pages: list[str], target: Path) -> Path:
         Addresses below it, in the order of the book.
     target : Path
         The PDF; written beside and renamed when whole.
+    figures : Path, optional
+        A folder for pictures of the interactive figures, each named by its id.
 
     Returns
     -------
@@ -152,7 +160,7 @@ def print_pages(site: Path, pages: list[str], target: Path) -> Path:
         Without Chromium, or where an interactive figure was not drawn.
     """
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
-        printed = _print(site, pages, Path(folder))
+        printed = _print(site, pages, Path(folder), figures)
         partial = target.with_name(f".partial-{target.name}")
         _join(*printed, pages, partial)
         os.replace(partial, target)

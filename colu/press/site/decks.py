@@ -35,7 +35,7 @@ class Decks(SphinxDirective):
 
 def write(app: Sphinx, error: Exception | None) -> None:
     """Write the deck, the sheet and the solutions of every chapter whose page was rendered."""
-    if error or app.builder.format != "html":
+    if error or app.builder.name != "html":
         return
     site = Path(app.outdir)
     names = [chapter.name for chapter in toc_chapters(Path(app.srcdir))]

@@ -118,7 +118,7 @@ def mathjax_root() -> Path:
 
 def copy_scripts(app: Sphinx, error: Exception | None) -> None:
     """Copy MathJax, and plotly where a page draws with it, into the site."""
-    if error or app.builder.format != "html":
+    if error or app.builder.name != "html":
         return
     static = Path(app.outdir, "_static")
     for part in MATHJAX_PARTS:

@@ -1,0 +1,101 @@
+"""The PDF: bookmarks and links lead to its sheets, and no interactive figure is left blank."""
+
+from __future__ import annotations
+
+import pytest
+
+from colu.press.build.project import BookError
+from colu.press.check.browser import find_chromium
+from colu.press.offline.pdf import READY, print_pages
+
+PAGES = ["book/index.html", "notebooks/10-a.html", "notebooks/11-b.html"]
+ARTICLE = (
+    "<!doctype html><html lang='en'><head><link rel='icon' href='data:,'><title>T</title></head><body>"
+    "<article><h1>{0}<a class='headerlink'>#</a></h1>{1}</article></body></html>"
+)
+
+
+@pytest.fixture
+def linked(tmp_path):
+    """Three pages: links within, across and out of the book, a formula, a picture, a script."""
+    site = tmp_path / "site"
+    for folder in ("book", "notebooks", "_images"):
+        (site / folder).mkdir(parents=True)
+    maths = "<mjx-container><mjx-math>f</mjx-math><mjx-assistive-mml><math><mi>f</mi></math></mjx-assistive-mml>"
+    bodies = {
+        "book/index": (
+            "Root",
+            "<p><a href='../notebooks/10-a.html#low'>in</a> <a href='https://example.org/'>out</a> "
+            "<a href='../notebooks/10-a.ipynb'>file</a></p>",
+        ),
+        "notebooks/10-a": (
+            "First",
+            f"<p>{maths}</mjx-container></p><p><a href='#low'>same page</a></p><button>b</button><script>1</script>"
+            "<h2 style='margin-top:4000px' id='low'>Low &amp; far</h2><img alt='dot' src='../_images/dot.svg'>"
+            "<details class='hide'><summary>Show</summary><p>Shown.</p></details>",
+        ),
+        "notebooks/11-b": ("Second", "<p><a href='10-a.html#gone'>back</a></p><p id='low'>a name twice</p>"),
+    }
+    for name, body in bodies.items():
+        (site / f"{name}.html").write_text(ARTICLE.format(*body))
+    dot = "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><circle r='4'/></svg>"
+    (site / "_images/dot.svg").write_text(dot)
+    (site / "notebooks/10-a.ipynb").write_text("{}")
+    return site
+
+
+needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="no Chromium")
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_links_and_bookmarks_of_the_pdf_lead_to_its_sheets(linked, tmp_path):
+    from pypdf import PdfReader
+
+    reader = PdfReader(print_pages(linked, PAGES, tmp_path / "book.pdf"))
+    sheets = {sheet.indirect_reference.idnum: number for number, sheet in enumerate(reader.pages)}
+    parts = [entry for entry in reader.outline if not isinstance(entry, list)]
+    _, first, second = (reader.get_destination_page_number(entry) for entry in parts)
+    assert [entry.title for entry in parts] == ["Root", "First", "Second"]
+    (nested,) = [entry for entry in reader.outline if isinstance(entry, list)]
+    assert nested[0].title == "Low & far" and first < reader.get_destination_page_number(nested[0]) < second
+    goals, addresses = [], []
+    for sheet in reader.pages:
+        for annotation in sheet.get("/Annots") or ():
+            link = annotation.get_object()
+            if "/Dest" in link:
+                goals.append(sheets[link["/Dest"][0].indirect_reference.idnum])
+            elif "/A" in link:
+                addresses.append(link["/A"]["/URI"])
+    assert goals == [first, second - 1, first]
+    assert addresses == ["https://example.org/"]
+
+
+def test_missing_chromium_is_named(linked, tmp_path, monkeypatch):
+    monkeypatch.setattr("colu.press.offline.pdf.find_chromium", lambda: None)
+    with pytest.raises(BookError, match="needs Chromium: install it"):
+        print_pages(linked, PAGES, tmp_path / "book.pdf")
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_a_figure_that_is_not_drawn_stops_the_print(linked, tmp_path, monkeypatch):
+    page = linked / PAGES[0]
+    page.write_text(page.read_text().replace("in</a>", 'in</a><div class="plotly-figure"></div>'))
+    monkeypatch.setattr("colu.press.offline.pdf.READY", READY.replace("wait < 100", "wait < 1"))
+    with pytest.raises(BookError, match="would be blank"):
+        print_pages(linked, PAGES[:1], tmp_path / "book.pdf")
+
+
+@pytest.mark.slow
+@needs_chromium
+def test_interactive_figures_are_kept_as_pictures(linked, tmp_path):
+    page = linked / PAGES[0]
+    drawn = '<div class="plotly-figure" id="figure-1"><svg class="main-svg"></svg></div>'
+    script = (
+        "<script>Plotly = {toImage: async (figure, options) => 'data:image/png;base64,' + btoa(figure.id)}</script>"
+    )
+    page.write_text(page.read_text().replace("in</a>", f"in</a>{drawn}{script}"))
+    print_pages(linked, PAGES[:2], tmp_path / "book.pdf", tmp_path)
+    assert [path.name for path in tmp_path.glob("*.png")] == ["figure-1.png"]
+    assert (tmp_path / "figure-1.png").read_bytes() == b"figure-1"
