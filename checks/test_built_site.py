@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.press import sitecheck
+from colu.press.check import site as sitecheck
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 

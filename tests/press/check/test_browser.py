@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from colu.press import browsercheck, sitecheck
+from colu.press.check import browser as browsercheck
+from colu.press.check import site as sitecheck
 
 pytestmark = [
     pytest.mark.slow,

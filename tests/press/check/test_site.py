@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from colu.press import browsercheck, sitecheck
+from colu.press.check import browser as browsercheck
+from colu.press.check import site as sitecheck
 
 HEAD = '<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="i.svg"></head><body>'
 GOOD = f'{HEAD}<h1 id="top">A page</h1><a href="#top">up</a><img src="i.svg" alt="a cone"></body></html>'

@@ -13,7 +13,8 @@ import torch
 
 from colu.functional import colu
 from colu.nn import create, get_entry, list_activations
-from colu.press import browsercheck, sitecheck
+from colu.press.check import browser as browsercheck
+from colu.press.check import site as sitecheck
 from colu.press.site import explorer_data as data_module
 from colu.press.site.explorer import rose
 
