@@ -23,13 +23,13 @@ def _fail(error: BookError) -> typer.Exit:
 
 
 def student(names: Names = None, to: Folder = None) -> None:
-    """Write student notebooks without solutions, teachers' notebooks with them, and exercise sheets."""
-    from colu.press.teach.student import write_student_files
+    """Write student's notebooks without solutions, and teacher's notebooks with them."""
+    from colu.press.teach.student import write_teaching_notebooks
 
     try:
         project = find_project()
         folder = to or project.root / "dist" / "teaching"
-        written = write_student_files(project, folder, names or ())
+        written = write_teaching_notebooks(project, folder, names or ())
     except BookError as error:
         raise _fail(error) from None
     console.print(f"{len(written)} files: {folder}")

@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from colu.files import file_digest, read_json, write_atomically
+from colu.press.notebook import Notebook
 
 from .execute import CELL_TIMEOUT, _environment, record_path
 from .project import BookError, Project, check_preset
@@ -38,7 +39,7 @@ def _colourless(text: str) -> str:
 
 
 def _code_cells(copy: Path) -> int:
-    return sum(cell["cell_type"] == "code" for cell in json.loads(copy.read_text(encoding="utf8"))["cells"])
+    return sum(cell.kind == "code" for cell in Notebook.read(copy).cells)
 
 
 def _failures(report: Path, copies: Sequence[Path]) -> dict[str, list[str]]:

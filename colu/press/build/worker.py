@@ -18,6 +18,10 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from colu.press.notebook import Notebook
+
+from .project import BookError
+
 #: A kernel that got a port which another took at that moment never answers: another try gets other ports.
 START_TRIES, START_SECONDS = 3, 120
 VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "papermill", "jupyter-book")
@@ -45,18 +49,18 @@ def _failure(error: BaseException, output: Path) -> dict:
     Its index counts the cells as executed, without the banners that papermill puts in.
     """
     try:
-        cells = json.loads(output.read_text(encoding="utf8"))["cells"]
-    except (OSError, ValueError, KeyError):
-        cells = []
-    cells = [c for c in cells if not any("papermill-error" in tag for tag in c["metadata"].get("tags", ()))]
-    marks = [cell["metadata"].get("papermill", {}) for cell in cells]
+        cells = Notebook.read(output).cells
+    except (OSError, BookError):
+        cells = ()
+    cells = [cell for cell in cells if not any("papermill-error" in tag for tag in cell.tags)]
+    marks = [cell.metadata.get("papermill", {}) for cell in cells]
     failed = [n for n, mark in enumerate(marks) if mark.get("exception")]
     begun = [n for n, mark in enumerate(marks) if mark.get("start_time")]
     cell = next(iter(failed + begun[::-1]), None)
     return {
         "status": "failed",
         "cell": cell,
-        "cell_id": None if cell is None else cells[cell].get("id"),
+        "cell_id": None if cell is None else cells[cell].id or None,
         "error": getattr(error, "ename", type(error).__name__),
         "message": str(getattr(error, "evalue", error)),
     }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
 
-from colu.press.build.project import BookError, Project
+from colu.press.build.project import Project
+from colu.press.notebook import Cell, Notebook
+from colu.press.toc import TOC, toc_pages
 
-from .claims import Cell, read_cells
 from .claims import lint as lint_claims
 from .spelling import misspelt
 
@@ -20,11 +19,9 @@ WORDS_PER_LINE = 4
 TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
-def _lint_notebook(path: Path) -> list[str]:
-    notebook = json.loads(path.read_text(encoding="utf8"))
-    cells = read_cells(path)
-    found = []
-    if notebook["metadata"].get("kernelspec", {}).get("name") != "python3":
+def _lint_notebook(notebook: Notebook) -> list[str]:
+    cells, found = notebook.cells, []
+    if notebook.node.metadata.get("kernelspec", {}).get("name") != "python3":
         found.append("its kernelspec is not 'python3'")
     parameters = [cell for cell in cells if "parameters" in cell.tags]
     if len(parameters) != 1 or not re.search(r"^PRESET = ", parameters[0].text, re.M):
@@ -35,14 +32,14 @@ def _lint_notebook(path: Path) -> list[str]:
     for cell in cells:
         if cell.kind == "markdown":
             found += [f"cell {cell.id!r}: {problem}" for problem in misspelt(cell.text)]
-    words = sum(len(cell.text.split()) for cell in cells if cell.kind == "markdown")
+    words = len(notebook.prose.split())
     lines = 0
     for cell in cells:
         if cell.kind != "code":
             continue
         length = len(cell.text.splitlines())
         lines += length
-        if cell.outputs:
+        if cell.executed:
             found.append(f"cell {cell.id!r} holds outputs: strip them")
         if length > LONGEST_CELL:
             found.append(f"cell {cell.id!r} has {length} lines, at most {LONGEST_CELL}: move code into the package")
@@ -52,16 +49,14 @@ def _lint_notebook(path: Path) -> list[str]:
             found.append(f"cell {cell.id!r} shows an interactive figure without alt=")
     if words < WORDS_PER_LINE * lines:
         found.append(f"{words} words for {lines} lines of code: a chapter explains (at least {WORDS_PER_LINE} a line)")
-    return [f"{path.name}: {problem}" for problem in found]
+    return [f"{notebook.name}.ipynb: {problem}" for problem in found]
 
 
 def _lint_figure(cell: Cell) -> list[str]:
-    meta = cell.metadata.get("mystnb", {})
-    figure, alt = meta.get("figure", {}), meta.get("image", {}).get("alt", "")
     wanted = {
-        "mystnb.figure.caption": figure.get("caption"),
-        "mystnb.figure.name (fig-...)": str(figure.get("name", "")).startswith("fig-"),
-        "mystnb.image.alt": alt.strip(),
+        "mystnb.figure.caption": cell.figure.caption,
+        "mystnb.figure.name (fig-...)": cell.figure.name.startswith("fig-"),
+        "mystnb.image.alt": cell.figure.alt,
     }
     return [f"cell {cell.id!r} draws a figure without {what}" for what, there in wanted.items() if not there]
 
@@ -78,17 +73,13 @@ def lint(project: Project) -> list[str]:
     list of str
         Empty if all rules hold.
     """
-    toc = (project.root / "_toc.yml").read_text(encoding="utf8")
-    listed = set(re.findall(r"notebooks/([\w.-]+?)(?:\.ipynb)?[\"']?\s*$", toc, re.M))
-    found = []
-    for path in project.select():
-        try:
-            found += _lint_notebook(path)
-        except (ValueError, KeyError) as error:
-            raise BookError(f"{path} is not a notebook of format 4: {error!r}") from error
-        if path.stem not in listed:
-            found.append(f"{path.name}: it is not in _toc.yml")
+    listed, found = toc_pages(project.root), []
+    notebooks = [Notebook.read(path) for path in project.select()]
+    for notebook in notebooks:
+        found += _lint_notebook(notebook)
+        if f"notebooks/{notebook.name}" not in listed:
+            found.append(f"{notebook.name}.ipynb: it is not in {TOC}")
     for page in [*sorted(project.pages.rglob("*.md")), *(project.root / name for name in TEXTS)]:
         if page.is_file():
             found += [f"{page.name}: {problem}" for problem in misspelt(page.read_text(encoding="utf8"))]
-    return found + lint_claims(project.notebooks, project.pages, ledger=project.ledger)
+    return found + lint_claims(notebooks, project.pages, project.ledger)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from colu.files import file_digest, write_atomically
 from colu.press.build.project import BookError, Project
+from colu.press.toc import toc_pages
 
 from .epub import write_epub
 from .pdf import print_pages
@@ -43,16 +44,8 @@ def zip_site(site: Path, target: Path) -> Path:
 
 
 def page_order(project: Project) -> list[str]:
-    """The pages of ``_toc.yml`` in its order, as addresses below the site."""
-    import yaml
-
-    toc = yaml.safe_load((project.root / "_toc.yml").read_text(encoding="utf8"))
-    names, todo = [toc["root"]], [entry for part in toc.get("parts", []) for entry in part.get("chapters", [])]
-    while todo:
-        entry = todo.pop(0)
-        names += [entry["file"]] if "file" in entry else []
-        todo = entry.get("sections", []) + todo
-    return [f"{name}.html" for name in names if (project.site / f"{name}.html").is_file()]
+    """The rendered pages in the order of the book, as addresses below the site."""
+    return [f"{name}.html" for name in toc_pages(project.root) if (project.site / f"{name}.html").is_file()]
 
 
 def write_sums(folder: Path) -> Path:

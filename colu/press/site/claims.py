@@ -1,13 +1,12 @@
 """The claim box, the role that links to one from any page, and the table of all claims.
 
-A claim's statement and expectation come from ``colu/claims/expectations``; what was measured comes from
-the output of its cell in the executed notebook, so the page cannot say more than the run showed.
+A claim's statement stands in its notebook, its expectation in ``colu/claims/expectations``; what was measured comes
+from the output of its cell in the executed notebook, so the page cannot say more than the run showed.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from docutils import nodes
@@ -18,14 +17,13 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from colu.claims import Expectation, load_expectations
 from colu.claims.ledger import LEDGER, ledger_files
-from colu.press.teach.chapters import read_chapter
+from colu.press.notebook import Notebook, checked_claims
 
 from .executed import PREFIX, executed_path, read_executed
 
 logger = logging.getLogger(__name__)
 
 VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "unknown": "not measured"}
-_CHECKED = re.compile(r"""\bcheck\(\s*["']([^"']+)["']""")
 
 
 def numbered(expectations: dict[str, Expectation]) -> dict[str, str]:
@@ -37,17 +35,6 @@ def numbered(expectations: dict[str, Expectation]) -> dict[str, str]:
         places[notebook] = places.get(notebook, 0) + 1
         numbers[claim] = f"{notebook.split('-')[0]}.{places[notebook]}"
     return numbers
-
-
-def measured_claims(notebook: dict | None) -> dict[str, dict]:
-    """Return what the cells of an executed notebook measured: claim -> record."""
-    found = {}
-    for cell in (notebook or {}).get("cells", []):
-        for output in cell.get("outputs", []):
-            record = output.get("metadata", {}).get("colu_claim")
-            if isinstance(record, dict) and "id" in record:
-                found[record["id"]] = record
-    return found
 
 
 class Reading:
@@ -62,13 +49,21 @@ class Reading:
         for file in ledger_files(self.ledger):
             app.env.note_dependency(str(file))
 
+    @classmethod
+    def of(cls, env) -> Reading:
+        """The reading of the page that is being read: its boxes share it."""
+        if "colu_claims" not in env.temp_data:
+            env.temp_data["colu_claims"] = cls(env.app)
+        return env.temp_data["colu_claims"]
+
     def record(self, claim: str) -> dict | None:
         """Return what the claim's cell recorded; None where it did not run."""
         notebook = self.expectations[claim].notebook
         if notebook not in self._measured:
             path = executed_path(self.app, PREFIX + notebook)
             self.app.env.note_dependency(str(path))
-            self._measured[notebook] = measured_claims(read_executed(path))
+            copy = read_executed(path)
+            self._measured[notebook] = copy.measured if copy else {}
         return self._measured[notebook].get(claim)
 
     def facts(self, claim: str, location) -> tuple[str, str, str]:
@@ -120,7 +115,7 @@ class ClaimDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Build the box."""
         claim = self.arguments[0]
-        reading = Reading(self.env.app)
+        reading = Reading.of(self.env)
         if claim not in reading.expectations:
             _warn(f'claim "{claim}" is not in {reading.ledger.name}', self.get_location())
             return []
@@ -152,7 +147,7 @@ class ClaimRole(SphinxRole):
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.Node]]:
         """Build the link; its target is found when all pages are read."""
-        reading = Reading(self.env.app)
+        reading = Reading.of(self.env)
         numbers = reading.numbers
         if self.text not in numbers:
             _warn(f'claim "{self.text}" is not in {reading.ledger.name}', self.get_location())
@@ -173,7 +168,7 @@ class ClaimsTableDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Build a section with a table for each chapter."""
-        reading = Reading(self.env.app)
+        reading = Reading.of(self.env)
         chapters: dict[str, list[str]] = {}
         for claim, expectation in reading.expectations.items():
             chapters.setdefault(expectation.notebook, []).append(claim)
@@ -184,13 +179,15 @@ class ClaimsTableDirective(SphinxDirective):
         for notebook, claims in chapters.items():
             number = notebook.split("-")[0]
             section = nodes.section(ids=[f"claims-{number}"])
-            file = Path(self.env.srcdir, "notebooks", f"{notebook}.ipynb")
-            section += nodes.title("", f"{number} {read_chapter(file).title}")
-            section += self.table(reading, claims)
+            file = Path(self.env.srcdir, PREFIX, f"{notebook}.ipynb")
+            self.env.note_dependency(str(file))
+            chapter = Notebook.read(file)
+            section += nodes.title("", f"{number} {chapter.title}")
+            section += self.table(reading, chapter, claims)
             result.append(section)
         return result
 
-    def table(self, reading: Reading, claims: list[str]) -> nodes.table:
+    def table(self, reading: Reading, chapter: Notebook, claims: list[str]) -> nodes.table:
         """Build the table of one chapter."""
         table = nodes.table(classes=["claims-table"])
         group = nodes.tgroup(cols=len(self.columns))
@@ -199,14 +196,14 @@ class ClaimsTableDirective(SphinxDirective):
         head, body = nodes.thead(), nodes.tbody()
         group += [head, body]
         head += nodes.row("", *[nodes.entry("", nodes.paragraph("", name)) for name, _ in self.columns])
-        body += [self.row(reading, claim) for claim in claims]
+        body += [self.row(reading, chapter, claim) for claim in claims]
         return table
 
-    def row(self, reading: Reading, claim: str) -> nodes.row:
+    def row(self, reading: Reading, chapter: Notebook, claim: str) -> nodes.row:
         """Build the row of one claim."""
         expected, measured, verdict = reading.facts(claim, self.get_location())
         statement = nodes.entry()
-        self.parse(reading.expectations[claim].statement, statement)
+        self.parse(chapter.from_page(chapter.statement(claim)), statement)
         source = nodes.container(classes=["claim-source"])
         self.parse(f"Source: {reading.expectations[claim].source}", source)
         statement += source
@@ -225,14 +222,14 @@ class ClaimsTableDirective(SphinxDirective):
 
     def parse(self, text: str, into: nodes.Element) -> None:
         """Parse MyST text into a node."""
-        self.state.nested_parse(StringList([*text.strip().splitlines(), ""], "expectations.yml"), 0, into)
+        self.state.nested_parse(StringList([*text.strip().splitlines(), ""], "expectations"), 0, into)
 
 
 def mark_cells(app: Sphinx, doctree: nodes.document) -> None:
     """Give each claim's cell an anchor."""
     for cell in doctree.findall(nodes.container):
         if cell.get("nb_element") == "cell_code" and "claim" in cell.get("cell_metadata", {}).get("tags", []):
-            cell["ids"].extend(f"cell-{claim}" for claim in dict.fromkeys(_CHECKED.findall(cell.astext())))
+            cell["ids"].extend(f"cell-{claim}" for claim in dict.fromkeys(checked_claims(cell.astext())))
 
 
 def resolve_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:

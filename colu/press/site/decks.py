@@ -8,8 +8,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from colu.press.teach.chapters import toc_chapters
 from colu.press.teach.slides import KINDS, write_decks
+from colu.press.toc import toc_chapters
 
 
 class Decks(SphinxDirective):

@@ -6,7 +6,6 @@ The page keeps the committed notebook's address, and its download button gives t
 from __future__ import annotations
 
 import ast
-import json
 import os
 import posixpath
 import re
@@ -14,6 +13,9 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from colu.press.build.project import BookError
+from colu.press.notebook import Notebook
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +35,12 @@ def executed_path(app: Sphinx, docname: str) -> Path | None:
     return Path(app.srcdir, app.config.colu_executed_dir, docname[len(PREFIX) :] + ".ipynb")
 
 
-def read_executed(path: Path) -> dict | None:
+def read_executed(path: Path) -> Notebook | None:
     """Read an executed copy; None where it is missing or no notebook."""
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return Notebook.read(path)
+    except (OSError, BookError):
         return None
-    return notebook if isinstance(notebook, dict) and isinstance(notebook.get("cells"), list) else None
 
 
 def glued_documents(docname: str, text: str) -> set[str]:
@@ -75,21 +76,22 @@ def ends_in_ledger_call(source: str) -> bool:
     return isinstance(call, ast.Call) and ast.unparse(call.func) in ("claims.check", "claims.glue")
 
 
-def as_published(notebook: dict) -> list[dict]:
-    """Return the cells for the page.
+def as_published(notebook: Notebook) -> Notebook:
+    """Return the notebook for the page.
 
     Without papermill's cell of parameters: the preset is said elsewhere, and the page shows the author's cells.
     Without the value that a ledger call returns: its line, or the prose, gives it rounded.
     """
     cells = []
-    for cell in notebook["cells"]:
-        if "injected-parameters" in cell.get("metadata", {}).get("tags", []):
+    for cell in notebook.cells:
+        if "injected-parameters" in cell.tags:
             continue
-        if cell["cell_type"] == "code" and ends_in_ledger_call("".join(cell["source"])):
-            kept = [output for output in cell.get("outputs", []) if output["output_type"] != "execute_result"]
-            cell = cell | {"outputs": kept}
-        cells.append(cell)
-    return cells
+        if cell.kind == "code" and ends_in_ledger_call(cell.text):
+            kept = [output for output in cell.outputs if output["output_type"] != "execute_result"]
+            cells.append(cell.node | {"outputs": kept})
+        else:
+            cells.append(cell.node)
+    return notebook.with_cells(cells)
 
 
 def substitute(app: Sphinx, docname: str, source: list[str]) -> None:
@@ -110,11 +112,8 @@ def substitute(app: Sphinx, docname: str, source: list[str]) -> None:
             )
             return
         app.env.note_dependency(str(path))
-        notebook["cells"] = as_published(notebook)
-        text = "\n".join(
-            "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown"
-        )
-        source[0] = json.dumps(notebook)
+        notebook = as_published(notebook)
+        text, source[0] = notebook.prose, notebook.dumps()
     # Without this an incremental build leaves another notebook's old numbers on the page.
     for other in glued_documents(docname, text) - {docname}:
         copy = executed_path(app, other)

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import json
-
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+from colu.press.notebook import Notebook
 
 logger = logging.getLogger(__name__)
 
 HIDDEN = {"remove-cell", "remove-output", "remove_cell", "remove_output"}
 
 
-def undescribed(notebook: dict) -> list[str]:
-    """Return the ids of the cells that show an image without alternative text.
-
-    Examples
-    --------
-    >>> cell = {"id": "plot", "cell_type": "code", "metadata": {}, "outputs": [{"data": {"image/png": ""}}]}
-    >>> undescribed({"cells": [cell]})
-    ['plot']
-    """
+def undescribed(notebook: Notebook) -> list[str]:
+    """Return the ids of the cells that show an image without alternative text."""
     found = []
-    for number, cell in enumerate(notebook["cells"]):
-        metadata = cell.get("metadata", {})
-        images = any(
-            mime.startswith("image/") for output in cell.get("outputs", []) for mime in output.get("data", {})
-        )
-        if not images or HIDDEN & set(metadata.get("tags", [])):
-            continue
-        if not str(metadata.get("mystnb", {}).get("image", {}).get("alt") or "").strip():
-            found.append(cell.get("id", f"number {number}"))
+    for cell in notebook.cells:
+        images = any(mime.startswith("image/") for output in cell.outputs for mime in output.get("data", {}))
+        if images and not HIDDEN & set(cell.tags) and not cell.figure.alt:
+            found.append(cell.id or f"number {cell.number}")
     return found
 
 
@@ -38,7 +26,7 @@ def check_page(app: Sphinx, docname: str, source: list[str]) -> None:
     """Warn of each figure of a notebook that has no description."""
     if not str(app.env.doc2path(docname)).endswith(".ipynb"):
         return
-    for cell in undescribed(json.loads(source[0])):
+    for cell in undescribed(Notebook.loads(source[0], docname)):
         logger.warning(
             'the figure of cell "%s" has no description: set mystnb.image.alt in the cell\'s metadata',
             cell,

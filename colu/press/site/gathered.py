@@ -16,17 +16,18 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from colu.press.teach.chapters import Chapter, toc_chapters, toc_parts
+from colu.press.notebook import Notebook
+from colu.press.toc import TOC, toc_chapters, toc_parts
 
 
 class _Gathering(SphinxDirective):
     """Writes MyST text from the chapters and parses it in its place."""
 
-    def chapters(self) -> list[Chapter]:
+    def chapters(self) -> list[Notebook]:
         """Read the chapters and note that the page depends on them."""
         root = Path(self.env.srcdir)
         chapters = toc_chapters(root)
-        for path in (root / "_toc.yml", *(root / "notebooks" / f"{chapter.name}.ipynb" for chapter in chapters)):
+        for path in (root / TOC, *(root / "notebooks" / f"{chapter.name}.ipynb" for chapter in chapters)):
             self.env.note_dependency(str(path))
         return chapters
 
@@ -37,7 +38,7 @@ class _Gathering(SphinxDirective):
         return holder.children
 
 
-def _link(chapter: Chapter) -> str:
+def _link(chapter: Notebook) -> str:
     return f"{{doc}}`../notebooks/{chapter.name}`"
 
 
@@ -89,22 +90,22 @@ class ExerciseList(_Gathering):
         return self.parse("\n".join([*lines, f"| | together | {total} |"]))
 
 
-def spread(weights: list[int], parts: int) -> list[int]:
-    """Split a list into consecutive parts of about equal weight; return the part of each entry.
+def divide_into_weeks(weights: list[int], weeks: int) -> list[int]:
+    """Put chapters, in their order, into weeks of about equal weight; return the week of each, from 0.
 
     Examples
     --------
-    >>> spread([4, 4, 4, 4, 8], 3)
+    >>> divide_into_weeks([4, 4, 4, 4, 8], 3)
     [0, 0, 1, 1, 2]
     """
-    if parts > len(weights):
-        raise ValueError(f"{len(weights)} chapters do not fill {parts} weeks; name more chapters or fewer weeks")
+    if weeks > len(weights):
+        raise ValueError(f"{len(weights)} chapters do not fill {weeks} weeks; name more chapters or fewer weeks")
     total, placed, before = sum(weights), [], 0
     for number, weight in enumerate(weights):
-        week = min(int((before + weight / 2) * parts / total), parts - 1)
+        week = min(int((before + weight / 2) * weeks / total), weeks - 1)
         last = placed[-1] if placed else -1
         # No week is left out, and enough chapters remain for those that follow.
-        week = max(last, min(week, last + 1), parts - (len(weights) - number))
+        week = max(last, min(week, last + 1), weeks - (len(weights) - number))
         placed.append(week)
         before += weight
     return placed
@@ -124,7 +125,7 @@ class Weeks(_Gathering):
         chosen = [chapters[number] for number in wanted]
         points = [sum(exercise.stars for exercise in chapter.exercises) for chapter in chosen]
         try:
-            weeks = spread([point + 4 for point in points], self.options["weeks"])
+            weeks = divide_into_weeks([point + 4 for point in points], self.options["weeks"])
         except ValueError as error:
             raise self.error(str(error)) from error
         lines = ["| Week | Chapters | Exercises | Points |", "|---|---|---|---|"]

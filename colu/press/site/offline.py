@@ -17,6 +17,8 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
 
+from colu.press.notebook import Notebook
+
 logger = logging.getLogger(__name__)
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -51,11 +53,11 @@ def description(figure: dict) -> str:
     return str(meta.get("alt") or "").strip() if isinstance(meta, dict) else ""
 
 
-def convert_plotly(notebook: dict, docname: str) -> int:
+def convert_plotly(notebook: Notebook, docname: str) -> int:
     """Turn each plotly output of ``notebook`` into HTML, in place; return how many there were."""
     count = 0
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", []):
+    for cell in notebook.cells:
+        for output in cell.outputs:
             if PLOTLY not in output.get("data", {}):
                 continue
             count += 1
@@ -82,10 +84,10 @@ def convert_page(app: Sphinx, docname: str, source: list[str]) -> None:
     pages = app.env.__dict__.setdefault("colu_plotly_pages", set())
     pages.discard(docname)
     if str(app.env.doc2path(docname)).endswith(".ipynb") and PLOTLY in source[0]:
-        notebook = json.loads(source[0])
+        notebook = Notebook.loads(source[0], docname)
         if convert_plotly(notebook, docname):
             pages.add(docname)
-            source[0] = json.dumps(notebook)
+            source[0] = notebook.dumps()
 
 
 def merge_pages(app: Sphinx, env, docnames, other) -> None:

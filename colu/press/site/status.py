@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from colu.files import read_json
-from colu.press.teach.chapters import toc_chapters
+from colu.press.toc import toc_chapters
 
 from .executed import executed_path, read_executed
 
@@ -22,7 +22,8 @@ ABSENT = "–"
 def notebook_facts(copy: Path) -> dict[str, str]:
     """Return what is known of one executed copy; a dash where a fact was not recorded."""
     record = read_json(copy.with_suffix(".json")) or {}
-    stamp = ((read_executed(copy) or {}).get("metadata", {}).get("papermill", {})).get("end_time") or ""
+    notebook = read_executed(copy)
+    stamp = notebook.node.metadata.get("papermill", {}).get("end_time") or "" if notebook else ""
     versions = record.get("versions", {})
     known = [f"Python {record['python']}"] if record.get("python") else []
     known += [f"torch {versions['torch']}"] if versions.get("torch") else []

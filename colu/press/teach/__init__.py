@@ -1,1 +1,1 @@
-"""What a teacher takes from the chapters: student's notebooks, exercise sheets, slides."""
+"""What a teacher takes from the chapters: notebooks for students and teachers, exercise sheets, slides."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Slide", "chapter_slides", "deck_html", "write_decks"]
 
-ASSETS = Path(__file__).parent / "site" / "assets"
+ASSETS = Path(__file__).parents[1] / "site" / "assets"
 #: Where each kind of page goes.
 KINDS = ("slides", "sheets", "solutions")
 #: What may share a slide, up to this many characters and what its boxes take.

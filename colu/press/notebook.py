@@ -1,0 +1,299 @@
+"""A notebook of the book, committed or executed: its cells, and what they hold for the pages around it.
+
+Claims, exercises and errata are read from the notebook, so that nothing else needs a list of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from colu.press.build.project import BookError
+
+from .myst import Block, read_blocks
+
+__all__ = ["Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook", "checked_claims"]
+
+_BOLD = re.compile(r"^\*\*(Question\.|You will be able to|Before you start\.|Cost\.)\*\*", re.MULTILINE)
+_CHECK = re.compile(r"""claims\.check\(\s*["']([^"']+)["']""")
+_DOC = re.compile(r"\{doc\}`(?:([^`<]*)<)?(\d\d-[\w-]+)>?`")
+_GLUE = re.compile(r"(\{glue:\w+\}`)([^`:]+)((?::[^`:]+)?`)")
+
+
+def checked_claims(code: str) -> list[str]:
+    """The ids of the claims that code checks.
+
+    Examples
+    --------
+    >>> checked_claims("claims.check('half', h, preset=PRESET)")
+    ['half']
+    """
+    return _CHECK.findall(code)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What a cell's metadata say of the figure that it draws; empty where they say nothing."""
+
+    caption: str
+    name: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A box in the text: what is claimed, and in which cell."""
+
+    id: str
+    statement: str
+    cell: int
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: its label, stars from one to three, title, text, result, and the cells of its solution."""
+
+    label: str
+    stars: int
+    title: str
+    text: str
+    expected: str
+    solution: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Erratum:
+    """A box on an error in the literature: its title and text."""
+
+    title: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell, and its place in the notebook."""
+
+    node: NotebookNode
+    number: int
+
+    kind = property(lambda self: self.node.cell_type, doc='``"markdown"``, ``"code"`` or ``"raw"``.')
+    id = property(lambda self: self.node.get("id", ""), doc="The identifier; empty where it has none.")
+    text = property(lambda self: self.node.source, doc="The source, as one string.")
+    metadata = property(lambda self: self.node.get("metadata", {}), doc="The metadata.")
+    tags = property(lambda self: tuple(self.metadata.get("tags", ())), doc="The tags.")
+    outputs = property(lambda self: self.node.get("outputs", []), doc="The outputs; none in a committed notebook.")
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """The directives of a cell of prose."""
+        return read_blocks(self.text) if self.kind == "markdown" else []
+
+    @property
+    def checks(self) -> list[str]:
+        """The ids of the claims that a cell of code checks."""
+        return checked_claims(self.text) if self.kind == "code" else []
+
+    @property
+    def executed(self) -> bool:
+        """Whether the cell holds anything of a run."""
+        return bool(self.outputs) or self.node.get("execution_count") is not None
+
+    @property
+    def figure(self) -> Figure:
+        """The description of what the cell draws."""
+        said = self.metadata.get("mystnb", {})
+        figure, alt = said.get("figure", {}), said.get("image", {}).get("alt")
+        return Figure(str(figure.get("caption") or ""), str(figure.get("name") or ""), str(alt or "").strip())
+
+
+class Notebook:
+    """One notebook.
+
+    Parameters
+    ----------
+    name : str
+        The chapter, such as ``"12-symmetry"``.
+    node : NotebookNode
+        As nbformat reads it, with every source as one string.
+
+    Examples
+    --------
+    >>> cell = nbformat.v4.new_markdown_cell("# A\\n\\n:::{claim} two\\nIt is 2.\\n:::")
+    >>> notebook = Notebook("12-a", nbformat.v4.new_notebook(cells=[cell]))
+    >>> notebook.number, notebook.title, notebook.claims
+    ('12', 'A', (Claim(id='two', statement='It is 2.', cell=0),))
+    """
+
+    def __init__(self, name: str, node: NotebookNode) -> None:
+        self.name, self.node = name, node
+
+    @classmethod
+    def loads(cls, text: str, name: str = "") -> Notebook:
+        """A notebook from its JSON; not validated against nbformat's schema, which would take four times as long.
+
+        Raises
+        ------
+        BookError
+            If it is no notebook of format 4.
+        """
+        try:
+            node = nbformat.v4.reads(text)
+            if node["nbformat"] != 4 or not isinstance(node["metadata"], dict):
+                raise ValueError(f"nbformat is {node['nbformat']}, metadata {node['metadata']!r}")
+            for number, cell in enumerate(node["cells"]):
+                if not {"cell_type", "source"} <= set(cell):
+                    raise ValueError(f"cell {number} has no type or no source")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BookError(f"{name or 'the text'} is not a notebook of format 4: {error!r}") from error
+        return cls(Path(name).stem, node)
+
+    @classmethod
+    def read(cls, path: Path) -> Notebook:
+        """The notebook in a file.
+
+        Raises
+        ------
+        BookError
+            If it is no notebook of format 4.
+        """
+        return cls.loads(path.read_text(encoding="utf8"), str(path))
+
+    def dumps(self) -> str:
+        """The notebook as the text of a file."""
+        return nbformat.v4.writes(self.node) + "\n"
+
+    def with_cells(self, nodes: Iterable[dict]) -> Notebook:
+        """The same notebook with other cells."""
+        return Notebook(self.name, nbformat.from_dict({**self.node, "cells": list(nodes)}))
+
+    @property
+    def number(self) -> str:
+        """The two digits that the name begins with."""
+        return self.name.split("-")[0]
+
+    @cached_property
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells in their order."""
+        return tuple(Cell(node, number) for number, node in enumerate(self.node.cells))
+
+    @property
+    def prose(self) -> str:
+        """All Markdown, cell after cell."""
+        return "\n\n".join(cell.text for cell in self.cells if cell.kind == "markdown")
+
+    @property
+    def code(self) -> str:
+        """All code, cell after cell."""
+        return "\n".join(cell.text for cell in self.cells if cell.kind == "code")
+
+    @cached_property
+    def title(self) -> str:
+        """The first heading; the name where there is none."""
+        heading = re.search(r"^#\s+(.+)$", self._opening, re.MULTILINE)
+        return heading[1].strip() if heading else self.name
+
+    @property
+    def _opening(self) -> str:
+        return next((cell.text for cell in self.cells if cell.kind == "markdown"), "")
+
+    @cached_property
+    def _parts(self) -> dict[str, str]:
+        """The parts of the first cell by their bold words."""
+        found = list(_BOLD.finditer(self._opening))
+        ends = [match.start() for match in found[1:]] + [len(self._opening)] * bool(found)
+        return {
+            match[1].rstrip("."): self._opening[match.end() : end].strip()
+            for match, end in zip(found, ends, strict=True)
+        }
+
+    question = property(lambda self: self._parts.get("Question", ""), doc="The question that the chapter answers.")
+    prerequisites = property(lambda self: self._parts.get("Before you start", ""), doc="What it needs.")
+    cost = property(lambda self: self._parts.get("Cost", ""), doc="Time, memory and download.")
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What a reader will be able to do."""
+        items = re.split(r"^\s*[-*]\s+", self._parts.get("You will be able to", ""), flags=re.MULTILINE)[1:]
+        return tuple(" ".join(item.split()) for item in items)
+
+    def _blocks(self, *kinds: str) -> list[Block]:
+        return [block for cell in self.cells for block in cell.blocks if block.kind in kinds]
+
+    @cached_property
+    def claims(self) -> tuple[Claim, ...]:
+        """The boxes of claims in the order of the text."""
+        return tuple(
+            Claim(block.title, block.text, cell.number)
+            for cell in self.cells
+            for block in cell.blocks
+            if block.kind == "claim"
+        )
+
+    def statement(self, claim: str) -> str:
+        """The statement of a claim, as one line; empty where no box states it."""
+        return next((" ".join(box.statement.split()) for box in self.claims if box.id == claim), "")
+
+    @property
+    def measured(self) -> dict[str, dict]:
+        """What the cells of an executed notebook measured: claim -> record."""
+        records = (output.get("metadata", {}).get("colu_claim") for cell in self.cells for output in cell.outputs)
+        return {record["id"]: record for record in records if isinstance(record, dict) and "id" in record}
+
+    @property
+    def theorems(self) -> list[Block]:
+        """Theorems, propositions, lemmas, corollaries and definitions."""
+        return self._blocks(*(f"prf:{kind}" for kind in ("theorem", "proposition", "lemma", "corollary", "definition")))
+
+    @cached_property
+    def solutions(self) -> dict[str, tuple[int, ...]]:
+        """The cells of each solution by the label of its exercise, the first and the last included."""
+        found, began, label = {}, None, ""
+        for cell in self.cells:
+            for block in cell.blocks:
+                if block.kind == "solution-start":
+                    began, label = cell.number, block.title
+                elif block.kind == "solution-end" and began is not None:
+                    found[label] = tuple(range(began, cell.number + 1))
+                    began = None
+        return found
+
+    @cached_property
+    def exercises(self) -> tuple[Exercise, ...]:
+        """The exercises in the order of the text."""
+        return tuple(exercise_of(block, self.solutions) for block in self._blocks("exercise"))
+
+    @property
+    def errata(self) -> tuple[Erratum, ...]:
+        """The boxes on errors in the literature."""
+        boxes = self._blocks("admonition")
+        return tuple(Erratum(block.title, block.text) for block in boxes if block.title.startswith("Errat"))
+
+    def from_page(self, text: str) -> str:
+        """Return text of the notebook with its links as they must read on a page in ``book/``.
+
+        Examples
+        --------
+        >>> Notebook("12-a", None).from_page("see {doc}`10-b` and {glue:text}`size:.2f`")
+        'see {doc}`../notebooks/10-b` and {glue:text}`../notebooks/12-a.ipynb::size:.2f`'
+        """
+
+        def document(match: re.Match) -> str:
+            label, name = match.groups()
+            return f"{{doc}}`{label}<../notebooks/{name}>`" if label else f"{{doc}}`../notebooks/{name}`"
+
+        return _GLUE.sub(rf"\g<1>../notebooks/{self.name}.ipynb::\g<2>\g<3>", _DOC.sub(document, text))
+
+
+def exercise_of(block: Block, solutions: dict[str, tuple[int, ...]]) -> Exercise:
+    """The exercise that a block states."""
+    stars = re.match(r"★*", block.title)[0]
+    expected = re.search(r"\*Expected:\*\s*(.*)", block.text, re.DOTALL)
+    label = block.options.get("label", "")
+    said = expected[1].strip() if expected else ""
+    return Exercise(label, len(stars), block.title[len(stars) :].strip(), block.text, said, solutions.get(label, ()))

@@ -1,0 +1,59 @@
+"""A rendered page, and a site that holds it."""
+
+from __future__ import annotations
+
+import pytest
+
+FORMULA = '<div class="math notranslate">\\[y = x^2\\]</div>'
+CLAIM = (
+    '<div class="claim admonition" id="claim-{0}"><p class="admonition-title">Claim 12.{0}</p><p>It holds.</p></div>'
+)
+PAGE = f"""<!doctype html><html><body><article class="bd-article"><section id="top">
+<h1>Cones<a class="headerlink" href="#top">#</a></h1>
+<p><strong>Question.</strong> What is a cone?</p>
+<p><strong>You will be able to</strong></p><ul><li><p>draw one;</p></li></ul>
+<p><strong>Cost.</strong> Little.</p>
+<div class="cell_input"><pre>secret_code()</pre></div>
+<section id="first"><h2>First<a class="headerlink" href="#first">#</a></h2>
+<p>Short one.
+Second sentence, see <a href="#thm">the theorem</a> and <a href="11-b.html#x">another chapter</a>.</p>
+{FORMULA}
+<div class="proof theorem admonition" id="thm"><p class="admonition-title">Theorem 12.1</p>
+<p>A cone is a cone.</p></div>
+<div class="proof admonition" id="proof"><p>Proof. By looking.</p></div>
+{CLAIM.format(1)}{CLAIM.format(2)}
+<div class="cell_output"><figure id="fig-a"><img alt="a dot" src="../_images/dot.png"><figcaption>Fig.</figcaption>
+</figure></div><p>What to see in it.</p>
+<section id="below"><h3>Below</h3>{FORMULA.replace("y", "z")}
+<table><tr><th>a</th></tr><tr><td>1</td></tr></table></section>
+</section>
+<section id="fails"><h2>When it fails</h2><ul>{"".join(f"<li>case {n}</li>" for n in range(8))}</ul></section>
+<section id="exercises"><h2>Exercises</h2>
+<div class="exercise admonition" id="ex-a"><p class="admonition-title">Exercise 12.1 (★★ Draw)</p><section><p>Draw.</p>
+<p><em>Expected:</em> a drawing.</p></section></div>
+<div class="solution dropdown admonition"><p class="admonition-title">Solution to <a href="#ex-a">Exercise 12.1</a></p>
+<section id="solution-content"><div class="cell_input"><pre>draw()</pre></div><p>The solution.</p></section></div>
+</section>
+<section id="references"><h2>References</h2><p>A book.</p></section>
+</section></article></body></html>"""
+
+
+@pytest.fixture
+def page() -> str:
+    """The page of a chapter."""
+    return PAGE
+
+
+@pytest.fixture
+def site(tmp_path):
+    for name in ("notebooks", "_images", "_static/mathjax/fonts"):
+        (tmp_path / "site" / name).mkdir(parents=True)
+    site = tmp_path / "site"
+    (site / "index.html").write_text("<h1>I</h1>")
+    (site / "notebooks" / "12-a.html").write_text(PAGE)
+    (site / "_static" / "favicon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    mathjax = "window.MathJax = {startup: {promise: Promise.resolve()}}"
+    (site / "_static" / "mathjax" / "tex-chtml.js").write_text(mathjax)
+    (site / "_static" / "mathjax" / "fonts" / "f.woff").write_text("")
+    (site / "_images" / "dot.png").write_bytes(bytes.fromhex("89504e470d0a1a0a"))
+    return site
