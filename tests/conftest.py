@@ -7,8 +7,6 @@ from colu.press.build.project import Project
 
 LEDGER = """
 toy-two:
-  notebook: 01-one
-  statement: One and one are two.
   expected: 2
   tolerance: 0.001
   source: Peano
@@ -18,10 +16,11 @@ toy-two:
 class Toy(Project):
     """A project whose notebooks a test writes as lists of code cells."""
 
-    def write(self, stem, *sources, tags=()):
-        """Write a notebook: a parameters cell, then ``sources`` with ids c1, c2, ...; ``tags`` for all of them."""
+    def write(self, stem, *sources, tags=(), prose=""):
+        """Write a notebook: a parameters cell, ``prose``, then ``sources`` with ids c1, c2, ... and ``tags``."""
         new = nbformat.v4
         cells = [new.new_code_cell('PRESET = "none"', id="params", metadata={"tags": ["parameters"]})]
+        cells += [new.new_markdown_cell(prose, id="prose")] if prose else []
         cells += [
             new.new_code_cell(source, id=f"c{number}", metadata={"tags": list(tags)})
             for number, source in enumerate(sources, start=1)
@@ -36,11 +35,11 @@ class Toy(Project):
 @pytest.fixture
 def toy(tmp_path):
     project = Toy(tmp_path / "project")
-    for folder in (project.notebooks, project.pages, project.ledger.parent, project.root / "results"):
+    for folder in (project.notebooks, project.pages, project.ledger, project.root / "results"):
         folder.mkdir(parents=True)
     (project.package / "code.py").write_text("x = 1\n")
     (project.package / "look.css").write_text("a {}\n")
-    project.ledger.write_text(LEDGER)
+    (project.ledger / "01-one.yml").write_text(LEDGER)
     project.lock.write_text("torch==2\n")
     (project.root / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
     (project.root / "_config.yml").write_text("title: toy\n")

@@ -96,7 +96,7 @@ def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path |
     Raises
     ------
     ClaimFailed
-        If it does not hold, NaN included; names id, statement, expected and measured.
+        If it does not hold, NaN included; names id, notebook, expected, measured and source.
     KeyError
         If the ledger has no such claim; names the nearest ids.
     """
@@ -113,8 +113,8 @@ def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path |
     wanted = expectation.words(preset)
     if not expectation.holds(measured, preset):
         raise ClaimFailed(
-            f"claim {claim_id!r} fails: {' '.join(expectation.statement.split())} "
-            f"Expected {wanted}; measured {measured!r} (preset {preset})."
+            f"claim {claim_id!r} of {expectation.notebook} fails: expected {wanted}; measured {measured!r} "
+            f"(preset {preset}). Source: {' '.join(expectation.source.split())}"
         )
     record = {
         "id": claim_id,

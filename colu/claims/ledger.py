@@ -3,29 +3,36 @@
 One file a chapter, ``expectations/NN-topic.yml``, with one entry a claim in the order of the text::
 
     id-of-the-claim:
-      notebook: NN-topic
-      statement: word for word as in the notebook's {claim} box
       expected: value, with tolerance: the absolute half-width; or at_most / at_least / between: [low, high]
       source: why this value, a derivation or a paper with its equation
 
 A value or a tolerance may be a mapping ``{smoke: .., laptop: .., full: ..}``.
+What is claimed stands once, in the ``{claim}`` box of the notebook after which the file is named.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    ValidationError,
+    model_validator,
+)
 
 from colu.presets import PRESETS
 
 __all__ = ["Expectation", "LedgerError", "ledger_files", "load_expectations"]
 
 _BOUNDS = ("expected", "at_most", "at_least", "between")
-_KEYS = {"notebook", "statement", "tolerance", "source", *_BOUNDS}
 LEDGER = Path(__file__).parent / "expectations"
 
 
@@ -33,30 +40,71 @@ class LedgerError(ValueError):
     """An entry of the ledger does not say what it must."""
 
 
-@dataclass(frozen=True)
-class Expectation:
-    """One claim and what it is held against.
+def _for_each_preset(value: Any) -> Any:
+    """A value that holds for every preset, as a mapping."""
+    return value if isinstance(value, dict) else dict.fromkeys(PRESETS, value)
+
+
+def _ordered(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("wanted [low, high]")
+    return pair
+
+
+_T = TypeVar("_T")
+_ByPreset = Annotated[dict[Literal[PRESETS], _T], BeforeValidator(_for_each_preset)]
+_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+_Pair = Annotated[tuple[_Number, _Number], AfterValidator(_ordered)]
+
+
+class Expectation(BaseModel):
+    """One claim and what it is held against; values and tolerances by preset.
 
     Attributes
     ----------
-    id, notebook, statement, source : str
-    kind : {"expected", "at_most", "at_least", "between"}
-    value : number, bool, pair of numbers, or mapping preset -> such
-    tolerance : float or mapping preset -> float
-        Absolute; 0 unless ``kind`` is "expected".
+    id, notebook : str
+        The key of the entry, and the name of its file.
+    source : str
+        Why this value.
+    expected, at_most, at_least, between : dict, optional
+        The bound: exactly one of them is there.
+    tolerance : dict
+        Absolute half-width around ``expected``; 0 where none is given.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     notebook: str
-    statement: str
-    source: str
-    kind: str
-    value: Any
-    tolerance: Any = 0.0
+    source: Annotated[str, Field(pattern=r"\S")]
+    expected: _ByPreset[StrictBool | _Number] | None = None
+    at_most: _ByPreset[_Number] | None = None
+    at_least: _ByPreset[_Number] | None = None
+    between: _ByPreset[_Pair] | None = None
+    tolerance: _ByPreset[Annotated[_Number, Field(ge=0)]] = Field(default=0.0, validate_default=True)
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> Expectation:
+        kinds = [kind for kind in _BOUNDS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
+            raise ValueError(f"has {kinds or 'no bound'}, wanted exactly one of {list(_BOUNDS)}")
+        if "tolerance" in self.model_fields_set and kinds != ["expected"]:
+            raise ValueError(f"has a tolerance, which goes with 'expected', not with {kinds[0]!r}")
+        return self
+
+    @property
+    def kind(self) -> str:
+        """Which of the bounds it is."""
+        return next(kind for kind in _BOUNDS if getattr(self, kind) is not None)
 
     def at(self, preset: str) -> tuple[Any, float]:
         """Value and tolerance that hold for ``preset``."""
-        return _pick(self.value, preset, self.id), _pick(self.tolerance, preset, self.id)
+        values = getattr(self, self.kind), self.tolerance
+        for each in values:
+            if preset not in each:
+                known = sorted(each)
+                raise LedgerError(f"claim {self.id!r} has no value for preset {preset!r}, only for {known}; add it")
+        return values[0][preset], values[1][preset]
 
     def holds(self, measured: float, preset: str = "smoke") -> bool:
         """Whether ``measured`` is what is expected; never for NaN."""
@@ -81,49 +129,36 @@ class Expectation:
         return f"{value:.9g}" + (f" ± {tolerance:g}" if tolerance else " exactly")
 
 
-def _pick(value: Any, preset: str, claim_id: str) -> Any:
-    if not isinstance(value, dict):
-        return value
-    if preset not in value:
-        raise LedgerError(f"claim {claim_id!r} has no value for preset {preset!r}, only for {sorted(value)}; add it")
-    return value[preset]
+def _complaint(error: ValidationError) -> str:
+    """What is wrong with an entry, one part a key; a value is named once, not once a preset or type."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for each in error.errors(include_url=False):
+        key, message = str(each["loc"][0]) if each["loc"] else "", each["msg"].removeprefix("Value error, ")
+        if each["type"] == "extra_forbidden":
+            message = f"has the unknown key {key!r}; known are {['source', 'tolerance', *_BOUNDS]}"
+        elif each["type"] == "missing" and len(each["loc"]) == 1:
+            message = f"lacks {key!r}"
+        elif key:
+            said.setdefault((key, f"{key} is {each['input']!r}: "), []).append(message)
+            continue
+        said[key, message] = []
+    return "; ".join(start + " or ".join(dict.fromkeys(rest)) for (_, start), rest in said.items())
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _checked(claim_id: str, entry: Any, path: Path) -> Expectation:
+def _expectation(claim_id: str, entry: Any, path: Path) -> Expectation:
     where = f"{path.name}: claim {claim_id!r}"
     if not isinstance(entry, dict):
-        raise LedgerError(f"{where} is {entry!r}, wanted a mapping with notebook, statement, source and a bound")
-    if unknown := sorted(set(entry) - _KEYS):
-        raise LedgerError(f"{where} has unknown keys {unknown}; known are {sorted(_KEYS)}")
-    for key in ("notebook", "statement", "source"):
-        if not isinstance(entry.get(key), str) or not entry[key].strip():
-            raise LedgerError(f"{where} lacks {key!r}")
-    kinds = [kind for kind in _BOUNDS if kind in entry]
-    if len(kinds) != 1:
-        raise LedgerError(f"{where} has {kinds or 'no bound'}, wanted exactly one of {list(_BOUNDS)}")
-    (kind,) = kinds
-    value, tolerance = entry[kind], entry.get("tolerance", 0.0)
-    for key, each in ((kind, value), ("tolerance", tolerance)):
-        if isinstance(each, dict) and (strange := [preset for preset in each if preset not in PRESETS]):
-            raise LedgerError(f"{where}: {key} has unknown presets {strange}; known are {list(PRESETS)}")
-    for each in value.values() if isinstance(value, dict) else [value]:
-        pair = isinstance(each, list) and len(each) == 2 and all(map(_number, each)) and each[0] <= each[1]
-        if not (pair if kind == "between" else _number(each)):
-            wanted = "[low, high]" if kind == "between" else "a number"
-            raise LedgerError(f"{where}: {kind} is {each!r}, wanted {wanted}")
-    for each in tolerance.values() if isinstance(tolerance, dict) else [tolerance]:
-        if not _number(each) or not each >= 0:
-            raise LedgerError(f"{where}: tolerance is {each!r}, wanted a number of at least 0")
-    if "tolerance" in entry and kind != "expected":
-        raise LedgerError(f"{where}: a tolerance goes with 'expected', not with {kind!r}")
-    return Expectation(claim_id, entry["notebook"], entry["statement"], entry["source"], kind, value, tolerance)
+        raise LedgerError(f"{where} is {entry!r}, wanted a mapping with a source and a bound")
+    known = {"id": claim_id, "notebook": path.stem}
+    if doubled := sorted(known.keys() & entry.keys()):
+        raise LedgerError(f"{where} has {doubled}, which its key and the file's name say: take it out")
+    try:
+        return Expectation.model_validate(entry | known)
+    except ValidationError as error:
+        raise LedgerError(f"{where} {_complaint(error)}") from None
 
 
-class _UniqueLoader(yaml.SafeLoader):
+class _UniqueLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """YAML in which a key that stands twice is an error, not a silent overwrite."""
 
 
@@ -137,44 +172,46 @@ def _mapping(loader: _UniqueLoader, node: yaml.MappingNode) -> dict:
 _UniqueLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def ledger_files(path: Path) -> list[Path]:
-    """The files of a ledger: itself, or one a chapter in a folder, in the order of the chapters."""
-    return sorted(path.glob("*.yml")) if path.is_dir() else [path]
+def ledger_files(folder: Path) -> list[Path]:
+    """The files of a ledger, one a chapter, in the order of the chapters."""
+    return sorted(folder.glob("*.yml"))
 
 
-def load_expectations(path: Path | None = None) -> dict[str, Expectation]:
+def load_expectations(folder: Path | None = None) -> dict[str, Expectation]:
     """All expectations by claim id, in the order of the chapters and of their files.
 
     Parameters
     ----------
-    path : Path, optional
-        Another ledger than the package's folder ``expectations``: a folder with one file a chapter, or one file.
+    folder : Path, optional
+        Another ledger than the package's folder ``expectations``; with one file a chapter, named after its notebook.
 
     Raises
     ------
     LedgerError
-        If an entry is not complete, stands in another chapter's file or in two; names entry and key.
+        If an entry is not complete or a claim has two; names file, entry, key and what was wanted.
     """
-    path = path or LEDGER
-    if not path.is_dir():
-        return _load_file(path)
+    folder = folder or LEDGER
+    if not folder.is_dir():
+        raise LedgerError(f"{folder} is no folder of expectations: give one with a file NN-topic.yml for each chapter")
     found: dict[str, Expectation] = {}
-    for file in ledger_files(path):
-        entries = _load_file(file)
+    for file in ledger_files(folder):
+        state = file.stat()
+        entries = _load_file(file, state.st_mtime_ns, state.st_size)
         if doubled := sorted(set(found) & set(entries)):
             raise LedgerError(f"{file.name}: {doubled} stands in another chapter's file too")
-        for claim_id, entry in entries.items():
-            if entry.notebook != file.stem:
-                raise LedgerError(f"{file.name}: claim {claim_id!r} is of {entry.notebook!r}, move it to its own file")
         found |= entries
     return found
 
 
-def _load_file(path: Path) -> dict[str, Expectation]:
+@lru_cache(maxsize=256)
+def _load_file(path: Path, _changed: int, _size: int) -> dict[str, Expectation]:
+    """The entries of one file; a page of the book with ten boxes reads it once."""
     try:
         entries = yaml.load(path.read_text(encoding="utf8"), Loader=_UniqueLoader) or {}
     except yaml.YAMLError as error:
         raise LedgerError(f"{path} is not YAML: {error}") from error
+    except LedgerError as error:
+        raise LedgerError(f"{path.name}: {error}") from None
     if not isinstance(entries, dict):
         raise LedgerError(f"{path} holds {type(entries).__name__}, wanted a mapping from claim id to entry")
-    return {str(claim_id): _checked(str(claim_id), entry, path) for claim_id, entry in entries.items()}
+    return {str(claim_id): _expectation(str(claim_id), entry, path) for claim_id, entry in entries.items()}

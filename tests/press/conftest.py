@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -14,16 +15,16 @@ import pytest
 #: One pixel.
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
-LEDGER = """
+LEDGER = {
+    "10-a": """
 half:
-  notebook: 10-a
-  statement: A half is $\\frac{1}{2}$.
   expected: {smoke: 0.5, laptop: 0.6}
   tolerance: 0.01
   source: arithmetic
-small: {notebook: 10-a, statement: It is small., at_most: 0.1, source: arithmetic}
-even: {notebook: 11-b, statement: Two is even., expected: true, source: arithmetic}
-"""
+small: {at_most: 0.1, source: arithmetic}
+""",
+    "11-b": "even: {expected: true, source: arithmetic}\n",
+}
 
 CONF = """
 project = "toy"
@@ -38,7 +39,7 @@ html_theme_options = {
 }
 extensions = ["myst_nb", "colu.press.site.executed", "colu.press.site.figures", "colu.press.site.claims",
               "colu.press.site.offline"]
-colu_expectations = "expectations.yml"
+colu_expectations = "expectations"
 nb_execution_mode = "off"
 numfig = True
 html_context = {"default_mode": "auto"}
@@ -109,7 +110,9 @@ class SmallBook:
         (self.folder / "icon.svg").write_text(
             '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
         )
-        (self.folder / "expectations.yml").write_text(LEDGER)
+        (self.folder / "expectations").mkdir()
+        for name, entries in LEDGER.items():
+            (self.folder / "expectations" / f"{name}.yml").write_text(entries)
 
     def page(self, name: str, text: str) -> None:
         """Write a Markdown page."""
@@ -206,3 +209,9 @@ def small_book(tmp_path) -> SmallBook:
     small_book = SmallBook(tmp_path)
     fill(small_book)
     return small_book
+
+
+@pytest.fixture
+def text_of():
+    """The words of a page, without its tags."""
+    return lambda html: re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colu.files import file_digest, read_json, write_atomically
+from colu.press.notebook import Notebook
 
 from .keys import notebook_key, package_digest
 from .project import BookError, Project, check_preset
@@ -96,6 +98,13 @@ def _environment(preset: str, jobs: int, project: Project) -> dict[str, str]:
     return os.environ | limits | records | fixed | {"PYTHONWARNINGS": filters}
 
 
+def _claimed(notebook: Path, message: str) -> str:
+    """The statement of the claim that failed: the check does not know the text, the build does."""
+    failed = re.match(r"claim '([^']+)' of ", message)
+    statement = Notebook.read(notebook).statement(failed[1]) if failed else ""
+    return f"\n  claimed: {statement}" if statement else ""
+
+
 class _Run:
     """One notebook being executed."""
 
@@ -146,9 +155,8 @@ class _Run:
                 aside.parent.mkdir(exist_ok=True)
                 os.replace(self.output, aside)
             kept = aside if aside.is_file() else None
-            return Failure(
-                self.notebook.stem, answer["cell"], answer["cell_id"], answer["error"], answer["message"], kept
-            )
+            message = answer["message"] + _claimed(self.notebook, answer["message"])
+            return Failure(self.notebook.stem, answer["cell"], answer["cell_id"], answer["error"], message, kept)
         record = {"key": self.key, "sha256": file_digest(self.output), "preset": preset, "validated": False}
         record |= {name: answer[name] for name in ("seconds", "peak_memory_mb", "python", "device", "versions")}
         os.replace(self.output, self.copy)

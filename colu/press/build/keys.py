@@ -47,13 +47,9 @@ def package_digest(project: Project) -> str:
 
 
 def _own_claims(project: Project, notebook: str) -> str:
-    from colu.claims import load_expectations
-
-    if not project.ledger.exists():
-        return ""
-    entries = load_expectations(project.ledger).values()
-    own = [repr(entry) for entry in entries if entry.notebook == notebook]
-    return hashlib.sha256("\n".join(own).encode()).hexdigest()
+    """Checksum of the notebook's own expectations."""
+    own = project.ledger / f"{notebook}.yml"
+    return file_digest(own) if own.is_file() else ""
 
 
 def _records(project: Project, notebook: Path) -> str:
@@ -98,6 +94,6 @@ def site_key(project: Project, preset: str, executed: Iterable[Path]) -> str:
     files += [path for path in project.pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
     files += [path for path in (project.root / "results").rglob("*.json")]
     files += _package_files(project, _CODE | _LOOKS)
-    files += ledger_files(project.ledger) if project.ledger.exists() else []
+    files += ledger_files(project.ledger)
     files += list(executed)
     return hashlib.sha256(f"{preset}\n{_tree(project.root, files)}".encode()).hexdigest()

@@ -10,7 +10,6 @@ import time
 import pytest
 
 from colu.press.build.execute import execute, is_current, single_build
-from colu.press.build.keys import notebook_key
 from colu.press.build.project import BookError
 
 HERE = "import os; open({marker!r}, 'w').write(str(os.getpid()))"
@@ -75,6 +74,7 @@ def test_failing_claim_stops_with_id_statement_expected_and_measured(toy):
         "01-one",
         "from pathlib import Path\nfrom colu import claims\n"
         f"claims.check('toy-two', 3.0, preset=PRESET, ledger=Path({str(toy.ledger)!r}))",
+        prose=":::{claim} toy-two\nOne and one are two.\n:::",
     )
     (failure,) = execute(toy)
     for part in ("01-one", "'c1'", "ClaimFailed", "toy-two", "One and one are two.", "2 ± 0.001", "3.0"):
@@ -110,35 +110,6 @@ def test_stopped_build_leaves_nothing_half_written_and_goes_on(toy, tmp_path, st
     assert sorted(path.name for path in toy.executed("smoke").iterdir()) == ["01-slow.ipynb", "01-slow.json"]
 
 
-def _keys(toy):
-    return {path.stem: notebook_key(toy, path, "smoke") for path in toy.select()}
-
-
-def _changed(before, after):
-    return sorted(name for name in after if before[name] != after[name])
-
-
-def test_key_changes_exactly_with_what_a_notebook_depends_on(toy):
-    toy.write("01-one", "1")
-    toy.write("02-two", "2")
-    first = _keys(toy)
-    assert _keys(toy) == first
-    (toy.pages / "index.md").write_text("# Other\n")
-    assert _keys(toy) == first
-    toy.ledger.write_text(toy.ledger.read_text().replace("0.001", "0.002"))
-    second = _keys(toy)
-    assert _changed(first, second) == ["01-one"]
-    toy.write("02-two", "3")
-    third = _keys(toy)
-    assert _changed(second, third) == ["02-two"]
-    (toy.package / "code.py").write_text("x = 2\n")
-    fourth = _keys(toy)
-    assert _changed(third, fourth) == ["01-one", "02-two"]
-    toy.lock.write_text("torch==3\n")
-    assert _changed(fourth, _keys(toy)) == ["01-one", "02-two"]
-    assert notebook_key(toy, toy.select()[0], "laptop") != notebook_key(toy, toy.select()[0], "smoke")
-
-
 def test_copy_without_a_sound_record_is_not_current(toy):
     copy = toy.copy("01-one")
     copy.parent.mkdir(parents=True)
@@ -146,18 +117,3 @@ def test_copy_without_a_sound_record_is_not_current(toy):
     assert not is_current(copy, "k")
     copy.with_suffix(".json").write_text('{"key": "k", "sha')
     assert not is_current(copy, "k")
-
-
-def test_kernel_that_does_not_answer_is_started_again(monkeypatch):
-    from colu.press import worker
-
-    silent = {"status": "failed", "cell": None, "message": "Kernel didn't respond in 120 seconds"}
-    answers = [silent, silent, None]
-    monkeypatch.setattr(worker, "_papermill", lambda request: answers.pop(0))
-    assert worker.execute({})["status"] == "ok" and answers == []
-    answers[:] = [silent] * 4
-    assert worker.execute({}) == silent and len(answers) == 1
-    # What a cell raised is never tried again.
-    raised = silent | {"cell": 2}
-    answers[:] = [raised, None]
-    assert worker.execute({}) == raised and len(answers) == 1

@@ -24,8 +24,8 @@ def test_site_is_rendered_once_and_again_only_after_a_change(toy):
     assert rendered and page == toy.site / "index.html"
     assert page.read_text() == f"smoke {toy.executed('smoke')}"
     assert render(toy, command=COMMAND) == (page, False)
-    changes = [toy.pages / "index.md", toy.package / "look.css", toy.ledger, toy.lock, toy.root / "_toc.yml"]
-    for path in [*changes, toy.root / "results" / "r.json"]:
+    changes = [toy.pages / "index.md", toy.package / "look.css", toy.ledger / "01-one.yml", toy.lock]
+    for path in [*changes, toy.root / "_toc.yml", toy.root / "results" / "r.json"]:
         path.write_text((path.read_text() if path.exists() else "{}") + "\n# changed\n")
         assert render(toy, command=COMMAND)[1], path
         assert not render(toy, command=COMMAND)[1], path

@@ -24,8 +24,8 @@ def _good():
 
 
 def _linted(toy, notebook, toc="notebooks/01-one"):
-    toy.ledger.write_text("")
-    (toy.root / "_toc.yml").write_text(f"root: book/index\nchapters:\n- file: {toc}\n")
+    (toy.ledger / "01-one.yml").unlink()
+    (toy.root / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters:\n- file: {toc}\n")
     (toy.notebooks / "01-one.ipynb").write_text(json.dumps(notebook))
     return lint(toy)
 
