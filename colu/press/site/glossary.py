@@ -11,14 +11,15 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
 
+from colu.press.myst import read_blocks
+
 _SKIP = (nodes.reference, nodes.literal, nodes.title, nodes.math, addnodes.pending_xref, nodes.raw, nodes.caption)
 
 
 @cache
 def _terms(path: Path, changed: float) -> tuple[str, ...]:
-    text = path.read_text(encoding="utf8")
-    block = re.search(r"^```\{glossary\}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    return tuple(re.findall(r"^(\S[^\n]*)\n(?=  )", block[1] if block else "", re.MULTILINE))
+    texts = [block.text for block in read_blocks(path.read_text(encoding="utf8")) if block.kind == "glossary"]
+    return tuple(re.findall(r"^(\S[^\n]*)\n(?=  )", "\n".join(texts), re.MULTILINE))
 
 
 def glossary_terms(path: Path) -> tuple[str, ...]:
