@@ -62,12 +62,20 @@ class Expectation(BaseModel):
 
     Attributes
     ----------
-    id, notebook : str
-        The key of the entry, and the name of its file.
+    id : str
+        The key of the entry.
+    notebook : str
+        The name of its file.
     source : str
         Why this value.
-    expected, at_most, at_least, between : dict, optional
-        The bound: exactly one of them is there.
+    expected : dict, optional
+        Preset -> number or bool; exactly one of the four bounds is there.
+    at_most : dict, optional
+        Preset -> number.
+    at_least : dict, optional
+        Preset -> number.
+    between : dict, optional
+        Preset -> (low, high).
     tolerance : dict
         Absolute half-width around ``expected``; 0 where none is given.
     """

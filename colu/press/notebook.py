@@ -112,6 +112,15 @@ class Cell:
         return Figure(str(figure.get("caption") or ""), str(figure.get("name") or ""), str(alt or "").strip())
 
 
+def _exercise(block: Block, solutions: dict[str, tuple[int, ...]]) -> Exercise:
+    """The exercise that a block states."""
+    stars = re.match(r"★*", block.title)[0]
+    expected = re.search(r"\*Expected:\*\s*(.*)", block.text, re.DOTALL)
+    label = block.options.get("label", "")
+    said = expected[1].strip() if expected else ""
+    return Exercise(label, len(stars), block.title[len(stars) :].strip(), block.text, said, solutions.get(label, ()))
+
+
 class Notebook:
     """One notebook.
 
@@ -187,11 +196,6 @@ class Notebook:
         """All Markdown, cell after cell."""
         return "\n\n".join(cell.text for cell in self.cells if cell.kind == "markdown")
 
-    @property
-    def code(self) -> str:
-        """All code, cell after cell."""
-        return "\n".join(cell.text for cell in self.cells if cell.kind == "code")
-
     @cached_property
     def title(self) -> str:
         """The first heading; the name where there is none."""
@@ -266,7 +270,7 @@ class Notebook:
     @cached_property
     def exercises(self) -> tuple[Exercise, ...]:
         """The exercises in the order of the text."""
-        return tuple(exercise_of(block, self.solutions) for block in self._blocks("exercise"))
+        return tuple(_exercise(block, self.solutions) for block in self._blocks("exercise"))
 
     @property
     def errata(self) -> tuple[Erratum, ...]:
@@ -288,12 +292,3 @@ class Notebook:
             return f"{{doc}}`{label}<../notebooks/{name}>`" if label else f"{{doc}}`../notebooks/{name}`"
 
         return _GLUE.sub(rf"\g<1>../notebooks/{self.name}.ipynb::\g<2>\g<3>", _DOC.sub(document, text))
-
-
-def exercise_of(block: Block, solutions: dict[str, tuple[int, ...]]) -> Exercise:
-    """The exercise that a block states."""
-    stars = re.match(r"★*", block.title)[0]
-    expected = re.search(r"\*Expected:\*\s*(.*)", block.text, re.DOTALL)
-    label = block.options.get("label", "")
-    said = expected[1].strip() if expected else ""
-    return Exercise(label, len(stars), block.title[len(stars) :].strip(), block.text, said, solutions.get(label, ()))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from colu.files import write_atomically
 from colu.press.build.project import Project
-from colu.press.notebook import Cell, Exercise, Notebook, exercise_of
+from colu.press.notebook import Cell, Exercise, Notebook
 
 __all__ = ["student_notebook", "teacher_notebook", "write_teaching_notebooks"]
 
@@ -65,9 +65,9 @@ class _Edition:
             before, at = "".join(lines[at : block.lines[0]]), block.lines[1]
             kept += before if self.solutions or not self.inside else ""
             if block.kind == "exercise":
-                self.count += 1
+                exercise, self.count = self.notebook.exercises[self.count], self.count + 1
                 numbers.append(f"{self.notebook.number}.{self.count}")
-                kept += _plain(exercise_of(block, {}), numbers[-1], numbers[-1] in self.checked) + "\n"
+                kept += _plain(exercise, numbers[-1], numbers[-1] in self.checked) + "\n"
             else:
                 self.inside = block.kind == "solution-start"
                 kept += "\n**Solution.**\n\n" if self.inside and self.solutions else ""
