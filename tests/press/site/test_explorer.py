@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import subprocess
 import sys
@@ -187,9 +186,3 @@ def test_unknown_start_stops_the_build(site, tmp_path):
     command = [sys.executable, "-m", "sphinx", "-W", "-q", str(root), str(root / "out")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0 and "wanted two names" in done.stderr
-
-
-def test_grid_holds_the_kinks_and_the_cloud_its_rings():
-    assert 0.0 in data_module.GRID and 1.0 in data_module.GRID
-    radii = {round(math.hypot(*point), 9) for point in data_module.CLOUD}
-    assert len(radii) == data_module.RINGS
