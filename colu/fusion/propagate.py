@@ -274,16 +274,18 @@ class Propagation:
             if not tensor.dim():
                 continue
             axes: list[Value | None] = [None] * tensor.dim()
+            sides: list[str | None] = [None] * tensor.dim()
             entry = along.get(parameter)
             if entry is not None and value.parts is not None:
                 length = tensor.shape[entry.axis] // entry.tiles
                 units = Value(value.parts, view="units", dim=symmetry.dim)
                 fitted = self._fit(name, value if symmetry.channelwise else units, length)
+                sides[entry.axis] = "in" if entry.reads else "out"
                 axes[entry.axis] = replace(fitted, parts=fitted.parts * entry.tiles)
                 # A radius a vector says nothing of rotations; running statistics are no evidence anywhere.
                 if parameter not in learnt or symmetry.kind == "vectors":
                     self.unmatched.append(f"{name}.{parameter}")
-            self.declare(f"{name}.{parameter}", *axes)
+            self.declare(f"{name}.{parameter}", *axes, sides=tuple(sides))
 
     def spec(self, rotate: bool = True) -> Spec:
         """Decide the groups and write the specification."""

@@ -27,11 +27,14 @@ class Carried:
         The axis that has one entry a unit (a channel, where units are single channels).
     tiles : int
         How often the units follow each other on that axis.
+    reads : bool
+        Whether it is a weight that reads the channels, not a value that each of them has.
     """
 
     name: str
     axis: int = 0
     tiles: int = 1
+    reads: bool = False
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,25 @@ BATCH = "takes statistics of the batch in training"
 CHANNELS = "changes the number of channels"
 
 
-def carried(module: nn.Module, axes: Mapping[str, int | tuple[int, int]]) -> tuple[Carried, ...]:
+#: The place of a weight that reads the channels, as a small network inside an activation has one.
+READS = "reads"
+
+
+def carried(module: nn.Module, axes: Mapping[str, int | tuple[int, int] | str]) -> tuple[Carried, ...]:
     """The entries of a module's state that have one value a channel.
 
-    ``axes`` has the axis of the channels, or that and how often they follow each other on it, by the name of a
-    parameter or of a submodule (for all that it holds). Names that the module does not have, or has once for all
-    channels, are left out.
+    ``axes`` has the axis of the channels, or that and how often they follow each other on it, or ``READS`` for a
+    weight that reads them, by the name of a parameter or of a submodule (for all that it holds).
+    Names that the module does not have, or has once for all channels, are left out.
     """
     found = []
     for name, tensor in module.state_dict().items():
         given = axes.get(name, axes.get(name.partition(".")[0]))
         if given is not None:
-            axis, tiles = given if isinstance(given, tuple) else (given, 1)
+            reads = given == READS
+            axis, tiles = given if isinstance(given, tuple) else (1 if reads else given, 1)
             if tensor.dim() > axis and tensor.shape[axis] > tiles:
-                found.append(Carried(name, axis, tiles))
+                found.append(Carried(name, axis, tiles, reads))
     return tuple(found)
 
 
@@ -34,7 +39,7 @@ def permutations(
     scales: bool = False,
     signs: bool = False,
     output: str = "channels",
-    carries: Mapping[str, int | tuple[int, int]] | None = None,
+    carries: Mapping[str, int | tuple[int, int] | str] | None = None,
 ) -> Callable[[nn.Module, int], Symmetry]:
     """The symmetry of whatever treats all channels alike, its parameters a channel aside."""
 

@@ -7,7 +7,7 @@ from colu.checks import check_choice, check_int
 from colu.functional import acon_a, acon_b, acon_c
 from colu.functional._channels import channel_mean, check_channels, spread
 
-from ._facts import BATCH, permutations
+from ._facts import BATCH, READS, permutations
 from .registry import register
 from .smooth import channel_parameter
 
@@ -197,7 +197,7 @@ def _meta_parameters(channels: int) -> int:
 
 
 # Meta-ACON's small network reads and makes channels too.
-_PARAMETERS = {"p": 0, "p1": 0, "p2": 0, "beta": 0, "fc1.weight": 1, "fc2": 0, "bn2": 0}
+_PARAMETERS = {"p": 0, "p1": 0, "p2": 0, "beta": 0, "fc1.weight": READS, "fc2": 0, "bn2": 0}
 _ACON = dict(citation="ma2021acon", symmetry=permutations(carries=_PARAMETERS), needs_channels=True)
 _C = r"(p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x"
 register(

@@ -10,7 +10,7 @@ from colu.functional import dynamic_relu, frelu, spatial_attention
 from colu.functional._channels import channel_mean, check_channels, check_image
 from colu.geometry import Symmetry
 
-from ._facts import PIXELS, carried, permutations
+from ._facts import PIXELS, READS, carried, permutations
 from .registry import register
 
 __all__ = ["DYReLU", "FReLU"]
@@ -146,7 +146,7 @@ class FReLU(nn.Module):
 def _symmetry(module: DYReLU, channels: int) -> Symmetry:
     # The small network makes all slopes and offsets of the channels one after the other; in variant A, of none.
     made = {} if module.variant == "A" else {"fc2": (0, 2 * module.pieces)}
-    return Symmetry("units", channels, carries=carried(module, {"fc1.weight": 1, "attention.weight": 1} | made))
+    return Symmetry("units", channels, carries=carried(module, {"fc1.weight": READS, "attention.weight": READS} | made))
 
 
 def _dynamic(variant: str, parameters, formula: str) -> None:

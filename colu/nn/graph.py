@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from colu.checks import check_int
 from colu.functional import dynamic_relu
 
-from ._facts import permutations
+from ._facts import READS, permutations
 from .registry import register
 
 __all__ = ["GReLU"]
@@ -78,7 +78,7 @@ register(
     citation="zhang2022grelu",
     parameters=lambda channels: 4 * (channels + 1) + 4 * channels,
     parameter_formula="8C + 4",
-    symmetry=permutations(carries={"slope": 1, "offset": 1, "node.weight": 1}),
+    symmetry=permutations(carries={"slope": 1, "offset": 1, "node.weight": READS}),
     needs_channels=True,
     notes="On graphs, and commutes with permutations of the nodes; the function of the graph is ours.",
     unfit="needs a graph beside its input",

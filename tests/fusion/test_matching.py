@@ -5,7 +5,6 @@ import time
 
 import pytest
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import nn
 
 from colu.fusion import (
@@ -15,14 +14,11 @@ from colu.fusion import (
     Permutation,
     Spec,
     apply,
-    assign,
     from_sequential,
     match_activations,
     match_weights,
-    polar,
     random_alignment,
 )
-from colu.geometry import sample_orthogonal
 from colu.nn import CoLU
 
 
@@ -95,48 +91,6 @@ def test_permutations_alone_do_not_recover_a_rotated_network(nets):
     assert conic.objective > 1.2 * cones.objective
 
 
-@pytest.mark.parametrize("share_axis", [False, True])
-@pytest.mark.parametrize("groups", [1, 2, 3, 4])
-def test_one_layer_is_solved_as_well_as_by_all_permutations(groups, share_axis):
-    group = Conic(groups, 4, share_axis=share_axis)
-    matrix = torch.randn(group.size, group.size, dtype=torch.float64, generator=generator(groups))
-
-    def value(element):
-        return (element.as_matrix(share_axis=share_axis) * matrix).sum().item()
-
-    best = -float("inf")
-    for permutation in itertools.permutations(range(groups)):
-        element = type(group.identity()).from_permutation(list(permutation), 4)
-        full = element.as_matrix(share_axis=share_axis)
-        rotations = []
-        for i in range(groups):
-            rows = slice(1 + 3 * i, 4 + 3 * i) if share_axis else slice(4 * i + 1, 4 * i + 4)
-            columns = full[rows].argmax(1)
-            u, _, vh = torch.linalg.svd(matrix[rows][:, columns])
-            rotations.append(u @ vh)
-        best = max(best, value(type(element)(list(permutation), torch.stack(rotations))))
-    found = value(group.solve(matrix))
-    assert found == pytest.approx(best, abs=1e-12)
-    assert found >= value(group.solve(matrix, "permutation")) >= value(group.identity()) - 1e-12
-    for seed in range(20):
-        assert found >= value(group.random(generator(seed))) - 1e-12
-
-
-def test_dimension_one_is_the_assignment_problem_of_scipy():
-    gain = torch.randn(9, 9, dtype=torch.float64, generator=generator())
-    wanted = linear_sum_assignment(gain.numpy(), maximize=True)[1]
-    for group in (Permutation(9), Conic(9, 1)):
-        assert group.solve(gain).permutation.tolist() == wanted.tolist()
-
-
-def test_assignments_in_blocks_stay_there_and_ties_stay_put():
-    gain = torch.randn(6, 6, generator=generator())
-    assert (assign(gain, blocks=2) // 3).tolist() == [0, 0, 0, 1, 1, 1]
-    assert assign(torch.zeros(5, 5)).tolist() == list(range(5))
-    with pytest.raises(ValueError, match="NaN or infinity"):
-        assign(torch.full((2, 2), torch.nan))
-
-
 @pytest.mark.parametrize("mode", ["permutation", "conic"])
 @pytest.mark.parametrize("name", ["relu", "hard", "shared", "conv", "group norm"])
 def test_the_objective_never_falls_and_is_what_it_says(nets, name, mode):
@@ -176,16 +130,6 @@ def test_dead_units_stay_where_they_are(nets):
     state["2.weight"][:, 4:12] = 0
     found = match_weights(from_sequential(model), state, state)
     assert all(element.is_identity(1e-9) for element in found.elements.values())
-
-
-def test_singular_blocks_take_the_orthogonal_factor_nearest_to_the_identity():
-    frame = sample_orthogonal(4, generator=generator())
-    matrix = frame[:, :2] @ torch.diag(torch.tensor([2.0, 1.0], dtype=torch.float64)) @ frame[:, :2].T
-    assert torch.allclose(polar(matrix), torch.eye(4, dtype=torch.float64), atol=1e-12)
-    assert torch.equal(polar(torch.zeros(2, 3, 3).double()), torch.eye(3).double().expand(2, 3, 3))
-    turned = polar(torch.stack([frame @ matrix, matrix]))
-    assert torch.allclose(turned @ turned.mT, torch.eye(4).double().expand(2, 4, 4), atol=1e-12)
-    assert (turned[0] * (frame @ matrix)).sum() == pytest.approx(3.0)
 
 
 def test_same_seed_gives_the_same_bits_and_inputs_stay(nets):

@@ -8,16 +8,18 @@ import colu.nn as ours
 from colu.fusion import (
     FIXED,
     Orthogonal,
+    Part,
     Permutation,
     Spec,
     Vectors,
     apply,
+    assert_invariant_under,
     from_sequential,
     invariance_error,
     match_weights,
     random_alignment,
 )
-from colu.nn import create, list_activations, symmetry_of
+from colu.nn import CoLU, create, list_activations, symmetry_of
 
 C = 16
 ENTRIES = {entry.name: entry for entry in list_activations()}
@@ -190,3 +192,125 @@ def test_a_class_of_ones_own_is_taken_at_its_word(nets):
     with pytest.raises(ValueError, match="a Cubed.*pointwise="):
         from_sequential(model)
     assert invariance_error(model, from_sequential(model, pointwise=(Cubed,)), x) < 1e-9
+
+
+MLPS = ["relu", "prelu", "hard", "soft", "rectified axis", "axes first", "one cone", "S=2", "S=2 by fiat",
+        "S=1", "identity", "learnable angle", "rotated", "rotated, axes first", "projection",
+        "projection, coordinate axis"]  # fmt: skip
+
+
+SHARED = ["shared", "shared and soft", "rotated and shared"]
+
+
+def test_every_network_of_the_list_is_tested(nets):
+    assert list(nets.mlps) == MLPS and list(nets.shared) == SHARED
+
+
+@pytest.mark.parametrize("name", MLPS + SHARED)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_random_elements_leave_perceptrons_as_they_are(nets, name, seed):
+    widths = (6, 13, 25, 5) if name in SHARED else (6, 16, 24, 5)
+    model = nets.mlp((nets.mlps | nets.shared)[name], widths)
+    spec = from_sequential(model)
+    assert len(spec.groups) == 2
+    assert invariance_error(model, spec, nets.vectors(), seed=seed) < 1e-9
+    moved = apply(spec, spec.random(seed), model.state_dict())
+    assert (moved["0.weight"] - model.state_dict()["0.weight"]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    "activation, norm, pool, rotate",
+    [
+        (nn.ReLU, nn.Identity, nn.MaxPool2d, True),
+        (nn.ReLU, nn.BatchNorm2d, nn.AvgPool2d, True),
+        (nn.ReLU, lambda c: nn.GroupNorm(2, c), nn.AvgPool2d, True),
+        (nn.ReLU, lambda c: nn.GroupNorm(1, c), nn.AvgPool2d, True),
+        (lambda: CoLU(dim=4), nn.Identity, nn.AvgPool2d, True),
+        (lambda: CoLU(dim=4, scaling="soft", layout="axes_first"), nn.Identity, nn.AvgPool2d, True),
+        (lambda: CoLU(dim=2), lambda c: nn.GroupNorm(2, c), nn.AvgPool2d, False),
+        (lambda: CoLU(dim=4), nn.BatchNorm2d, nn.AvgPool2d, False),
+        (lambda: CoLU(dim=4), nn.Identity, nn.MaxPool2d, False),
+    ],
+)
+def test_random_elements_leave_convolutional_networks_as_they_are(nets, activation, norm, pool, rotate):
+    def make_norm(channels):
+        return nn.Identity() if norm is nn.Identity else norm(channels)
+
+    model = nets.conv(activation, make_norm, lambda: pool(2))
+    spec = from_sequential(model, rotate=rotate)
+    assert sorted(spec.groups) == ["0.0", "2", "6"]
+    for seed in range(2):
+        assert_invariant_under(spec, model, nets.images(), seed=seed)
+
+
+@pytest.mark.parametrize("scaling", ["hard", "soft"])
+def test_convolutions_with_a_shared_axis_and_flattened_pixels(nets, scaling):
+    make = lambda: CoLU(dim=4, share_axis=True, scaling=scaling)  # noqa: E731
+    model = nets.randomised(
+        nn.Sequential(
+            nn.Conv2d(2, 7, 3, padding=1), make(), nn.AvgPool2d(2), nn.Conv2d(7, 10, 3, padding=1), make(),
+            nn.Flatten(), nn.Linear(90, 13), make(), nn.Linear(13, 3),
+        )
+    )  # fmt: skip
+    for seed in range(2):
+        assert_invariant_under(from_sequential(model), model, nets.images(), seed=seed)
+
+
+def test_flattened_pixels_repeat_the_channel(nets):
+    spec = from_sequential(nets.conv())
+    assert spec.axes["6.weight"][1] == (Part("2", repeat=9),)
+
+
+def test_group_norm_keeps_units_inside_their_group(nets):
+    spec = from_sequential(nets.conv(nn.ReLU, lambda c: nn.GroupNorm(2, c)))
+    assert spec.groups["0.0"] == Permutation(8, blocks=2)
+    model = nets.conv(nn.ReLU, lambda c: nn.GroupNorm(2, c))
+    free = Spec(dict(spec.groups) | {"0.0": Permutation(8)}, spec.axes)
+    assert invariance_error(model, free, nets.images(), seed=1) > 1e-3
+
+
+@pytest.mark.parametrize(
+    "norm, pool, wanted",
+    [
+        (lambda c: nn.BatchNorm2d(c), lambda: nn.AvgPool2d(2), "BatchNorm2d"),
+        (lambda c: nn.GroupNorm(2, c), lambda: nn.AvgPool2d(2), "GroupNorm"),
+        (lambda c: nn.Identity(), lambda: nn.MaxPool2d(2), "MaxPool2d"),
+    ],
+)
+def test_rotations_are_refused_beside_channelwise_layers_for_a_reason(nets, norm, pool, wanted):
+    with pytest.raises(ValueError, match=f"{wanted}.*rotations of the cones.*rotate=False"):
+        from_sequential(nets.conv(lambda: CoLU(dim=4), norm, pool))
+
+
+def test_running_statistics_move_but_are_no_evidence(nets):
+    spec = from_sequential(nets.conv(nn.ReLU, nn.BatchNorm2d))
+    assert "0.1.running_var" in spec.unmatched and "0.1.weight" not in spec.unmatched
+
+
+@pytest.mark.parametrize(
+    "layers, message",
+    [
+        ([nn.Linear(4, 4), nn.Bilinear(4, 4, 4)], "module '1', a Bilinear"),
+        ([nn.Linear(4, 8), nn.Flatten(), CoLU(dim=4), nn.Linear(8, 2)], "put it before the Flatten"),
+        ([nn.Linear(4, 8), nn.ReLU(), CoLU(dim=4), nn.Linear(8, 2)], "'1' and '2' share channels"),
+        ([nn.Conv2d(4, 8, 3, groups=2)], "'0' is a convolution of 2 groups"),
+        ([CoLU(dim=4), nn.Linear(4, 2)], "acts on the inputs themselves"),
+    ],
+)
+def test_layers_without_known_symmetry_are_named(layers, message):
+    with pytest.raises(ValueError, match=message):
+        from_sequential(nn.Sequential(*layers))
+
+
+def test_a_model_that_is_no_chain_is_refused():
+    with pytest.raises(ValueError, match="ModuleList is no chain"):
+        from_sequential(nn.ModuleList())
+
+
+def test_a_depthwise_convolution_keeps_its_channels(nets):
+    model = nets.randomised(
+        nn.Sequential(nn.Conv2d(2, 8, 1), nn.ReLU(), nn.Conv2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 3, 1))
+    )
+    spec = from_sequential(model)
+    assert list(spec.groups) == ["0"]
+    assert_invariant_under(spec, model, nets.images())

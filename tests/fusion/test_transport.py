@@ -14,7 +14,7 @@ from colu.fusion import (
     random_alignment,
     transport_plans,
 )
-from colu.nn import CoLU
+from colu.nn import LSLU, PWLU, AconC, CoLU, Maxout, NormReLU
 
 WIDTHS = {
     "relu": (nn.ReLU, (6, 8, 12, 5), (6, 16, 24, 5)),
@@ -63,6 +63,25 @@ def test_exact_plans_between_equal_widths_are_the_matching(nets, name):
     found = match_activations(spec, model, other, x).apply(spec, other.state_dict())
     assert all(torch.allclose(carried[name], found[name], atol=1e-9) for name in found)
     assert (logits(model, carried, x) - other(x)).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("make", [LSLU, AconC, PWLU])
+def test_parameters_of_activations_grow_with_their_channels(nets, make):
+    small, large = (
+        nets.randomised(nn.Sequential(nn.Linear(6, width), make(width), nn.Linear(width, 5))) for width in (8, 16)
+    )
+    specs, x = [from_sequential(model) for model in (small, large)], nets.vectors(200)
+    grown = carry(specs[0], transport_plans(*specs, small, large, x), small.state_dict())
+    assert (logits(large, grown, x) - small(x)).abs().max() < 1e-9
+
+
+@pytest.mark.parametrize("make, message", [(lambda: NormReLU(8), "units and cones"), (Maxout, "only its units")])
+def test_what_transport_does_not_know_is_refused(nets, make, message):
+    leaving = 4 if make is Maxout else 8
+    model = nets.randomised(nn.Sequential(nn.Linear(6, 8), make(), nn.Linear(leaving, 5)))
+    spec = from_sequential(model)
+    with pytest.raises(ValueError, match=message):
+        transport_plans(spec, spec, model, model, nets.vectors(50))
 
 
 def test_convolutions_and_flattened_pixels_grow(nets):

@@ -1,0 +1,44 @@
+"""The check of a specification sees every wrong group."""
+
+import pytest
+import torch
+from torch import nn
+
+from colu.fusion import (
+    Conic,
+    Orthogonal,
+    OrthogonalElement,
+    Spec,
+    assert_invariant_under,
+    from_sequential,
+    invariance_error,
+)
+from colu.nn import MPU, CoLU, RCoLU
+
+
+def test_rotations_do_move_a_conic_network_with_batch_norm(nets):
+    model = nets.conv(lambda: CoLU(dim=4), nn.BatchNorm2d)
+    spec = from_sequential(model, rotate=False)
+    rotating = Spec({name: Conic(g.groups, g.dim) for name, g in spec.groups.items()}, spec.axes)
+    # Rotated running variances are negative here and there: the function may even be NaN.
+    assert not invariance_error(model, rotating, nets.images()) <= 1e-2
+    with pytest.raises(AssertionError, match="moves the function"):
+        assert_invariant_under(rotating, model, nets.images())
+
+
+@pytest.mark.parametrize("activation", [lambda: CoLU(dim=4), lambda: RCoLU(dim=4), lambda: MPU(dim=4)])
+def test_a_rotation_that_mixes_axis_and_section_moves_the_function(nets, activation):
+    model = nets.mlp(activation)
+    spec = from_sequential(model)
+    mixing = Spec(dict(spec.groups) | {"0": Orthogonal(16)}, spec.axes)
+    turn = torch.eye(16, dtype=torch.float64)
+    turn[:2, :2] = torch.tensor([[0.6, -0.8], [0.8, 0.6]])
+    elements = mixing.identity() | {"0": OrthogonalElement(turn)}
+    assert invariance_error(model, mixing, nets.vectors(), elements) > 1e-2
+
+
+def test_the_group_of_one_frame_is_not_that_of_the_other(nets):
+    model = nets.mlp(lambda: RCoLU(dim=4))
+    spec = from_sequential(model)
+    wrong = Spec({name: Conic(g.groups, g.dim) for name, g in spec.groups.items()}, spec.axes)
+    assert invariance_error(model, wrong, nets.vectors()) > 1e-2
