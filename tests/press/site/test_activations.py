@@ -1,5 +1,6 @@
 """The table of activations says what the registry says."""
 
+import html
 import re
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.nn import list_activations
+from colu.nn import create, list_activations
 
 BIBLIOGRAPHY = Path(__file__).resolve().parents[3] / "book" / "references.bib"
 CONF = """
@@ -35,6 +36,14 @@ def test_every_registered_activation_has_a_row(page):
     assert len(rows) == 1 + len(list_activations())
     for entry in list_activations():
         assert f">{entry.name}<" in table
+
+
+def test_group_is_that_of_the_symmetry(page):
+    rows = {re.search(r"<code[^>]*>(?:<[^>]*>)*([^<]+)<", row)[1]: html.unescape(row) for row in page.split("<tr")[2:]}
+    for entry in list_activations():
+        symmetry = entry.symmetry(create(entry.name, 48), 48)
+        wanted = "group not known" if symmetry is None else f"group \\({symmetry.latex}\\)"
+        assert wanted in re.sub(r"<[^>]+>", "", rows[entry.name]), entry.name
 
 
 def test_every_citation_is_in_the_bibliography():
