@@ -140,7 +140,8 @@ class EpubBuilder(Epub3Builder):
     math_renderer_name = "mathml"
 
     def init(self) -> None:
-        """Begin; an EPUB has a version, which the site does not show."""
+        """Begin without the site's theme, whose buttons are none of an EPUB's, and with a version, which it needs."""
+        self.config.html_theme_options = {}
         super().init()
         self.config.version = metadata.version("colu")
 

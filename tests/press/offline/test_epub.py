@@ -21,7 +21,11 @@ CONF = """
 project = html_title = "toy"
 author = copyright = "The colu authors"
 root_doc = "book/index"
-extensions = ["myst_nb", "colu.press.site.offline", "colu.press.offline.epub"]
+extensions = ["myst_nb", "sphinx_book_theme", "colu.press.site.offline", "colu.press.offline.epub"]
+html_theme_options = {
+    "repository_url": "https://github.com/colu-book/colu", "use_download_button": True,
+    "launch_buttons": {"colab_url": "https://colab.research.google.com"},
+}
 nb_execution_mode = "off"
 myst_enable_extensions = ["dollarmath", "amsmath", "html_image"]
 exclude_patterns = ["out"]
