@@ -7,7 +7,7 @@ Examples
 --------
 >>> from colu.lab import MLP, data, summarise
 >>> len(data.load("digits", "test"))
-360
+450
 """
 
 from colu.extras import require
