@@ -89,3 +89,9 @@ def test_two_records_are_compared_by_their_files(root):
     assert other.exit_code == 1 and "seed is 0 against 1" in other.output
     missing = CliRunner().invoke(app, ["compare", paths[0], "nowhere.json"])
     assert missing.exit_code == 2 and "nowhere.json cannot be read" in missing.output
+
+
+def test_a_value_out_of_range_is_refused_in_one_line_that_names_it(tmp_path):
+    result = runner.invoke(app, ["run", "mnist-mlp", "--set", "steps=0", "--results", str(tmp_path)])
+    assert result.exit_code == 2
+    assert result.output.strip() == "steps is 0: input should be greater than or equal to 1"
