@@ -26,9 +26,15 @@ def check_int(name: str, value, minimum: int) -> None:
 
 def check_channel_dim(x: Tensor, channel_dim: int) -> int:
     """Return ``channel_dim`` counted from the front."""
-    if isinstance(channel_dim, bool) or not isinstance(channel_dim, int) or not -x.dim() <= channel_dim < x.dim():
+    return channel_index(x.shape, channel_dim)
+
+
+def channel_index(shape: tuple, channel_dim: int) -> int:
+    """Return ``channel_dim`` counted from the front, for a tensor of ``shape``."""
+    rank = len(shape)
+    if isinstance(channel_dim, bool) or not isinstance(channel_dim, int) or not -rank <= channel_dim < rank:
         raise ValueError(
-            f"channel_dim={channel_dim!r} does not exist in a tensor of shape {tuple(x.shape)}; "
-            f"use an integer from {-x.dim()} to {x.dim() - 1}"
+            f"channel_dim={channel_dim!r} does not exist in a tensor of shape {tuple(shape)}; "
+            f"use an integer from {-rank} to {rank - 1}"
         )
-    return channel_dim % x.dim()
+    return channel_dim % rank

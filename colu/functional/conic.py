@@ -2,32 +2,11 @@
 
 __all__ = ["colu", "rcolu"]
 
-import functools
-import math
-
-import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from colu.blocks import LAYOUTS, channels_are_innermost, count_groups, join, split, working
-from colu.checks import check_channel_dim, check_choice, check_floating
-from colu.kernels.saving import from_output, plain, refuse
-
-from ._backend import accelerated
-
-SCALINGS = ("hard", "soft", "firm", "sqrt", "log")
-AXIS_MODES = ("pass", "rectify")
-
-# Bounds of the ratio r outside of which the weight is constant to the last bit
-# (soft, firm: the sigmoid is saturated) or is held constant so that the gradient
-# at a vanishing section stays finite (sqrt, log: they grow without bound).
-_BOUNDS = {
-    "hard": (0.0, 1.0),
-    "soft": (-1e3, 1e3),
-    "firm": (-1e3, 1e3),
-    "sqrt": (0.0, 1e8),
-    "log": (0.0, 1e8),
-}
+from colu.checks import check_floating
+from colu.kernels.call import conic_call
+from colu.kernels.dispatch import dispatch
 
 
 def colu(
@@ -135,147 +114,11 @@ def colu(
     tensor([[-1.,  0.,  0.]])
     """
     check_floating(x, "colu")
-    check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
-    refuse(save, scaling, axis_mode, p, angle, double)
-    c = check_channel_dim(x, channel_dim)
-    groups, size = count_groups(x.shape[c], dim, num_groups, share_axis)
-    if groups == 0 or (size == 1 and axis_mode == "pass"):
-        return x
-    if size == 2 and s2 == "pointwise":
-        return _pointwise(x, scaling, angle, double)
-    if save == "output" and not plain(x):
-        options = dict(dim=dim, num_groups=num_groups, channel_dim=c, share_axis=share_axis, layout=layout)
-        function = functools.partial(colu, **options, angle=angle, eps=eps, backend=backend)
-        return from_output(x, function, c, groups, size, share_axis, layout, angle, eps)
-    y = accelerated(
-        x, backend, "colu", c, groups, size, _lacking(size, scaling, axis_mode, p, angle, double),
-        scaling=scaling, share_axis=share_axis, layout=layout, angle=angle, eps=eps,
+    call = conic_call(
+        x.shape, "colu", dim, num_groups, channel_dim, scaling, axis_mode, share_axis, layout, p, angle, double, s2,
+        eps, save,
     )  # fmt: skip
-    if y is not None:
-        return y
-    options = (scaling, axis_mode, share_axis, layout, p, angle, double, eps)
-    if channels_are_innermost(x, c):
-        return _colu_blocks(x.movedim(c, -1), x.dim() - 1, groups, size, *options).movedim(-1, c)
-    return _colu_blocks(x, c, groups, size, *options)
-
-
-def _lacking(size, scaling, axis_mode, p, angle, double) -> str | None:
-    """The option that only the reference has, for the message; None if all are common."""
-    if size == 1:
-        return "cones without a section"
-    if scaling not in ("hard", "soft"):
-        return f"scaling={scaling!r}"
-    if axis_mode != "pass":
-        return f"axis_mode={axis_mode!r}"
-    if p != 2:
-        return f"p={p!r}"
-    if isinstance(angle, Tensor):
-        return "an angle that is a tensor"
-    return "double=True" if double else None
-
-
-def _colu_blocks(x, c, groups, size, scaling, axis_mode, share_axis, layout, p, angle, double, eps):
-    wide = working(x)
-    axis, section = split(wide, c, groups, size, share_axis, layout)
-    if axis_mode == "rectify":
-        axis = rectified(axis, scaling)
-    if size > 1:
-        section = section * cone_weight(axis, section, c + 1, scaling, p, _tangent(angle, axis, c, groups), double, eps)
-    return join(axis, section, c, share_axis, layout).to(x.dtype)
-
-
-def rectified(axis: Tensor, scaling: str) -> Tensor:
-    """The axis in ``axis_mode="rectify"``: SiLU for the sigmoid weights, ReLU for the others."""
-    return F.silu(axis) if scaling in ("soft", "firm") else F.relu(axis)
-
-
-def check_options(scaling, axis_mode, layout, p, angle, double, s2, eps) -> None:
-    """Refuse options out of range or without a joint meaning; shared with :mod:`colu.nn`."""
-    check_choice("scaling", scaling, SCALINGS)
-    check_choice("axis_mode", axis_mode, AXIS_MODES)
-    check_choice("layout", layout, LAYOUTS)
-    check_choice("s2", s2, ("cone", "pointwise"))
-    check_angle(angle)
-    if isinstance(p, bool) or not isinstance(p, (int, float)) or not p >= 1:
-        raise ValueError(f"p={p!r} is no norm; use a number >= 1 or math.inf")
-    if not 0 <= eps < math.inf:
-        raise ValueError(f"eps={eps!r} is out of range; use a number >= 0")
-    if double and axis_mode == "rectify":
-        raise ValueError(
-            "double=True with axis_mode='rectify' has no meaning: "
-            "the rectified axis never points into the past cone; use axis_mode='pass'"
-        )
-
-
-def check_angle(angle) -> None:
-    """Refuse a fixed angle outside (0, pi/2); tensors are the caller's."""
-    if angle is None or isinstance(angle, Tensor):
-        return
-    if isinstance(angle, bool) or not isinstance(angle, (int, float)) or not 0 < angle < math.pi / 2:
-        raise ValueError(f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2")
-
-
-def _pointwise(x, scaling, angle, double):
-    check_choice("scaling", scaling, ("hard", "soft")) if scaling in SCALINGS else None
-    if angle is not None or double:
-        option = "angle" if angle is not None else "double"
-        raise ValueError(f"s2='pointwise' with dim=2 has no cone, so {option} has no meaning; use s2='cone'")
-    return F.relu(x) if scaling == "hard" else F.silu(x)
-
-
-def _tangent(angle, like, c, groups):
-    if angle is None:
-        return None
-    if not isinstance(angle, Tensor):
-        return math.tan(angle)
-    return per_cone(angle, like, c, groups).tan()
-
-
-def per_cone(angle: Tensor, like: Tensor, c: int, groups: int) -> Tensor:
-    """Shape a scalar or ``(G,)`` tensor so that it broadcasts along the cones at ``c``."""
-    if angle.dim() > 1 or (angle.dim() == 1 and angle.shape[0] != groups):
-        raise ValueError(
-            f"angle of shape {tuple(angle.shape)} does not fit {groups} cones; use a scalar, or one a cone"
-        )
-    angle = angle.to(device=like.device, dtype=like.dtype)
-    return angle.reshape(-1, *[1] * (like.dim() - c - 1)) if angle.dim() else angle
-
-
-def cone_weight(axis, section, d, scaling="hard", p=2, tangent=None, double=False, eps=0.0) -> Tensor:
-    """The weight phi(r) of the section, shape of ``section`` with dimension ``d`` reduced to 1."""
-    low, high = _BOUNDS[scaling]
-    if double:
-        low = -high
-    r = _clipped_ratio(axis if tangent is None else axis * tangent, section, d, p, low, high, eps)
-    return _phi(r, scaling) - _phi(-r, scaling) if double and scaling != "hard" else _phi(r, scaling)
-
-
-def _clipped_ratio(axis, section, d, p, low, high, eps):
-    # Divide by the largest entry first: no square over- or underflows, and the norm is at least 1.
-    # The scale needs no gradient because the ratio does not depend on it.
-    # It is clamped to normal numbers, so 0 and inf need no case of their own.
-    info = torch.finfo(section.dtype)
-    scale = section.detach().abs().amax(d, keepdim=True).clamp(max(info.tiny, eps), info.max)
-    norm = torch.linalg.vector_norm(section / scale, p, d, keepdim=True)
-    if eps:
-        norm = norm + eps / scale
-    # The inner bounds keep the quotient finite where the section vanishes: 0 times inf would make the gradient NaN.
-    # All of these clamps let NaN through and have gradient 0 where they act.
-    level = (axis / scale).clamp(-1e18, 1e18)
-    return (level / norm.clamp(min=1e-8)).clamp(low, high)
-
-
-def _phi(r, scaling):
-    if scaling == "hard":
-        return r
-    if scaling == "soft":
-        return torch.sigmoid(r - 0.5)
-    if scaling == "firm":
-        return torch.sigmoid(4 * r - 2)
-    # Not r.clamp: a square root has an infinite slope at 0, which 0 times it would make NaN.
-    positive = torch.where(r <= 0, 1.0, r)
-    value = positive.sqrt() if scaling == "sqrt" else positive.log1p()
-    return torch.where(r <= 0, 0.0, value)
+    return dispatch(x, call, backend)
 
 
 def rcolu(
@@ -341,50 +184,8 @@ def rcolu(
     tensor([[1., 0.]])
     """
     check_floating(x, "rcolu")
-    check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
-    c = check_channel_dim(x, channel_dim)
-    groups, size = count_groups(x.shape[c], dim, num_groups, share_axis)
-    if groups == 0 or (size == 1 and axis_mode == "pass"):
-        return x
-    y = accelerated(
-        x, backend, "rcolu", c, groups, size, _lacking(size, scaling, axis_mode, p, angle, double),
-        scaling=scaling, share_axis=share_axis, layout=layout, angle=angle, eps=eps,
+    call = conic_call(
+        x.shape, "rcolu", dim, num_groups, channel_dim, scaling, axis_mode, share_axis, layout, p, angle, double,
+        "cone", eps,
     )  # fmt: skip
-    if y is not None:
-        return y
-    if not share_axis and layout == "blocks" and p == 2 and axis_mode == "pass":
-        if channels_are_innermost(x, c):
-            y = _rcolu_blocks(x.movedim(c, -1), x.dim() - 1, groups, size, scaling, angle, double, eps)
-            return y.movedim(-1, c)
-        return _rcolu_blocks(x, c, groups, size, scaling, angle, double, eps)
-    reflected = _reflect(working(x).movedim(c, -1), groups, size, share_axis, layout)
-    options = (scaling, axis_mode, share_axis, layout, p, angle, double, eps)
-    y = _colu_blocks(reflected, x.dim() - 1, groups, size, *options)
-    y = _reflect(y, groups, size, share_axis, layout)
-    y = y.movedim(-1, c).to(x.dtype)
-    return y if channels_are_innermost(x, c) or c == x.dim() - 1 else y.contiguous()
-
-
-def _rcolu_blocks(x, c, groups, size, scaling, angle, double, eps):
-    blocks = working(x).unflatten(c, (groups, size))
-    mean = blocks.mean(c + 1, keepdim=True)
-    # The explicit difference keeps its digits when the mean is large; sum of squares minus square does not.
-    rest = blocks - mean
-    axis = mean * math.sqrt(size)
-    weight = cone_weight(axis, rest, c + 1, scaling, 2, _tangent(angle, axis, c, groups), double, eps)
-    return (mean + weight * rest).flatten(c, c + 1).to(x.dtype)
-
-
-def _reflect(x, groups, size, share_axis, layout):
-    """The Householder reflection e1 <-> e of every cone, or of all channels if the axis is shared."""
-    if share_axis:
-        groups, size = 1, x.shape[-1]
-    axis, section = split(x, x.dim() - 1, groups, size, False, layout)
-    if size == 1:
-        return x
-    # H = I - 2 u u' with u along e1 - e; written out, with k = 1 / sqrt(S).
-    k = 1 / math.sqrt(size)
-    total = section.sum(-1, keepdim=True)
-    new_axis = k * (axis + total)
-    new_section = section + (k * axis - total * k / (math.sqrt(size) - 1))
-    return join(new_axis, new_section, x.dim() - 1, False, layout)
+    return dispatch(x, call, backend)

@@ -6,11 +6,10 @@ import functools
 
 from torch import Tensor
 
-from colu.blocks import count_groups
-from colu.checks import check_channel_dim, check_floating
-from colu.kernels.saving import from_output, overwrite, plain, refuse
-
-from .conic import check_options, colu
+from colu.checks import check_floating
+from colu.kernels.call import conic_call
+from colu.kernels.dispatch import dispatch
+from colu.kernels.saving import from_output, overwrite, plain
 
 
 def colu_(
@@ -62,14 +61,9 @@ def colu_(
     (True, tensor([[1.0000, 0.6000, 0.8000]]))
     """
     check_floating(x, "colu_")
-    check_options("hard", "pass", layout, 2, angle, False, "cone", eps)
-    refuse("output", "hard", "pass", 2, angle, False)
-    c = check_channel_dim(x, channel_dim)
-    groups, size = count_groups(x.shape[c], dim, num_groups, share_axis)
-    if groups == 0 or size == 1:
+    options = dict(share_axis=share_axis, layout=layout, angle=angle, eps=eps)
+    call = conic_call(x.shape, "colu", dim, num_groups, channel_dim, **options, save="output")
+    if call.special == "identity":
         return x
-    options = dict(dim=dim, num_groups=num_groups, channel_dim=c, share_axis=share_axis, layout=layout)
-    function = functools.partial(colu, **options, angle=angle, eps=eps)
-    if plain(x):
-        return overwrite(x, function, c)
-    return from_output(x, function, c, groups, size, share_axis, layout, angle, eps, inplace=True)
+    function = functools.partial(dispatch, call=call)
+    return overwrite(x, call, function) if plain(x) else from_output(x, call, function, inplace=True)

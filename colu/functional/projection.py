@@ -2,18 +2,11 @@
 
 __all__ = ["soc_projection"]
 
-import math
-
-import torch
 from torch import Tensor
 
-from colu.blocks import LAYOUTS, channels_are_innermost, count_groups, join, split
-from colu.checks import check_channel_dim, check_choice, check_floating
-
-from ._backend import accelerated
-from .conic import check_angle, per_cone, working
-
-AXES = ("homogeneous", "coordinate")
+from colu.checks import check_floating
+from colu.kernels.call import conic_call
+from colu.kernels.dispatch import dispatch
 
 
 def soc_projection(
@@ -86,69 +79,5 @@ def soc_projection(
     tensor([[2.5000, 1.5000, 2.0000]])
     """
     check_floating(x, "soc_projection")
-    check_choice("axis", axis, AXES)
-    check_choice("layout", layout, LAYOUTS)
-    check_angle(angle)
-    check_leak(leak)
-    c = check_channel_dim(x, channel_dim)
-    groups, size = count_groups(x.shape[c], dim, num_groups, default_dim=2)
-    if groups == 0:
-        return x
-    lacking = "an angle that is a tensor" if isinstance(angle, Tensor) else None
-    if size != 2:
-        lacking = f"the projection with dim={size}"
-    y = accelerated(
-        x, backend, "mpu", c, groups, size, lacking, axis=axis, angle=angle, leak=float(leak), layout=layout
-    )
-    if y is not None:
-        return y
-    if channels_are_innermost(x, c):
-        return _project(x.movedim(c, -1), x.dim() - 1, groups, size, axis, angle, leak, layout).movedim(-1, c)
-    return _project(x, c, groups, size, axis, angle, leak, layout)
-
-
-def check_leak(leak) -> None:
-    """Refuse a leak outside [0, 1]."""
-    if isinstance(leak, bool) or not isinstance(leak, (int, float)) or not 0 <= leak <= 1:
-        raise ValueError(f"leak={leak!r} is out of range; use a number from 0 to 1, such as 0.01")
-
-
-def _project(x, c, groups, size, axis, angle, leak, layout):
-    first, rest = split(working(x), c, groups, size, False, layout)
-    d = c + 1
-    block = torch.cat([first, rest], d)
-    info = torch.finfo(block.dtype)
-    # The projection is positively homogeneous: divide by the largest entry, so that no square overflows.
-    scale = block.detach().abs().amax(d, keepdim=True).clamp(info.tiny, info.max)
-    block = block / scale
-    if axis == "homogeneous":
-        mean = block.mean(d, keepdim=True)
-        level, radial = mean * math.sqrt(size), block - mean
-    else:
-        level = block.narrow(d, 0, 1)
-        radial = torch.cat([torch.zeros_like(level), block.narrow(d, 1, size - 1)], d)
-    norm = torch.linalg.vector_norm(radial, 2, d, keepdim=True)
-    cos, sin = _cos_sin(angle, level, c, groups)
-    inside, polar = norm * cos <= level * sin, level * cos <= -norm * sin
-    # NaN compares false and so takes the last case, where it goes through.
-    between = ~(inside | polar)
-    depth = level * cos + norm * sin
-    direction = radial / torch.where(between, norm, 1.0)
-    if axis == "homogeneous":
-        on_cone = depth * (cos / math.sqrt(size) + sin * direction)
-    else:
-        on_cone = torch.cat([depth * cos * torch.ones_like(level), (depth * sin * direction).narrow(d, 1, size - 1)], d)
-    y = torch.where(inside, block, torch.where(polar, 0.0, on_cone))
-    if leak:
-        y = (1 - leak) * y + leak * block
-    y = y * scale
-    return join(y.narrow(d, 0, 1), y.narrow(d, 1, size - 1), c, False, layout).to(x.dtype)
-
-
-def _cos_sin(angle, level, c, groups):
-    if angle is None:
-        return math.sqrt(0.5), math.sqrt(0.5)
-    if isinstance(angle, Tensor):
-        angle = per_cone(angle, level, c, groups)
-        return angle.cos(), angle.sin()
-    return math.cos(angle), math.sin(angle)
+    call = conic_call(x.shape, "mpu", dim, num_groups, channel_dim, layout=layout, angle=angle, axis=axis, leak=leak)
+    return dispatch(x, call, backend)

@@ -3,29 +3,29 @@
 import torch
 from torch import Tensor
 
-from . import fused as _fused
-from .fused import Spec
+from . import fused, reference
+from .call import ConicCall
 
 
+# An operator takes numbers and words only: the fields of a ConicCall that the C kernel knows, one by one.
 @torch.library.custom_op("colu::conic", mutates_args=())
 def conic(
-    x: Tensor, name: str, channel: int, groups: int, size: int, scaling: str, share_axis: bool, layout: str,
+    x: Tensor, kind: str, channel: int, groups: int, size: int, scaling: str, share_axis: bool, layout: str,
     angle: float | None, eps: float, axis: str, leak: float,
 ) -> Tensor:  # fmt: skip
     """The value, in the memory order of ``x``."""
-    return _like(
-        x, _fused.run(x, Spec(name, channel, groups, size, scaling, share_axis, layout, angle, eps, axis, leak))
-    )
+    call = ConicCall(kind, channel, groups, size, scaling, share_axis, layout, angle, eps, axis, leak)
+    return _like(x, fused.run(x, call))
 
 
 @torch.library.custom_op("colu::conic_backward", mutates_args=())
 def conic_backward(
-    grad: Tensor, x: Tensor, name: str, channel: int, groups: int, size: int, scaling: str, share_axis: bool,
+    grad: Tensor, x: Tensor, kind: str, channel: int, groups: int, size: int, scaling: str, share_axis: bool,
     layout: str, angle: float | None, eps: float, axis: str, leak: float,
 ) -> Tensor:  # fmt: skip
     """The gradient, in the memory order of ``x``."""
-    spec = Spec(name, channel, groups, size, scaling, share_axis, layout, angle, eps, axis, leak)
-    return _like(x, _fused.run(x, spec, grad))
+    call = ConicCall(kind, channel, groups, size, scaling, share_axis, layout, angle, eps, axis, leak)
+    return _like(x, fused.run(x, call, grad))
 
 
 def _like(x: Tensor, y: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ def _double_backward(ctx, outer):
     grad, x = ctx.saved_tensors
     with torch.enable_grad():
         grad, x = grad.detach().requires_grad_(), x.detach().requires_grad_()
-        inner = _fused.composite_backward(x, Spec(*ctx.options), grad)
+        inner = reference.run(x, ConicCall(*ctx.options), grad)
     return *torch.autograd.grad(inner, (grad, x), outer), *[None] * len(ctx.options)
 
 

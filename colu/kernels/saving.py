@@ -15,31 +15,11 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from colu.blocks import join, split, working
-from colu.checks import check_choice
 
-SAVES = ("input", "output")
+from .call import ConicCall
+
 #: Bytes that go through all steps at a time, so that intermediate results stay in cache.
 PIECE = 1 << 20
-
-
-def refuse(save: str, scaling: str, axis_mode: str, p: float, angle, double: bool) -> None:
-    """Refuse an unknown choice, and options whose gradient needs the input."""
-    check_choice("save", save, SAVES)
-    if save == "input":
-        return
-    wrong = [
-        text
-        for text, bad in (
-            (f"scaling={scaling!r}", scaling != "hard"),
-            (f"axis_mode={axis_mode!r}", axis_mode != "pass"),
-            (f"p={p!r}", p != 2),
-            ("an angle that is a tensor", isinstance(angle, Tensor)),
-            ("double=True", double),
-        )
-        if bad
-    ]
-    if wrong:
-        raise ValueError(f"save='output' is not possible with {' and '.join(wrong)}; use save='input'")
 
 
 def plain(x: Tensor) -> bool:
@@ -57,12 +37,12 @@ class FromOutput(torch.autograd.Function):
     """The value by ``function``, the gradient from the output; ``inplace`` writes over the input."""
 
     @staticmethod
-    def forward(ctx, x, function, plan, inplace):
-        ctx.plan = plan
+    def forward(ctx, x, call, function, inplace):
+        ctx.call = call
         out = x if inplace else torch.empty_like(x)
         norms = []
-        for piece, there in zip(_pieces(x, plan), _pieces(out, plan), strict=True):
-            norms.append(_norm(piece, plan))
+        for piece, there in zip(_pieces(x, call), _pieces(out, call), strict=True):
+            norms.append(_norm(piece, call))
             there.copy_(function(piece))
         if inplace:
             ctx.mark_dirty(x)
@@ -75,26 +55,26 @@ class FromOutput(torch.autograd.Function):
             raise ValueError("save='output' can be differentiated once only; use save='input' for create_graph=True")
         y, norm = ctx.saved_tensors
         result = torch.empty_like(y)
-        parts = [_pieces(t, ctx.plan) for t in (y, grad, result)]
+        parts = [_pieces(t, ctx.call) for t in (y, grad, result)]
         # Where there is more than one piece the first dimension is not that of the channels.
         norms = norm.split([len(piece) for piece in parts[0]]) if len(parts[0]) > 1 else [norm]
         for piece, g, there, n in zip(*parts, norms, strict=True):
-            there.copy_(_gradient(piece, n, g, ctx.plan))
+            there.copy_(_gradient(piece, n, g, ctx.call))
         return result, None, None, None
 
 
-def _pieces(t: Tensor, plan: tuple) -> list[Tensor]:
+def _pieces(t: Tensor, call: ConicCall) -> list[Tensor]:
     """Views along the first dimension; the whole, if that is the one of the channels."""
-    if plan[0] == 0 or t.numel() == 0:
+    if call.channel == 0 or t.numel() == 0:
         return [t]
     rows = max(1, PIECE * len(t) // (t.numel() * t.element_size()))
     return list(t.split(rows))
 
 
-def _norm(x: Tensor, plan: tuple) -> Tensor:
+def _norm(x: Tensor, call: ConicCall) -> Tensor:
     """Norms of the sections, shape ``(..., G, 1, ...)``; safe where squares are not."""
-    channel, groups, size, share_axis, layout, _, _ = plan
-    section = split(working(x), channel, groups, size, share_axis, layout)[1]
+    channel = call.channel
+    section = split(working(x), channel, call.groups, call.size, call.share_axis, call.layout)[1]
     square = _dot(section, section, channel + 1)
     info = torch.finfo(square.dtype)
     # Written so that NaN fails.
@@ -114,11 +94,12 @@ def _dot(s: Tensor, t: Tensor, d: int) -> Tensor:
     return total
 
 
-def _gradient(y: Tensor, norm: Tensor, grad: Tensor, plan: tuple) -> Tensor:
-    channel, groups, size, share_axis, layout, tangent, eps = plan
-    cones = (channel, groups, size, share_axis, layout)
+def _gradient(y: Tensor, norm: Tensor, grad: Tensor, call: ConicCall) -> Tensor:
+    channel, share_axis, layout = call.channel, call.share_axis, call.layout
+    tangent = 1.0 if call.angle is None else math.tan(call.angle)
+    cones = (channel, call.groups, call.size, share_axis, layout)
     (axis, section), (grad_axis, grad_section) = (split(working(t), *cones) for t in (y, grad))
-    ratio = axis * tangent / (norm + eps).clamp_min(torch.finfo(norm.dtype).tiny)
+    ratio = axis * tangent / (norm + call.eps).clamp_min(torch.finfo(norm.dtype).tiny)
     weight = ratio.clamp(0, 1)
     # In the active region the axis is positive; elsewhere 1 stands for it, so that nothing is divided by zero.
     active = (ratio > 0) & (ratio < 1)
@@ -129,16 +110,15 @@ def _gradient(y: Tensor, norm: Tensor, grad: Tensor, plan: tuple) -> Tensor:
     return join(grad_axis + extra, inner, channel, share_axis, layout).to(y.dtype)
 
 
-def overwrite(x: Tensor, function, channel: int) -> Tensor:
+def overwrite(x: Tensor, call: ConicCall, function) -> Tensor:
     """``x`` with the value of ``function``, where nothing is saved; eager code goes piece by piece."""
     if torch.is_grad_enabled() and x.requires_grad or torch.compiler.is_compiling() or type(x) is not Tensor:
         return x.copy_(function(x))
-    for piece in _pieces(x, (channel,)):
+    for piece in _pieces(x, call):
         piece.copy_(function(piece))
     return x
 
 
-def from_output(x: Tensor, function, channel, groups, size, share_axis, layout, angle, eps, inplace=False) -> Tensor:
+def from_output(x: Tensor, call: ConicCall, function, inplace: bool = False) -> Tensor:
     """``function(x)``, with the gradient from the output."""
-    plan = (channel, groups, size, share_axis, layout, 1.0 if angle is None else math.tan(angle), eps)
-    return FromOutput.apply(x, function, plan, inplace)
+    return FromOutput.apply(x, call, function, inplace)

@@ -13,7 +13,8 @@ import os
 import torch
 from torch import Tensor
 
-from .fused import Spec, composite_backward, fit, needs_operations
+from .call import ConicCall
+from .memory import alike, fit
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 # A tile holds a whole cone in registers.
@@ -35,41 +36,19 @@ def interpreted() -> bool:
     return os.environ.get("TRITON_INTERPRET") == "1"
 
 
-def missing(x: Tensor, spec: Spec) -> str | None:
-    """Why this path cannot compute ``spec`` on ``x``; None if it can."""
+def missing(x: Tensor, call: ConicCall) -> str | None:
+    """Why this path cannot compute ``call`` on ``x``; None if it can."""
     if x.device.type != "cuda" and not (interpreted() and x.device.type == "cpu"):
         return f"the tensor is on {x.device.type}, not on a CUDA device"
     if importlib.util.find_spec("triton") is None:
         return "Triton is not installed"
-    if spec.name == "mpu" and spec.size != 2:
-        return f"the projection has a Triton kernel for dim=2 only, not dim={spec.size}"
-    if spec.name == "rcolu" and spec.share_axis:
+    if call.kind == "mpu" and call.size != 2:
+        return f"the projection has a Triton kernel for dim=2 only, not dim={call.size}"
+    if call.kind == "rcolu" and call.share_axis:
         return "RCoLU with a shared axis has no Triton kernel"
-    if spec.size > WIDEST:
-        return f"cones of {spec.size} entries do not fit a tile of {WIDEST}"
+    if call.size > WIDEST:
+        return f"cones of {call.size} entries do not fit a tile of {WIDEST}"
     return None if x.dtype in _DTYPES else f"{x.dtype} has no kernel"
-
-
-def apply(x: Tensor, spec: Spec) -> Tensor:
-    """Differentiable; saves only the input."""
-    if x.requires_grad and torch.is_grad_enabled():
-        return _Triton.apply(x, spec)
-    return run(x, spec)
-
-
-class _Triton(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, spec):
-        ctx.save_for_backward(x)
-        ctx.spec = spec
-        return run(x, spec)
-
-    @staticmethod
-    def backward(ctx, grad):
-        (x,) = ctx.saved_tensors
-        if needs_operations(grad):
-            return composite_backward(x, ctx.spec, grad), None
-        return run(x, ctx.spec, grad), None
 
 
 def _power_of_two(n: int) -> int:
@@ -95,48 +74,48 @@ def _grid(cones: int, inner: int, rows: int, second: bool) -> tuple[int, ...]:
     return (cones // inner, -(-inner // rows)) if second else (-(-cones // rows),)
 
 
-def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
+def run(x: Tensor, call: ConicCall, grad: Tensor | None = None) -> Tensor:
     """Launch the kernel: the value, or with ``grad`` the gradient."""
     from ._triton_kernel import conic_kernel, projection_kernel, wide_kernel
 
-    x, last = fit(x.detach(), spec.channel)
+    x, last = fit(x.detach(), call.channel)
     y = torch.empty_like(x)
     if x.numel() == 0:
         return y
-    if grad is not None and grad.stride() != x.stride():
-        grad = torch.empty_like(x).copy_(grad)
-    inner = 1 if last else math.prod(x.shape[spec.channel + 1 :])
-    channels = x.shape[spec.channel]
-    cones = x.numel() // channels * spec.groups
+    if grad is not None:
+        grad = alike(grad, x)
+    inner = 1 if last else math.prod(x.shape[call.channel + 1 :])
+    channels = x.shape[call.channel]
+    cones = x.numel() // channels * call.groups
     double = x.dtype == torch.float64
     info = torch.finfo(torch.float64 if double else torch.float32)
-    angle = math.pi / 4 if spec.angle is None else spec.angle
+    angle = math.pi / 4 if call.angle is None else call.angle
     # Divisions of 64 bits are slow.
     common = dict(BACK=grad is not None, DOUBLE=double, LARGE=x.numel() >= 2**31 - 4096)
-    common["AXES_FIRST"] = spec.layout == "axes_first"
+    common["AXES_FIRST"] = call.layout == "axes_first"
     # With channels second a row of positions is contiguous: it becomes the fast axis of the tile.
     common["SECOND"] = inner >= NARROWEST
-    run_of_memory = inner == 1 and spec.layout == "blocks" and not spec.share_axis
-    if spec.name == "mpu":
+    run_of_memory = inner == 1 and call.layout == "blocks" and not call.share_axis
+    if call.kind == "mpu":
         rows = min(TILE, _power_of_two(inner)) if common["SECOND"] else TILE
         projection_kernel[_grid(cones, inner, rows, common["SECOND"])](
-            x, x if grad is None else grad, y, cones, spec.groups, inner, math.cos(angle), math.sin(angle), spec.leak,
-            info.tiny, info.max, ROWS=rows, HOMOGENEOUS=spec.axis == "homogeneous", LEAKY=spec.leak != 0,
+            x, x if grad is None else grad, y, cones, call.groups, inner, math.cos(angle), math.sin(angle), call.leak,
+            info.tiny, info.max, ROWS=rows, HOMOGENEOUS=call.axis == "homogeneous", LEAKY=call.leak != 0,
             RUN=run_of_memory, num_warps=WARPS, **common,
         )  # fmt: skip
         return y
     extra = None
-    if spec.share_axis and grad is not None:
+    if call.share_axis and grad is not None:
         extra = x.new_empty(cones, dtype=torch.float64 if double else torch.float32)
-    scalars = (1.0 if spec.angle is None else math.tan(angle), spec.eps, max(info.tiny, spec.eps), info.max)
+    scalars = (1.0 if call.angle is None else math.tan(angle), call.eps, max(info.tiny, call.eps), info.max)
     pointers = (x, x if grad is None else grad, y, x if extra is None else extra)
-    kind = dict(SIZE=spec.size, ROTATED=spec.name == "rcolu", SOFT=spec.scaling == "soft", SHARED=spec.share_axis)
-    width, second = _power_of_two(spec.size), common["SECOND"]
-    if (second and spec.size >= WALKED) or (run_of_memory and spec.size in RAGGED):
+    kind = dict(SIZE=call.size, ROTATED=call.kind == "rcolu", SOFT=call.scaling == "soft", SHARED=call.share_axis)
+    width, second = _power_of_two(call.size), common["SECOND"]
+    if (second and call.size >= WALKED) or (run_of_memory and call.size in RAGGED):
         places, warps = (RAGGED_PLACES, WARPS) if run_of_memory else _places(x, inner, 1, 2)
         grid = (-(-cones // places),) if run_of_memory else _grid(cones, inner, places, True)
         wide_kernel[grid](
-            *pointers, cones, spec.groups, inner, *scalars, PLACES=places, RUN=run_of_memory, num_warps=warps, **kind,
+            *pointers, cones, call.groups, inner, *scalars, PLACES=places, RUN=run_of_memory, num_warps=warps, **kind,
             **{name: value for name, value in common.items() if name != "SECOND"},
         )  # fmt: skip
     else:
@@ -145,12 +124,12 @@ def run(x: Tensor, spec: Spec, grad: Tensor | None = None) -> Tensor:
         if second:
             rows, warps = _places(x, inner, width, SECOND_WARPS)
         conic_kernel[_grid(cones, inner, rows, second)](
-            *pointers, cones, spec.groups, inner, *scalars, WIDTH=width, ROWS=rows,
+            *pointers, cones, call.groups, inner, *scalars, WIDTH=width, ROWS=rows,
             RUN=run_of_memory, num_warps=warps, **kind, **common,
         )  # fmt: skip
     if extra is not None:
         # The order of the cones is that of the axis' entries in memory, with the groups before the inner positions.
-        axis = y.select(spec.channel, 0)
-        total = extra.view(-1, spec.groups, inner).sum(1).view(axis.shape)
-        axis.copy_(total + grad.select(spec.channel, 0))
+        axis = y.select(call.channel, 0)
+        total = extra.view(-1, call.groups, inner).sum(1).view(axis.shape)
+        axis.copy_(total + grad.select(call.channel, 0))
     return y

@@ -11,10 +11,9 @@ from torch.nn import functional
 from colu.blocks import LAYOUTS, count_groups
 from colu.checks import check_choice, check_int
 from colu.functional import colu, rcolu, soc_projection
-from colu.functional.conic import check_angle, check_options, cone_weight, rectified
-from colu.functional.projection import AXES, check_leak
 from colu.geometry import Symmetry
-from colu.kernels.saving import refuse
+from colu.kernels.call import AXES, check_angle, check_leak, check_options, check_save
+from colu.kernels.reference import cone_weight, rectified
 
 from .gain import gain, gauss_legendre, measured_ratio
 from .registry import register
@@ -57,7 +56,8 @@ class _Conic(nn.Module):
     @property
     def angle(self) -> float | Tensor | None:
         """Half-apex angle in radians; None is pi/4."""
-        return self._angle if self.angle_logit is None else math.pi / 2 * self.angle_logit.sigmoid()
+        logit = self._parameters["angle_logit"]
+        return self._angle if logit is None else math.pi / 2 * logit.sigmoid()
 
     def _sizes(self, num_channels: int | None, default_dim: int) -> tuple[int, int]:
         """``(G, S)``; any G where the ratio does not depend on it."""
@@ -208,7 +208,7 @@ class CoLU(_Skew):
     ):
         super().__init__()
         check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
-        refuse(save, scaling, axis_mode, p, angle, double)
+        check_save(save, scaling, axis_mode, p, angle, double)
         if save == "output" and learnable_angle:
             raise ValueError("save='output' is not possible with learnable_angle=True; use save='input'")
         self.save = save
@@ -231,7 +231,11 @@ class CoLU(_Skew):
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
-        return colu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **self._values())
+        return colu(
+            x, dim=self.dim, num_groups=self.num_groups, channel_dim=self.channel_dim, scaling=self.scaling,
+            axis_mode=self.axis_mode, share_axis=self.share_axis, layout=self.layout, p=self.p, angle=self.angle,
+            double=self.double_cone, s2=self.s2, eps=self.eps, save=self.save,
+        )  # fmt: skip
 
 
 class RCoLU(_Skew):

@@ -8,7 +8,8 @@ import torch
 
 from colu import kernels
 from colu.functional import colu, rcolu, soc_projection
-from colu.kernels import _build, _fused, blocked, dispatch, explain
+from colu.kernels import _build, blocked, dispatch, explain, fused
+from colu.kernels.call import ConicCall
 
 FUNCTIONS = {"colu": colu, "rcolu": rcolu, "soc_projection": soc_projection}
 
@@ -17,7 +18,7 @@ FUNCTIONS = {"colu": colu, "rcolu": rcolu, "soc_projection": soc_projection}
 def taken(monkeypatch):
     """The paths that ran, in order."""
     calls = []
-    for name, module in (("fused", _fused), ("blocked", blocked)):
+    for name, module in (("fused", fused), ("blocked", blocked)):
         run = module.run
 
         def recorded(*args, name=name, run=run):
@@ -70,9 +71,9 @@ def test_shared_axis_of_rcolu_is_refused_not_computed_wrongly():
     for backend in ("fused", "blocked"):
         with pytest.raises(ValueError, match="shared axis"):
             rcolu(x, dim=4, share_axis=True, backend=backend)
-    spec = _fused.Spec("rcolu", 1, 5, 4, share_axis=True)
+    call = ConicCall("rcolu", 1, 5, 4, share_axis=True)
     with pytest.raises(ValueError, match="share_axis=True with 'rcolu' is not defined in the C library"):
-        _fused.run(x, spec)
+        fused.run(x, call)
 
 
 @pytest.mark.parametrize("f", [colu, rcolu])
@@ -118,7 +119,7 @@ def test_unknown_names_are_refused():
         colu(x, backend="cuda")
     with pytest.raises(ValueError, match="backend='cuda' is unknown"):
         explain(x, backend="cuda")
-    with pytest.raises(ValueError, match="function='relu' is unknown; use one of colu"):
+    with pytest.raises(ValueError, match="function='relu' is unknown; use one of 'colu'"):
         explain(x, "relu")
     with pytest.raises(ValueError, match="9 channels do not fit"):
         explain(torch.randn(3, 9))

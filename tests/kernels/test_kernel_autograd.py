@@ -217,12 +217,12 @@ def test_exports_without_our_operator(name):
 
 
 def test_operator_obeys_the_rules_of_operators():
-    from colu.kernels import _op
+    from colu.kernels import compiled
 
     options = ("colu", 1, 2, 4, "soft", False, "blocks", None, 0.0, "homogeneous", 0.0)
     for x in (normal(3, 8), normal(2, 8, 3, 3).to(memory_format=torch.channels_last), normal(8, 3).t()):
-        torch.library.opcheck(_op.conic, (x.requires_grad_(), *options))
-        torch.library.opcheck(_op.conic_backward, (torch.ones_like(x), x, *options))
+        torch.library.opcheck(compiled.conic, (x.requires_grad_(), *options))
+        torch.library.opcheck(compiled.conic_backward, (torch.ones_like(x), x, *options))
 
 
 def test_checkpointing_recomputes():

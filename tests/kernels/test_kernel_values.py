@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from colu.functional import colu, rcolu, soc_projection
-from colu.kernels import _build, _fused
+from colu.kernels import _build, fused
 
 DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 RELATIVE = {torch.float32: 2e-5, torch.float64: 1e-12, torch.bfloat16: 1.6e-2, torch.float16: 2e-3}
@@ -109,8 +109,8 @@ def test_blocked_joins_its_pieces(monkeypatch):
 
 
 def test_comparison_sees_a_wrong_kernel(monkeypatch):
-    run = _fused.run
-    monkeypatch.setattr(_fused, "run", lambda x, spec, grad=None: run(x, spec, grad) * 1.001)
+    run = fused.run
+    monkeypatch.setattr(fused, "run", lambda x, call, grad=None: run(x, call, grad) * 1.001)
     with pytest.raises(AssertionError):
         assert_agrees("colu", torch.randn(4, 8, dtype=torch.float64), torch.float32, "fused", dim=4)
 
@@ -206,7 +206,7 @@ def test_half_types_do_not_overflow_inside():
 def test_older_processors_get_the_same_values(target, monkeypatch, tmp_path):
     monkeypatch.setenv("COLU_CACHE", str(tmp_path))
     monkeypatch.setattr(_build, "target_flags", lambda: (f"-march={target}",))
-    monkeypatch.setattr(_fused, "outcome", lambda dtype: libraries[dtype])
+    monkeypatch.setattr(_build, "outcome", lambda dtype: libraries[dtype])
     libraries = {}
     for dtype in DTYPES:
         path = _build.library_path(dtype)
