@@ -6,7 +6,7 @@ from torch import Tensor, maximum, sigmoid
 
 from colu.checks import check_floating, check_int
 
-from ._channels import check_channels, per_channel
+from .channels import check_channels, per_channel
 
 
 def instance_variance(x: Tensor) -> Tensor:

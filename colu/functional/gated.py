@@ -8,7 +8,7 @@ from torch import Tensor
 from colu.blocks import count_groups
 from colu.checks import check_channel_dim, check_floating
 
-from ._channels import safe_norm
+from .channels import safe_norm
 
 
 def norm_relu(

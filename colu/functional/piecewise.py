@@ -7,7 +7,7 @@ from torch import Tensor
 
 from colu.checks import check_channel_dim, check_int
 
-from ._channels import check_channels, per_channel
+from .channels import check_channels, per_channel
 
 
 def talu(x: Tensor, threshold: float = -0.5) -> Tensor:

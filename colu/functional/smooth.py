@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ._channels import per_channel
+from .channels import per_channel
 
 STANDARD = {
     "identity": lambda x: x,

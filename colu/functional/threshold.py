@@ -6,7 +6,7 @@ from torch import Tensor
 
 from colu.checks import check_floating
 
-from ._channels import per_channel
+from .channels import per_channel
 
 
 def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -> Tensor:

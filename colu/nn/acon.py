@@ -5,7 +5,7 @@ from torch import Tensor, fx, nn
 
 from colu.checks import check_choice, check_int
 from colu.functional import acon_a, acon_b, acon_c
-from colu.functional._channels import channel_mean, check_channels, spread
+from colu.functional.channels import along_channels, channel_mean, check_channels
 
 from ._facts import BATCH, READS, permutations
 from .registry import register
@@ -177,9 +177,9 @@ class MetaAcon(_FlatState):
         if self.mode == "pixel":
             logit = x
         elif self.mode == "layer":
-            logit = spread(x.flatten(1).mean(1, keepdim=True), x)
+            logit = along_channels(x.flatten(1).mean(1, keepdim=True), x)
         else:
-            logit = spread(self.bn2(self.fc2(self.bn1(self.fc1(channel_mean(x))))), x)
+            logit = along_channels(self.bn2(self.fc2(self.bn1(self.fc1(channel_mean(x))))), x)
         # A beta of exactly 0 times a huge input would give 0 times infinity in the gradient.
         return torch.sigmoid(logit.clamp(-30, 30))
 

@@ -7,7 +7,7 @@ from torch import Tensor, fx, nn
 
 from colu.checks import check_choice, check_int
 from colu.functional import dynamic_relu, frelu, spatial_attention
-from colu.functional._channels import channel_mean, check_channels, check_image
+from colu.functional.channels import channel_mean, check_channels, check_image
 from colu.geometry import Symmetry
 
 from ._facts import PIXELS, READS, carried, permutations

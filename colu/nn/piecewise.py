@@ -5,7 +5,7 @@ from torch import Tensor, fx, nn
 
 from colu.checks import check_int
 from colu.functional import apalu, maxout, pwlu, talu
-from colu.functional._channels import check_channels
+from colu.functional.channels import check_channels
 from colu.geometry import Symmetry
 
 from ._facts import CHANNELS, permutations

@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from colu.checks import check_choice, check_int
 from colu.extras import require
 from colu.functional import rational
-from colu.functional._channels import check_channels
+from colu.functional.channels import check_channels
 from colu.functional.rational import VERSIONS
 from colu.geometry import Symmetry
 

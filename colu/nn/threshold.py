@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from colu.checks import check_int
 from colu.functional import threshold
-from colu.functional._channels import check_channels
+from colu.functional.channels import check_channels
 
 from ._facts import permutations
 from .registry import register

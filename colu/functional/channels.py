@@ -47,7 +47,7 @@ def channel_mean(x: Tensor) -> Tensor:
     return x.flatten(2).mean(2) if x.dim() > 2 else x
 
 
-def spread(values: Tensor, x: Tensor) -> Tensor:
+def along_channels(values: Tensor, x: Tensor) -> Tensor:
     """Shape ``(N, C)`` or ``(N, 1)`` for broadcasting with ``x`` of shape ``(N, C, ...)``."""
     return values.reshape(*values.shape, *[1] * (x.dim() - 2))
 
