@@ -133,8 +133,8 @@ def conic_call(
         except TypeError:
             pass  # not to be kept, or no key: a tensor, a symbolic length
     return _made(
-        shape, kind, dim, num_groups, channel_dim, scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps, save,
-        axis, leak,
+        shape, kind, dim, num_groups, channel_dim, scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps,
+        save, axis, leak,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from .call import ConicCall, conic_call
 # Bound once: each call asks them all.
 _transforming, _tracing = torch._C._are_functorch_transforms_active, torch._C._is_tracing
 _recorders, _compiling = torch._C._len_torch_dispatch_stack, torch.compiler.is_compiling
+_graphs = torch.is_grad_enabled
 _is_batched, _is_wrapped = torch._C._functorch.is_legacy_batchedtensor, torch._C._functorch.is_functorch_wrapped_tensor
 _PLAIN = (Tensor, torch.nn.Parameter)
 
@@ -103,7 +104,7 @@ def dispatch(x: Tensor, call: ConicCall, backend: str | None = None) -> Tensor:
     """The value of ``call`` on ``x``, differentiable, by the path that the rule gives."""
     # The usual case first, without the prose.
     if backend is None and call.usual and not _compiling() and not obstacle(x) and not fused.missing(x, call):
-        return _differentiable(fused, x, call)
+        return _apply(x, call, fused) if x.requires_grad and _graphs() else fused.run(x, call)
     if call.special == "identity":
         return x
     if call.special == "pointwise":
@@ -123,9 +124,7 @@ def _computed(x: Tensor, call: ConicCall, backend: str | None) -> Tensor:
 
 def _differentiable(path, x: Tensor, call: ConicCall) -> Tensor:
     """Without a gradient no graph is made; the reference makes its own."""
-    if path is not reference and x.requires_grad and torch.is_grad_enabled():
-        return _apply(x, call, path)
-    return path.run(x, call)
+    return _apply(x, call, path) if path is not reference and x.requires_grad and _graphs() else path.run(x, call)
 
 
 class Conic(torch.autograd.Function):
@@ -150,7 +149,7 @@ _apply = super(torch.autograd.Function, Conic).apply
 
 def needs_operations(grad: Tensor) -> bool:
     """Whether the gradient is differentiated again, or is a batch in disguise."""
-    return torch.is_grad_enabled() or _transforming() or _is_batched(grad) or _is_wrapped(grad)
+    return _graphs() or _transforming() or _is_batched(grad) or _is_wrapped(grad)
 
 
 def _compiled(x: Tensor, call: ConicCall, backend: str | None) -> Tensor:

@@ -231,6 +231,7 @@ class CoLU(_Skew):
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
+        # Spelled out: gathering them anew would cost as much as the map on a small tensor.
         return colu(
             x, dim=self.dim, num_groups=self.num_groups, channel_dim=self.channel_dim, scaling=self.scaling,
             axis_mode=self.axis_mode, share_axis=self.share_axis, layout=self.layout, p=self.p, angle=self.angle,
