@@ -16,7 +16,7 @@ from colu.commands import reading, training
 from colu.commands.bench import bench
 from colu.commands.doctor import doctor
 from colu.commands.fuse import fuse
-from colu.press.build.project import BookError, Project, UnknownName, check_preset, find_project
+from colu.press.project import BookError, Project, UnknownName, check_preset, find_project
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 book = typer.Typer(no_args_is_help=True, help="Execute, validate and render the book.")

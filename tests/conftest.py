@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from colu.press.build.project import Project
+from colu.press.project import Project
 
 LEDGER = """
 toy-two:

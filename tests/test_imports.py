@@ -22,7 +22,7 @@ TOWER = (
     ("nn", "geometry", "testing", "claims"),
     ("functional",),
     ("kernels",),
-    ("blocks",),
+    ("blocks", "channels"),
     ("checks", "extras", "families", "files", "presets"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(reversed(TOWER)) for room in rooms}

@@ -5,7 +5,7 @@ __all__ = ["acon", "acon_a", "acon_b", "acon_c"]
 import torch
 from torch import Tensor
 
-from .channels import per_channel
+from colu.channels import per_channel
 
 
 def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0) -> Tensor:

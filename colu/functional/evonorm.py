@@ -4,9 +4,8 @@ __all__ = ["evonorm_b0", "evonorm_s0"]
 
 from torch import Tensor, maximum, sigmoid
 
+from colu.channels import check_channels, per_channel
 from colu.checks import check_floating, check_int
-
-from .channels import check_channels, per_channel
 
 
 def instance_variance(x: Tensor) -> Tensor:

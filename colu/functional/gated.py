@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from colu.blocks import count_groups
+from colu.channels import safe_norm
 from colu.checks import check_channel_dim, check_floating
-
-from .channels import safe_norm
 
 
 def norm_relu(

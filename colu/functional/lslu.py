@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .channels import check_channels, check_image, per_channel
+from colu.channels import check_channels, check_image, per_channel
 
 
 def lslu(x: Tensor, theta: Tensor, omega: Tensor) -> Tensor:

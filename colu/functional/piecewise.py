@@ -5,9 +5,8 @@ __all__ = ["apalu", "maxout", "pwlu", "talu"]
 import torch
 from torch import Tensor
 
+from colu.channels import check_channels, per_channel
 from colu.checks import check_channel_dim, check_int
-
-from .channels import check_channels, per_channel
 
 
 def talu(x: Tensor, threshold: float = -0.5) -> Tensor:

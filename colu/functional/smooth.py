@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .channels import per_channel
+from colu.channels import per_channel
 
 STANDARD = {
     "identity": lambda x: x,

@@ -4,9 +4,8 @@ __all__ = ["threshold"]
 
 from torch import Tensor
 
+from colu.channels import per_channel
 from colu.checks import check_floating
-
-from .channels import per_channel
 
 
 def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -> Tensor:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, fx, nn
 
+from colu.channels import along_channels, channel_mean, check_channels
 from colu.checks import check_choice, check_int
 from colu.functional import acon_a, acon_b, acon_c
-from colu.functional.channels import along_channels, channel_mean, check_channels
 
 from ._facts import BATCH, READS, permutations
 from .registry import register

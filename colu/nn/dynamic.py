@@ -5,9 +5,9 @@ import functools
 import torch
 from torch import Tensor, fx, nn
 
+from colu.channels import channel_mean, check_channels, check_image
 from colu.checks import check_choice, check_int
 from colu.functional import dynamic_relu, frelu, spatial_attention
-from colu.functional.channels import channel_mean, check_channels, check_image
 from colu.geometry import Symmetry
 
 from ._facts import PIXELS, READS, carried, permutations

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from colu.channels import check_channels, per_channel
 from colu.checks import check_int
 from colu.functional import evonorm_b0, evonorm_s0
-from colu.functional.channels import check_channels, per_channel
 from colu.geometry import Symmetry
 
 from ._facts import BATCH, carried, permutations

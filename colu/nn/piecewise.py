@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, fx, nn
 
+from colu.channels import check_channels
 from colu.checks import check_int
 from colu.functional import apalu, maxout, pwlu, talu
-from colu.functional.channels import check_channels
 from colu.geometry import Symmetry
 
 from ._facts import CHANNELS, permutations

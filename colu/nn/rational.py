@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
+from colu.channels import check_channels
 from colu.checks import check_choice, check_int
 from colu.extras import require
 from colu.functional import rational
-from colu.functional.channels import check_channels
 from colu.functional.rational import VERSIONS
 from colu.geometry import Symmetry
 

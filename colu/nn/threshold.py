@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from colu.channels import check_channels
 from colu.checks import check_int
 from colu.functional import threshold
-from colu.functional.channels import check_channels
 
 from ._facts import permutations
 from .registry import register

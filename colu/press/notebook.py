@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from colu.press.build.project import BookError
+from colu.press.project import BookError
 
 from .myst import Block, read_blocks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colu.press.build.project import BookError
+from colu.press.project import BookError
 
 from .notebook import Notebook
 

@@ -5,8 +5,8 @@ import json
 import nbformat
 import pytest
 
-from colu.press.build.project import BookError
 from colu.press.notebook import Notebook
+from colu.press.project import BookError
 
 FIRST = """# The first
 

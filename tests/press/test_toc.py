@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.build.project import BookError
+from colu.press.project import BookError
 from colu.press.toc import toc_chapters, toc_pages, toc_parts
 
 ROOT = Path(__file__).resolve().parents[2]

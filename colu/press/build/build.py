@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from colu.press.check.notebooks import lint
+from colu.press.project import BookError, Project, check_preset
 
 from .execute import execute, single_build
-from .project import BookError, Project, check_preset
 from .render import render
 from .validate import validate
 

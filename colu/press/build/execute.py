@@ -18,9 +18,9 @@ from pathlib import Path
 
 from colu.files import file_digest, read_json, write_atomically
 from colu.press.notebook import Notebook
+from colu.press.project import BookError, Project, check_preset
 
 from .keys import notebook_key, package_digest
-from .project import BookError, Project, check_preset
 
 __all__ = ["Failure", "execute", "is_current", "record_path", "single_build"]
 

@@ -13,8 +13,7 @@ from pathlib import Path
 
 from colu.claims.ledger import ledger_files
 from colu.files import file_digest
-
-from .project import Project
+from colu.press.project import Project
 
 __all__ = ["notebook_key", "site_key"]
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from colu.files import read_json, write_atomically
+from colu.press.project import BookError, Project, check_preset
 
 from .keys import site_key
-from .project import BookError, Project, check_preset
 
 __all__ = ["render", "run_jupyter_book"]
 

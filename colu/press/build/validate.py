@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 
 from colu.files import file_digest, read_json, write_atomically
 from colu.press.notebook import Notebook
+from colu.press.project import BookError, Project, check_preset
 
 from .execute import CELL_TIMEOUT, _environment, record_path
-from .project import BookError, Project, check_preset
 from .worker import START_SECONDS
 
 __all__ = ["validate"]

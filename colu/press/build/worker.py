@@ -19,8 +19,7 @@ from importlib import metadata
 from pathlib import Path
 
 from colu.press.notebook import Notebook
-
-from .project import BookError
+from colu.press.project import BookError
 
 #: A kernel that got a port which another took at that moment never answers: another try gets other ports.
 START_TRIES, START_SECONDS = 3, 120

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from colu.press.build.project import Project
 from colu.press.notebook import Cell, Notebook
+from colu.press.project import Project
 from colu.press.toc import TOC, toc_pages
 
 from .claims import lint as lint_claims

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 from colu.files import file_digest, write_atomically
-from colu.press.build.project import BookError, Project
+from colu.press.project import BookError, Project
 from colu.press.toc import toc_pages
 
 from .epub import write_epub

@@ -21,8 +21,8 @@ from sphinx.builders.epub3 import Epub3Builder
 from sphinx.errors import ExtensionError
 
 from colu.files import read_json
-from colu.press.build.project import BookError, Project
 from colu.press.build.render import run_jupyter_book
+from colu.press.project import BookError, Project
 from colu.press.site.explorer import TWINS, explorer_twin, turn_twin
 
 __all__ = ["EpubBuilder", "setup", "tidy", "write_epub"]

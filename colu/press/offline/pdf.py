@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from colu.press.build.project import BookError
 from colu.press.check.browser import ARGUMENTS, find_chromium, served
+from colu.press.project import BookError
 
 if TYPE_CHECKING:
     from pypdf import PdfReader

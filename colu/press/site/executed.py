@@ -14,8 +14,8 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
-from colu.press.build.project import BookError
 from colu.press.notebook import Notebook
+from colu.press.project import BookError
 
 logger = logging.getLogger(__name__)
 

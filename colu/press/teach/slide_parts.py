@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from colu.press.build.project import BookError
+from colu.press.project import BookError
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag

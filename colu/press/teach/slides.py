@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colu.files import write_atomically
-from colu.press.build.project import BookError, Project
+from colu.press.project import BookError, Project
 
 from .sheets import sheet_html, solutions_html
 from .slide_parts import cleaned, lead, moments, soup_of, split_exercise, split_list, without_links

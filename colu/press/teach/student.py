@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from colu.files import write_atomically
-from colu.press.build.project import Project
 from colu.press.notebook import Cell, Exercise, Notebook
+from colu.press.project import Project
 
 __all__ = ["student_notebook", "teacher_notebook", "write_teaching_notebooks"]
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from colu.press.build.execute import execute, is_current, single_build
-from colu.press.build.project import BookError
+from colu.press.project import BookError
 
 HERE = "import os; open({marker!r}, 'w').write(str(os.getpid()))"
 

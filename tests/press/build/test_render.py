@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from colu.press.build.project import BookError
 from colu.press.build.render import render
+from colu.press.project import BookError
 
 FAKE = """
 import os, pathlib, sys

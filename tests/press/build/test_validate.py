@@ -7,8 +7,8 @@ import pytest
 
 from colu.files import file_digest
 from colu.press.build.execute import record_path
-from colu.press.build.project import BookError
 from colu.press.build.validate import _failures, validate
+from colu.press.project import BookError
 
 
 def _executed(toy, stem, source, printed, tags=("nbval-check-output",), record=None):

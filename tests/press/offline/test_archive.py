@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from colu.press.build.project import BookError, Project
 from colu.press.offline.archive import make_archive, page_order
+from colu.press.project import BookError, Project
 
 
 @pytest.fixture

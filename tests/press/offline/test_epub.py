@@ -11,8 +11,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from colu.press.build.project import BookError, Project
 from colu.press.offline.epub import write_epub
+from colu.press.project import BookError, Project
 
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HTML = "{http://www.w3.org/1999/xhtml}"

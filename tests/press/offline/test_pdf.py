@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from colu.press.build.project import BookError
 from colu.press.check.browser import find_chromium
 from colu.press.offline.pdf import READY, print_pages
+from colu.press.project import BookError
 
 PAGES = ["book/index.html", "notebooks/10-a.html", "notebooks/11-b.html"]
 ARTICLE = (

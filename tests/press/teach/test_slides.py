@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
-from colu.press.build.project import BookError, Project
 from colu.press.check.browser import ARGUMENTS, find_chromium, served
+from colu.press.project import BookError, Project
 from colu.press.teach.slides import chapter_slides, deck_html, slides_command, write_decks
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.build.project import Project
 from colu.press.notebook import Notebook
+from colu.press.project import Project
 from colu.press.teach.student import student_notebook, teacher_notebook, write_teaching_notebooks
 from colu.testing import answer_ids
 
