@@ -14,9 +14,8 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from colu.press.project import BookError
-
 from .myst import Block, read_blocks
+from .project import BookError
 
 __all__ = ["Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook", "checked_claims"]
 

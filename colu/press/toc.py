@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colu.press.project import BookError
-
 from .notebook import Notebook
+from .project import BookError
 
 if TYPE_CHECKING:
     from sphinx_external_toc.api import SiteMap

@@ -26,7 +26,8 @@ def project(tmp_path):
         page = f"<!doctype html><html lang='en'><head>{icon}</head><body>{text}</body></html>"
         (site / f"{name}.html").write_text(page)
     (tmp_path / "_toc.yml").write_text(
-        "root: book/index\nparts:\n- chapters:\n  - file: notebooks/10-a\n    sections:\n    - file: book/api/nn\n"
+        "format: jb-book\nroot: book/index\nparts:\n- chapters:\n"
+        "  - file: notebooks/10-a\n    sections:\n    - file: book/api/nn\n"
         "  - file: notebooks/11-not-built\n"
     )
     return Project(tmp_path)
