@@ -9,7 +9,7 @@ import torch
 from colu import kernels
 from colu.functional import colu, rcolu, soc_projection
 from colu.kernels import _build, blocked, dispatch, explain, fused
-from colu.kernels.call import ConicCall
+from colu.kernels.call import ConicCall, conic_call
 
 FUNCTIONS = {"colu": colu, "rcolu": rcolu, "soc_projection": soc_projection}
 
@@ -187,3 +187,19 @@ assert not any("conic-" in line for line in open("/proc/self/maps"))
 
 def test_public_names():
     assert set(kernels.__all__) == {"Explanation", "explain"}
+
+
+def test_a_call_is_explained_as_the_function_that_makes_it():
+    x = torch.randn(3, 16)
+    for name, kind, options in (("colu", "colu", dict(p=3)), ("rcolu", "rcolu", {}), ("soc_projection", "mpu", {})):
+        assert explain(x, conic_call(x.shape, kind, **options)) == explain(x, name, **options)
+    with pytest.raises(TypeError, match="scaling='soft' is no option of 'soc_projection'"):
+        explain(x, "soc_projection", scaling="soft")
+    with pytest.raises(TypeError, match="dim=4 is no option"):
+        explain(x, conic_call(x.shape, "colu"), dim=4)
+
+
+def test_explaining_runs_nothing(taken):
+    explain(torch.randn(3, 16, requires_grad=True))
+    explain(torch.randn(3, 16, requires_grad=True), save="output")
+    assert taken == []
