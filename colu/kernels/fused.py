@@ -22,9 +22,9 @@ def missing(x: Tensor, call: ConicCall) -> str | None:
 
 def unfused(dtype: torch.dtype, kind: str, size: int, share_axis: bool) -> str | None:
     """Why the C library does not have the function, or cannot be had; None if all is well."""
-    if kind == "mpu" and size != 2:
+    if size != 2 and kind == "mpu":
         return f"the projection is fused for dim=2 only, not dim={size}"
-    if kind == "rcolu" and share_axis:
+    if share_axis and kind == "rcolu":
         return "RCoLU with a shared axis is not fused"
     if dtype not in _build.KINDS:
         return f"{dtype} has no kernel"
@@ -62,7 +62,8 @@ _GRAIN = 32768
 
 def run(x: Tensor, call: ConicCall, grad: Tensor | None = None) -> Tensor:
     """Call the kernel: the value, or with ``grad`` the gradient."""
-    x, last = fit(x, call.channel)
+    # The usual order of memory without a look into the others.
+    x, last = (x, call.channel == x.dim() - 1) if x.is_contiguous() else fit(x, call.channel)
     y = torch.empty_like(x)
     numel = x.numel()
     if numel == 0:

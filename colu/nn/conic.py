@@ -41,6 +41,14 @@ class _Conic(nn.Module):
         # "double" is a method of every Module, so the attribute has a longer name.
         return {name: self.double_cone if name == "double" else getattr(self, name) for name in self._options}
 
+    def __setattr__(self, name: str, value) -> None:
+        super().__setattr__(name, value)
+        # Gathered here and not at every call, where it would cost as much as the map on a small tensor.
+        if name == "_angle" or "_given" in self.__dict__:
+            given = dict(dim=self.dim, num_groups=self.num_groups, angle=self._angle) | self._values()
+            usual = self._defaults | dict(dim=None, num_groups=None, angle=None)
+            self.__dict__["_given"] = {name: value for name, value in given.items() if value != usual[name]}
+
     def _set_angle(self, angle, learnable: bool) -> None:
         check_angle(angle)
         if isinstance(angle, Tensor):
@@ -231,12 +239,9 @@ class CoLU(_Skew):
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
-        # Spelled out: gathering them anew would cost as much as the map on a small tensor.
-        return colu(
-            x, dim=self.dim, num_groups=self.num_groups, channel_dim=self.channel_dim, scaling=self.scaling,
-            axis_mode=self.axis_mode, share_axis=self.share_axis, layout=self.layout, p=self.p, angle=self.angle,
-            double=self.double_cone, s2=self.s2, eps=self.eps, save=self.save,
-        )  # fmt: skip
+        if self._parameters["angle_logit"] is not None:
+            return colu(x, dim=self.dim, num_groups=self.num_groups, angle=self.angle, **self._values())
+        return colu(x, **self._given)
 
 
 class RCoLU(_Skew):
