@@ -20,9 +20,23 @@ MODULES = {
         "torchmetrics",
         "torchvision",
         "typer",
+        "typing_extensions",
         "yaml",
     ),
-    "book": ("bs4", "filelock", "ipykernel", "jupyter_book", "jupytext", "nbformat", "nbval", "papermill"),
+    "book": (
+        "bs4",
+        "filelock",
+        "ipykernel",
+        "jupyter_book",
+        "jupytext",
+        "markdown_it",
+        "mdit_py_plugins",
+        "nbformat",
+        "nbval",
+        "papermill",
+        "sphinx_codeautolink",
+        "sphinx_external_toc",
+    ),
 }
 #: Where pip finds the package until it is published.
 ADDRESS = "git+https://github.com/colu-book/colu"
