@@ -9,7 +9,7 @@ from torch import Tensor
 from colu.functional import colu
 from colu.nn import CoLU
 
-from .measure import interleave, spread
+from .measure import interleave, ratio_quartiles
 
 __all__ = ["overhead"]
 
@@ -64,5 +64,5 @@ def overhead(*, rounds: int = 200, least: float = 1e-3, seed: int = 0) -> dict[s
     for what, way in ways.items():
         functions = {name: way(f) for name, f in arms.items()}
         times = interleave(functions, rounds=rounds, least=least, seed=seed, clock=time.process_time)
-        found[what] = {name: middle for name, (middle, _, _) in spread(times, "silu").items()}
+        found[what] = {name: middle for name, (middle, _, _) in ratio_quartiles(times, "silu").items()}
     return found
