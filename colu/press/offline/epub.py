@@ -140,8 +140,8 @@ class EpubBuilder(Epub3Builder):
     math_renderer_name = "mathml"
 
     def init(self) -> None:
-        """Begin without the site's theme, whose buttons are none of an EPUB's, and with a version, which it needs."""
-        self.config.html_theme_options = {}
+        """Begin without the site's buttons and lists of modules and theorems, and with a version."""
+        self.config.html_theme_options, self.config.html_domain_indices = {}, False
         super().init()
         self.config.version = metadata.version("colu")
 

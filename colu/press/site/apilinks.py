@@ -1,4 +1,4 @@
-"""What sphinx-codeautolink lacks: sources of the reference's objects, and peace with boxes that are sections.
+"""What sphinx-codeautolink lacks: sources of the reference's objects, and headings that are those of sections.
 
 It links the code of every page to the package reference, and every object there to the sections that use it.
 """
@@ -43,18 +43,27 @@ def _add_sources(app: Sphinx, what: str, name: str, obj, options, lines: list[st
 
 
 class _Box(nodes.section):
-    """A section without a title, such as the text of an exercise; codeautolink counts titles by sections."""
+    """A section without a title, such as the text of an exercise: codeautolink would end a titled one with it."""
+
+
+class _BoxTitle(nodes.title):
+    """A title without a section, such as a claim's: codeautolink would put it before all headings that follow."""
 
 
 def _hide_boxes(app: Sphinx, doctree: nodes.document) -> None:
     for section in doctree.findall(nodes.section):
         if not isinstance(section[0], nodes.title):
             section.__class__ = _Box
+    for title in doctree.findall(nodes.title):
+        if type(title) is nodes.title and not isinstance(title.parent, nodes.section):
+            title.__class__ = _BoxTitle
 
 
 def _show_boxes(app: Sphinx, doctree: nodes.document) -> None:
     for section in doctree.findall(_Box):
         section.__class__ = nodes.section
+    for title in doctree.findall(_BoxTitle):
+        title.__class__ = nodes.title
 
 
 def _map_names(app: Sphinx, env) -> None:

@@ -21,7 +21,7 @@ CONF = """
 project = html_title = "toy"
 author = copyright = "The colu authors"
 root_doc = "book/index"
-extensions = ["myst_nb", "sphinx_book_theme", "colu.press.site.offline", "colu.press.offline.epub"]
+extensions = ["myst_nb", "sphinx_book_theme", "sphinx_proof", "colu.press.site.offline", "colu.press.offline.epub"]
 html_theme_options = {
     "repository_url": "https://github.com/colu-book/colu", "use_download_button": True,
     "launch_buttons": {"colab_url": "https://colab.research.google.com"},
@@ -34,6 +34,7 @@ epub_identifier, epub_uid, epub_scheme = "https://example.org/", "toy", "URL"
 epub_description = epub_contributor = "toy"
 epub_basename = "toy"
 """
+PROOF = "```{prf:theorem}\n:label: one\nIt holds.\n```\n"
 PAGES = {
     "book/index.md": """# Root
 
@@ -50,7 +51,7 @@ api/11-b
 <a href="../notebooks/10-a.html#gone">an absent anchor</a>, {index}`word`
 """,
     "notebooks/11-b.md": "# Second\n\n```{index} word\n```\n<p id='low'>a<br>name</p><p id='low'>twice</p>\n",
-    "book/api/11-b.md": "# Below\n",
+    "book/api/11-b.md": f"# Below\n\n{PROOF}",
     "genindex.md": "# Index\n",
 }
 BLOCK = """$$

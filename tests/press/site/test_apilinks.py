@@ -38,7 +38,7 @@ def site(tmp_path_factory):
     cells = _cells(
         "# Sorting",
         "%matplotlib inline\nfrom colu.nn import GroupSort",
-        "## In groups\n\n```{exercise}\n:label: one\nSort.\n```",
+        "## In groups\n\n```{exercise} Hard\n:label: one\nSort.\n```\n\n```{admonition} A box\nOf text.\n```",
         "!ls\nGroupSort(2)",
         "## Of nothing",
         "GroupSort = 3\nunknown.GroupSort(2)",
@@ -59,7 +59,8 @@ def site(tmp_path_factory):
 def test_objects_link_to_their_sources_and_to_the_sections_that_use_them(site):
     function, module = site["index"].split('id="colu.nn.GroupSort"')
     assert "Sources:" in function and "Anil" in function and "sorting.html#" not in function
-    assert 'href="sorting.html#sorting"' in module and 'href="sorting.html#in-groups"' in module
+    assert 'href="sorting.html#sorting">Sorting</a>' in module
+    assert 'href="sorting.html#in-groups">Sorting / In groups</a>' in module
     assert "sorting.html#of-nothing" not in module and "sorting.html#exercise-content" not in module
 
 
