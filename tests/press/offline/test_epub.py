@@ -6,14 +6,17 @@ import posixpath
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
 
 import pytest
+import yaml
 
 from colu.press.offline.epub import write_epub
 from colu.press.project import BookError, Project
 
+ROOT = Path(__file__).parents[3]
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 HTML = "{http://www.w3.org/1999/xhtml}"
 MATH = "{http://www.w3.org/1998/Math/MathML}math"
@@ -198,3 +201,11 @@ def test_a_figure_without_its_picture_stops_the_epub(sources, tmp_path):
 def test_without_a_site_the_message_says_what_to_do(tmp_path):
     with pytest.raises(BookError, match="run 'colu book build' first"):
         write_epub(Project(tmp_path), tmp_path, tmp_path / "book.epub")
+
+
+def test_the_book_names_its_epub():
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
+    options = config["sphinx"]["config"]
+    assert options["epub_title"] == config["title"], "Sphinx would call it after a project that has no name"
+    assert options["html_math_renderer"] == "mathjax", "beside mathml, Sphinx would take the one that is not its own"
+    assert options["epub_tocscope"] == "includehidden", "the book's first page hides its list of pages"
