@@ -16,6 +16,7 @@ __all__ = ["mathml", "setup"]
 logger = logging.getLogger(__name__)
 
 _LETTER = re.compile(r'(<m[ino]\b[^>]*?) mathvariant="([a-z-]+)"([^>]*>)(&#x[0-9A-F]+;|\w)(?=<)')
+_CAPITAL = re.compile(r"<mi>(&#x0039[1-9A-F];|&#x003A[0-9];)</mi>")
 _UNKNOWN = re.compile(r"<mi>(\\\w+|&)</mi>")
 
 
@@ -52,6 +53,7 @@ def mathml(latex: str, display: str = "inline") -> str:
         latex = rf"\begin{{split}}{latex}\end{{split}}"  # as Sphinx does for MathJax
     latex = re.sub(r"\\arg\b", r"\\operatorname{arg}", latex)  # the one function that the converter lacks
     text = _LETTER.sub(_plain_letter, convert(latex, display=display))
+    text = _CAPITAL.sub(r'<mi mathvariant="normal">\1</mi>', text)  # TeX sets capital Greek letters upright
     if unknown := _UNKNOWN.search(text):
         raise ValueError(f"{unknown[1]} is unknown to latex2mathml at its place: write the formula without it")
     return text

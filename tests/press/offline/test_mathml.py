@@ -28,6 +28,10 @@ def test_functions_are_words():
     assert r"\arg" not in mathml(r"\arg\min_i f") and "arg" in mathml(r"\arg\min_i f")
 
 
+def test_greek_capitals_are_upright_and_small_letters_are_not():
+    assert mathml(r"\Sigma\sigma\Omega").count('mathvariant="normal"') == 2
+
+
 def test_unknown_command_is_named():
     with pytest.raises(ValueError, match=r"\\nonsense"):
         mathml(r"\nonsense{x}")
