@@ -14,7 +14,7 @@ from .smooth import channel_parameter
 __all__ = ["AconA", "AconB", "AconC", "MetaAcon"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
-for _name in ("acon_a", "acon_b", "acon_c", "channel_mean", "check_channels", "spread"):
+for _name in ("acon_a", "acon_b", "acon_c", "along_channels", "channel_mean", "check_channels"):
     fx.wrap(_name)
 
 
