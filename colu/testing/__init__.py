@@ -1,6 +1,7 @@
 """Public checkers of properties: notebooks and tests call the same ones."""
 
 from .answers import Verdict, answer_ids, check_answer, seal_answer
+from .memory import saved_bytes
 from .properties import (
     assert_different_function,
     assert_equivariant,
@@ -35,6 +36,7 @@ __all__ = [
     "default_tolerance",
     "equivariance_violation",
     "lipschitz_lower_bound",
+    "saved_bytes",
     "seal_answer",
     "violation",
 ]

@@ -93,25 +93,6 @@ def test_the_warning_comes_once_for_all_types(cache, monkeypatch):
     assert len(record) == 1
 
 
-def test_the_filter_of_notebooks_hides_the_warning(tmp_path):
-    from colu.press.build.execute import WARNINGS
-
-    program = "import torch; from colu.functional import colu; colu(torch.ones(2, 4), dim=4)"
-    base = {
-        **os.environ,
-        "CC": "no-such-compiler",
-        "COLU_CACHE": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join(sys.path),
-    }
-    said = {}
-    for filters in ("", WARNINGS):
-        environment = {**base, "PYTHONWARNINGS": filters}
-        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        said[filters] = done.stderr.count("no fused kernels")
-    assert said == {"": 1, WARNINGS: 0}
-
-
 def test_missing_compiler(cache, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
     assert_falls_back("no C compiler: 'no-such-compiler' is not on the path")

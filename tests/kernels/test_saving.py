@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from colu.functional import colu, colu_
-from colu.lab.bench.memory import saved_bytes
 from colu.nn import CoLU
+from colu.testing import saved_bytes
 
 OPTIONS = [
     dict(dim=2), dict(dim=3), dict(dim=4), dict(dim=12), dict(num_groups=2),

@@ -1,11 +1,11 @@
-"""Fitted coefficients are near to their targets."""
+"""Fitted coefficients are near to their targets, and the kept ones are the fit."""
 
 import pytest
 import torch
 
 import colu.functional as F
 from colu.nn import fit_rational
-from colu.nn.rational import TARGETS
+from colu.nn.rational import TARGETS, least_squares_fit
 
 
 @pytest.mark.parametrize("target, error", [
@@ -16,3 +16,21 @@ def test_fits_are_near_to_their_targets(target, error, version):
     numerator, denominator = (torch.tensor(v, dtype=torch.float64) for v in fit_rational(target, version))
     x = torch.linspace(-3, 3, 301, dtype=torch.float64)
     assert (F.rational(x, numerator, denominator, version) - TARGETS[target](x)).abs().max() < error
+
+
+@pytest.mark.parametrize("version", ["A", "B", "C", "mixed"])
+@pytest.mark.parametrize("target", sorted(set(TARGETS) - {"identity"}))
+def test_what_is_kept_is_what_scipy_finds(target, version):
+    pytest.importorskip("scipy")
+    x = torch.linspace(-3, 3, 301, dtype=torch.float64)
+    kept, found = (
+        F.rational(x, *(torch.tensor(v, dtype=torch.float64) for v in pair), version)
+        for pair in (fit_rational(target, version), least_squares_fit(target, version, (5, 4)))
+    )
+    assert (kept - found).abs().max() < 1e-6
+
+
+def test_other_degrees_are_fitted():
+    pytest.importorskip("scipy")
+    numerator, denominator = fit_rational("silu", "A", (3, 2))
+    assert (len(numerator), len(denominator)) == (4, 2)

@@ -5,8 +5,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.integrate import quad
-from scipy.optimize import minimize_scalar
 
 from colu.functional import fourier, fourier_relu, linear_combination, smooth_maximum, sqish, squared_relu, swish
 from colu.nn import FourierActivation, LinearCombination, Sqish, SquaredReLU, Swish, second_moment_ratio
@@ -37,7 +35,8 @@ def test_swish_between_half_and_relu():
 
 
 def test_silu_minimum():
-    found = minimize_scalar(lambda t: swish(torch.tensor(t, dtype=torch.float64)).item(), (-2, -1))
+    optimize = pytest.importorskip("scipy.optimize")
+    found = optimize.minimize_scalar(lambda t: swish(torch.tensor(t, dtype=torch.float64)).item(), (-2, -1))
     assert abs(found.fun + 0.27846) < 1e-5 and abs(found.x + 1.27846) < 1e-5
 
 
@@ -76,6 +75,7 @@ def test_fourier_formula():
 
 
 def test_fourier_coefficients_of_relu():
+    quad = pytest.importorskip("scipy.integrate").quad
     omega = 0.8
     end = math.pi / omega
     a, b = fourier_relu(4, omega)
@@ -160,6 +160,7 @@ def test_second_moments(name, expected):
         "silu": lambda x: x * sigmoid(x),
         "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
     }
-    density = quad(lambda x: functions[name](x) ** 2 * math.exp(-x * x / 2), -12, 12, limit=200)[0]
+    integrate = pytest.importorskip("scipy.integrate")
+    density = integrate.quad(lambda x: functions[name](x) ** 2 * math.exp(-x * x / 2), -12, 12, limit=200)[0]
     assert abs(density / math.sqrt(2 * math.pi) - expected) < 1e-9
     assert abs(second_moment_ratio(name) - expected) < 1e-9

@@ -157,8 +157,10 @@ def _timed(functions: dict, request: dict, device: str, base: dict) -> list[dict
 
 
 def _run_case(case: Case, request: dict) -> list[dict]:
+    from colu.testing import saved_bytes
+
     from .contenders import check, contenders, tensors, value_and_gradient
-    from .memory import peak_bytes, saved_bytes
+    from .memory import peak_bytes
 
     found, left_out = contenders(case, compiled=request["compiled"])
     x, g = tensors(case, request["seed"])

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from colu.lab.bench import Case, contenders, memory
+from colu.lab.bench import Case, contenders
+from colu.testing import saved_bytes
 
 CASE = Case((4, 16), 4, last=True)
 
@@ -23,4 +24,4 @@ def test_blocked_and_fused_save_the_input_only():
     x = torch.randn(64, 16, requires_grad=True)
     for one in contenders.contenders(CASE)[0]:
         if one.name in ("fused", "blocked"):
-            assert memory.saved_bytes(one.forward, x) == x.nbytes
+            assert saved_bytes(one.forward, x) == x.nbytes

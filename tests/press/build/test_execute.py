@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from colu.press.build.execute import execute, is_current, single_build
+from colu.press.build.execute import WARNINGS, execute, is_current, single_build
 from colu.press.project import BookError
 
 HERE = "import os; open({marker!r}, 'w').write(str(os.getpid()))"
@@ -117,3 +117,20 @@ def test_copy_without_a_sound_record_is_not_current(toy):
     assert not is_current(copy, "k")
     copy.with_suffix(".json").write_text('{"key": "k", "sha')
     assert not is_current(copy, "k")
+
+
+def test_the_filter_of_notebooks_hides_the_warning(tmp_path):
+    program = "import torch; from colu.functional import colu; colu(torch.ones(2, 4), dim=4)"
+    base = {
+        **os.environ,
+        "CC": "no-such-compiler",
+        "COLU_CACHE": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    said = {}
+    for filters in ("", WARNINGS):
+        environment = {**base, "PYTHONWARNINGS": filters}
+        done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        said[filters] = done.stderr.count("no fused kernels")
+    assert said == {"": 1, WARNINGS: 0}
