@@ -173,10 +173,15 @@ class _Run:
 def _clear_leftovers(folder: Path) -> None:
     """Remove what a killed build left; safe under the build lock."""
     for path in folder.glob(".partial-*"):
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        # A worker whose build was killed may write its answer while its folder is emptied: then once more.
+        for _ in range(50):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+            if not path.exists():
+                break
+            time.sleep(0.1)
 
 
 def execute(

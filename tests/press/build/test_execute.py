@@ -90,7 +90,7 @@ def test_stopped_build_leaves_nothing_half_written_and_goes_on(toy, tmp_path, st
     # The toy project has a folder colu/ of its own, which must not hide the package.
     options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": toy.root}
     process = subprocess.Popen(command, env=os.environ | {"PYTHONSAFEPATH": "1"}, **options)
-    for _ in range(300):
+    for _ in range(3000):
         if (marker.is_file() and marker.read_text()) or process.poll() is not None:
             break
         time.sleep(0.1)
@@ -98,7 +98,7 @@ def test_stopped_build_leaves_nothing_half_written_and_goes_on(toy, tmp_path, st
         pass
     time.sleep(0.3)
     process.send_signal(stop)
-    said = process.communicate(timeout=20)[1]
+    said = process.communicate(timeout=300)[1]
     if stop != signal.SIGKILL:
         assert process.returncode == 130 and "go on" in said
         assert not list(toy.executed("smoke").iterdir())
