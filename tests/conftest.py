@@ -1,9 +1,6 @@
 """A project with tiny notebooks, made in a temporary folder."""
 
-import nbformat
 import pytest
-
-from colu.press.project import Project
 
 LEDGER = """
 toy-two:
@@ -13,27 +10,31 @@ toy-two:
 """
 
 
-class Toy(Project):
-    """A project whose notebooks a test writes as lists of code cells."""
-
-    def write(self, stem, *sources, tags=(), prose=""):
-        """Write a notebook: a parameters cell, ``prose``, then ``sources`` with ids c1, c2, ... and ``tags``."""
-        new = nbformat.v4
-        cells = [new.new_code_cell('PRESET = "none"', id="params", metadata={"tags": ["parameters"]})]
-        cells += [new.new_markdown_cell(prose, id="prose")] if prose else []
-        cells += [
-            new.new_code_cell(source, id=f"c{number}", metadata={"tags": list(tags)})
-            for number, source in enumerate(sources, start=1)
-        ]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(new.new_notebook(cells=cells, metadata=kernel), self.notebooks / f"{stem}.ipynb")
-
-    def copy(self, stem, preset="smoke"):
-        return self.executed(preset) / f"{stem}.ipynb"
-
-
 @pytest.fixture
 def toy(tmp_path):
+    # The library's tests run where there is no press.
+    import nbformat
+
+    from colu.press.project import Project
+
+    class Toy(Project):
+        """A project whose notebooks a test writes as lists of code cells."""
+
+        def write(self, stem, *sources, tags=(), prose=""):
+            """Write a notebook: a parameters cell, ``prose``, then ``sources`` with ids c1, c2, ... and ``tags``."""
+            new = nbformat.v4
+            cells = [new.new_code_cell('PRESET = "none"', id="params", metadata={"tags": ["parameters"]})]
+            cells += [new.new_markdown_cell(prose, id="prose")] if prose else []
+            cells += [
+                new.new_code_cell(source, id=f"c{number}", metadata={"tags": list(tags)})
+                for number, source in enumerate(sources, start=1)
+            ]
+            kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+            nbformat.write(new.new_notebook(cells=cells, metadata=kernel), self.notebooks / f"{stem}.ipynb")
+
+        def copy(self, stem, preset="smoke"):
+            return self.executed(preset) / f"{stem}.ipynb"
+
     project = Toy(tmp_path / "project")
     for folder in (project.notebooks, project.pages, project.ledger, project.root / "results"):
         folder.mkdir(parents=True)
