@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import subprocess
 from datetime import date
@@ -77,3 +78,18 @@ def test_the_references_can_be_read():
     # Two branches that both add at the end leave an entry open when they are joined.
     entries = parse_file(ROOT / "book" / "references.bib").entries
     assert len(entries) == len(re.findall(r"^@(?!comment)", (ROOT / "book/references.bib").read_text(), re.M))
+
+
+def test_every_public_object_is_described_on_one_page_only():
+    pages: dict[str, list[str]] = {}
+    for page in sorted((ROOT / "book" / "api").glob("*.md")):
+        text = page.read_text(encoding="utf8")
+        excluded = set(re.findall(r"[\w]+", " ".join(re.findall(r":exclude-members:(.*)", text))))
+        for name in re.findall(r"automodule:: (\S+)", text):
+            module = importlib.import_module(name)
+            for public in set(module.__all__) - excluded:
+                described = getattr(module, public)
+                if hasattr(described, "__qualname__"):
+                    pages.setdefault(f"{described.__module__}.{described.__qualname__}", []).append(page.name)
+    assert len(pages) > 200
+    assert {name: where for name, where in pages.items() if len(where) > 1} == {}
