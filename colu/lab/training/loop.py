@@ -79,8 +79,7 @@ def make_fabric(device: str = "cpu", precision: str = "32-true"):
     >>> make_fabric("cpu").world_size
     1
     """
-    from lightning_fabric import Fabric
-
+    Fabric = _fabric_class()
     if device not in ("cpu", "cuda", "mps"):
         raise ValueError(f"device is {device!r}, choose 'cpu', 'cuda' or 'mps'")
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -98,6 +97,18 @@ def make_fabric(device: str = "cpu", precision: str = "32-true"):
     )
     fabric.launch()
     return fabric
+
+
+def _fabric_class():
+    # Lightning asks torch, by a variable that it leaves set, to look for GPUs through NVML: wanted where processes
+    # are forked, which nothing here does, and 150 us in each step of an optimiser where there is no GPU.
+    name = "PYTORCH_NVML_BASED_CUDA_CHECK"
+    before = os.environ.get(name)
+    from lightning_fabric import Fabric
+
+    if before is None:
+        os.environ.pop(name, None)
+    return Fabric
 
 
 def _optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:

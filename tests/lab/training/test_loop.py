@@ -303,3 +303,15 @@ def test_mlp_of_the_package_is_accepted():
     task = Digits()
     task.model = MLP(64, [16], 10, activation="colu")
     assert fit(task, PLAN).metrics["accuracy"] > 0.5
+
+
+def test_making_a_fabric_leaves_the_environment_as_it_was():
+    program = """
+import os
+from colu.lab.training import make_fabric
+before = dict(os.environ)
+make_fabric("cpu")
+print({k: v for k, v in os.environ.items() if before.get(k) != v})
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "{}"
