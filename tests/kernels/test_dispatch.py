@@ -1,10 +1,11 @@
-"""Which path is taken, who says so, and what cannot be forced."""
+"""Which path is taken, who says so, what cannot be forced, and what else torch does with the one function."""
 
 import subprocess
 import sys
 
 import pytest
 import torch
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
 
 from colu import kernels
 from colu.functional import colu, rcolu, soc_projection
@@ -203,3 +204,112 @@ def test_explaining_runs_nothing(taken):
     explain(torch.randn(3, 16, requires_grad=True))
     explain(torch.randn(3, 16, requires_grad=True), save="output")
     assert taken == []
+
+
+def normal(*shape, dtype=torch.float64, seed=0):
+    return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("backend", ["fused", "blocked"])
+def test_gradcheck_and_gradgradcheck(maps, conic_map, backend):
+    if backend == "blocked" and conic_map is maps["mpu"]:
+        pytest.skip("the projection has no blocked form")
+    for x in (normal(3, 8), normal(2, 8, 3)):
+        x.requires_grad_()
+        assert gradcheck(lambda v: conic_map(v, backend=backend), x)
+        assert gradgradcheck(lambda v: conic_map(v, backend=backend), x)
+
+
+def test_create_graph_gives_the_gradient_of_the_fused_backward(conic_map):
+    x = normal(5, 8).requires_grad_()
+    first = [torch.autograd.grad(conic_map(x).square().sum(), x, create_graph=graph)[0] for graph in (False, True)]
+    torch.testing.assert_close(first[0], first[1].detach())
+    assert first[1].requires_grad and not first[0].requires_grad
+
+
+def test_function_transforms(conic_map):
+    f = conic_map
+
+    def reference(v):
+        return f(v, backend="reference")
+
+    x, t = normal(3, 8), normal(3, 8, seed=1)
+    torch.testing.assert_close(torch.func.vmap(lambda v: f(v[None])[0])(x), reference(x))
+    torch.testing.assert_close(torch.func.jacrev(f)(x), torch.func.jacrev(reference)(x))
+    torch.testing.assert_close(torch.func.jacfwd(f)(x), torch.func.jacfwd(reference)(x))
+    for got, want in zip(torch.func.jvp(f, (x,), (t,)), torch.func.jvp(reference, (x,), (t,)), strict=True):
+        torch.testing.assert_close(got, want)
+    torch.testing.assert_close(torch.func.grad(lambda v: f(v).square().sum())(x), grad_of(reference, x))
+    torch.testing.assert_close(torch.func.hessian(lambda v: f(v).square().sum())(x[:1]).sum(0), hessian(reference, x))
+
+
+def grad_of(f, x):
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(f(x).square().sum(), x)[0]
+
+
+def hessian(f, x):
+    return torch.autograd.functional.hessian(lambda v: f(v).square().sum(), x[:1]).sum(0)
+
+
+def test_forward_mode_outside_torch_func():
+    x, t = normal(3, 8), normal(3, 8, seed=1)
+    with forward_ad.dual_level():
+        tangent = forward_ad.unpack_dual(colu(forward_ad.make_dual(x, t))).tangent
+    torch.testing.assert_close(tangent, torch.func.jvp(colu, (x,), (t,))[1])
+
+
+@pytest.mark.parametrize("backend", ["fused", "blocked"])
+def test_batched_gradients(backend):
+    x = normal(3, 8).requires_grad_()
+    y = colu(x, backend=backend)
+    g = normal(4, 3, 8, seed=1)
+    batched = torch.autograd.grad(y, x, g, is_grads_batched=True, retain_graph=True)[0]
+    one_by_one = torch.stack([torch.autograd.grad(y, x, v, retain_graph=True)[0] for v in g])
+    torch.testing.assert_close(batched, one_by_one)
+
+
+@pytest.mark.parametrize("backend", ["reference", "fused", "blocked"])
+def test_autocast_keeps_the_dtype(backend):
+    x = normal(3, 8, dtype=torch.float32).requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        y = colu(x, backend=backend)
+        z = colu(torch.nn.functional.linear(x, torch.eye(8)), backend=backend)
+    assert y.dtype == torch.float32 and z.dtype == torch.bfloat16
+    (y.sum() + z.sum()).backward()
+    assert x.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("backend", ["fused", "blocked"])
+@pytest.mark.parametrize("f", [colu, rcolu])
+def test_only_the_input_is_saved(f, backend):
+    saved = []
+    x = normal(6, 8, 5, dtype=torch.float32).requires_grad_()
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        y = f(x, dim=4, backend=backend)
+    assert sum(t.numel() * t.element_size() for t in saved) == x.numel() * 4
+    assert saved[0].data_ptr() == x.data_ptr()
+    y.sum().backward()
+
+
+@pytest.mark.parametrize("backend", ["fused", "blocked"])
+def test_changing_the_input_before_backward_is_noticed(backend):
+    x = normal(3, 8).requires_grad_()
+    z = x * 1
+    y = colu(z, backend=backend)
+    z.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_checkpointing_recomputes():
+    x = normal(3, 8).requires_grad_()
+    y = torch.utils.checkpoint.checkpoint(colu, x, use_reentrant=False)
+    got = torch.autograd.grad(y.square().sum(), x)
+    torch.testing.assert_close(got, torch.autograd.grad(colu(x).square().sum(), x))
+
+
+def test_transforms_are_explained():
+    answers = []
+    torch.func.vmap(lambda v: answers.append(explain(v)) or v)(normal(2, 3, 8).transpose(1, 2)[:, None])
+    assert answers[0].path == "reference" and "torch.func" in answers[0].why

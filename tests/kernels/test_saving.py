@@ -1,9 +1,9 @@
-"""Hard CoLU from its output: same values and gradients, memory of ReLU before a next layer, and in place."""
+"""Hard CoLU from its output: same values and gradients, memory of ReLU before a next layer."""
 
 import pytest
 import torch
 
-from colu.functional import colu, colu_
+from colu.functional import colu
 from colu.nn import CoLU
 from colu.testing import saved_bytes
 
@@ -91,40 +91,6 @@ def test_memory_before_a_layer_is_that_of_relu_and_one_norm_a_cone(dim):
 def test_half_types_keep_norms_in_float32():
     x = torch.randn(128, 64).bfloat16().requires_grad_()
     assert saved_bytes(lambda z: colu(z, dim=4, save="output"), x) == x.nbytes + 128 * 16 * 4
-
-
-def test_in_place_writes_over_its_input_and_has_the_same_gradient():
-    torch.manual_seed(0)
-    x, g = torch.randn(2, 3000, 128, dtype=torch.float64)
-
-    def inplace(z):
-        middle = 2 * z
-        y = colu_(middle, dim=4)
-        assert y is middle and y.grad_fn is not None
-        return y
-
-    (y, got), (want, want_g) = both(inplace, lambda z: colu(2 * z, dim=4, backend="reference"), x, g)
-    torch.testing.assert_close(y, want)
-    torch.testing.assert_close(got, want_g)
-
-
-def test_in_place_without_a_gradient_and_on_views():
-    x = torch.randn(4, 10)
-    want = colu(x[:, 1:9], dim=4)
-    before = x.clone()
-    colu_(x[:, 1:9], dim=4)
-    torch.testing.assert_close(x[:, 1:9], want)
-    torch.testing.assert_close(x[:, ::9], before[:, ::9])
-
-
-def test_in_place_refuses_leaves_and_inputs_that_others_need():
-    leaf = torch.randn(2, 4, requires_grad=True)
-    with pytest.raises(RuntimeError, match="leaf Variable"):
-        colu_(leaf, dim=4)
-    squashed = torch.sigmoid(torch.randn(2, 4, requires_grad=True))
-    y = colu_(squashed, dim=4)
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
-        y.sum().backward()
 
 
 def test_what_cannot_be_saved_so_is_refused():
