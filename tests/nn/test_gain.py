@@ -104,3 +104,22 @@ def test_kaiming_like_fans_of_a_convolution():
     assert kaiming_like_(w, "relu", generator=generator).std().item() == pytest.approx((2 / 288) ** 0.5, rel=0.02)
     kaiming_like_(w, "relu", mode="fan_out", generator=generator)
     assert w.std().item() == pytest.approx((2 / 576) ** 0.5, rel=0.02)
+
+
+GELU_MOMENT = 1 / 3 + 1 / (2 * math.pi * math.sqrt(3))
+
+
+@pytest.mark.parametrize(
+    "name, expected", [("relu", 0.5), ("squared-relu", 1.5), ("silu", 0.3557755198), ("gelu", GELU_MOMENT)]
+)
+def test_second_moments_of_pointwise_functions_are_their_integrals(name, expected):
+    functions = {
+        "relu": lambda x: max(x, 0),
+        "squared-relu": lambda x: max(x, 0) ** 2,
+        "silu": lambda x: x / (1 + math.exp(-x)),
+        "gelu": lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2,
+    }
+    integrate = pytest.importorskip("scipy.integrate")
+    density = integrate.quad(lambda x: functions[name](x) ** 2 * math.exp(-x * x / 2), -12, 12, limit=200)[0]
+    assert abs(density / math.sqrt(2 * math.pi) - expected) < 1e-9
+    assert abs(second_moment_ratio(name) - expected) < 1e-9

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from colu.functional import depthwise, fold_batch_norm, lslu, lslu_chain
+from colu.functional import depthwise, fold_batch_norm
 from colu.nn import LSLU, LSLUAsPublished, SeriesActivation
 from colu.testing import assert_different_function, assert_same_function
 
@@ -38,15 +38,6 @@ def published(n=3, channels=6, **values):
 X = normal(4, 6, 9, 9, seed=9)
 
 
-def test_corrected_formula():
-    theta, omega, x = normal(4, 3, seed=1), normal(4, 3, seed=2), normal(5, 3, 2, 2)
-    expected = np.zeros(x.shape)
-    for i in range(4):
-        for c in range(3):
-            expected[:, c] += theta[i, c].item() * np.maximum(x[:, c].numpy() + omega[i, c].item(), 0)
-    assert np.allclose(lslu(x, theta, omega), expected, atol=1e-13)
-
-
 def test_corrected_starts_as_relu_and_its_terms_part():
     for terms in (1, 2, 3, 5):
         module = LSLU(4, terms).double()
@@ -56,19 +47,6 @@ def test_corrected_starts_as_relu_and_its_terms_part():
     (module(x) - x.sin()).square().mean().backward()
     optimiser.step()
     assert all(len(set(column)) == 5 for column in module.theta.T.tolist())
-
-
-def kinks(values, x, tol=1e-9):
-    """Points where the slope of a piecewise-linear function on a fine grid changes."""
-    slope = values.diff() / x.diff()
-    jumps = (slope.diff().abs() > tol).nonzero().flatten()
-    return sum(1 for k, jump in enumerate(jumps) if k == 0 or jump - jumps[k - 1] > 1)
-
-
-def test_corrected_has_as_many_kinks_as_terms():
-    x = torch.linspace(-5, 5, 100001, dtype=torch.float64)
-    theta, omega = torch.tensor([[1.0], [-2.0], [0.7]]).double(), torch.tensor([[0.1], [1.3], [-2.2]]).double()
-    assert kinks(lslu(x[:, None], theta, omega)[:, 0], x) == 3
 
 
 @pytest.mark.parametrize("radius", [None, 0, 2])
@@ -87,9 +65,7 @@ def test_corrected_deploy_form_is_its_training_form(radius):
             folded.fold()
 
 
-def test_corrected_refuses_unmatched_parameters():
-    with pytest.raises(ValueError, match=r"\(2, 3\).*\(3, 3\)"):
-        lslu(normal(5, 3), torch.ones(2, 3), torch.ones(3, 3))
+def test_corrected_needs_a_term():
     with pytest.raises(ValueError, match="num_terms=0"):
         LSLU(3, 0)
 
@@ -160,20 +136,6 @@ def test_published_gradient_reaches_only_the_first_entries():
 def test_published_refuses_fewer_channels_than_steps():
     with pytest.raises(ValueError, match="num_channels=2 is less than num_terms=3"):
         LSLUAsPublished(2, 3)
-
-
-@pytest.mark.parametrize("seed", range(10))
-def test_published_chain_has_one_kink_with_positive_theta(seed):
-    x = torch.linspace(-20, 20, 40001, dtype=torch.float64)
-    theta, omega = normal(4, seed=seed).abs() + 0.2, normal(4, seed=seed + 50)
-    assert kinks(lslu_chain(x, theta, omega), x) == 1
-
-
-def test_published_chain_with_a_negative_theta_is_a_ramp():
-    x = torch.linspace(-20, 20, 40001, dtype=torch.float64)
-    theta, omega = torch.tensor([-1.0, 1.0]).double(), torch.tensor([2.0, 0.0]).double()
-    y = lslu_chain(x, theta, omega)
-    assert kinks(y, x) == 2 and y.max() == 2 and y.min() == 0
 
 
 def test_vanillanet_formula():
