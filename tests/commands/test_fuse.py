@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 
 from colu.cli import app
 from colu.fusion import apply, trace_spec
-from colu.lab.experiments import get_experiment, train_networks
-from colu.lab.experiments.architectures import load_state, parse_architecture
+from colu.lab.experiments import train_networks
+from colu.lab.experiments.architectures import parse_architecture
 
 ARCH = "mlp:64-32-10:colu"
 
@@ -67,17 +67,6 @@ def test_two_frames_of_one_network_fuse_to_it(folder, pair):
     assert call(folder, "--mode", "permutation", "--force").exit_code == 0
     fused = load_file(folder / "fused.safetensors")
     assert not all(torch.allclose(fused[name], pair[0][name], atol=1e-2) for name in fused)
-
-
-def test_a_checkpoint_and_a_record_are_read(tmp_path, pair):
-    config = get_experiment("mnist-mlp").config("smoke", "colu", 0, hidden=[32])
-    (tmp_path / "record.json").write_text(json.dumps({"config": config.to_dict()}))
-    architecture = parse_architecture(str(tmp_path / "record.json"))
-    assert architecture.dataset == "digits"
-    tensors = {f"model.{name}": t for name, t in pair[0].items()} | {"losses": torch.zeros(3)}
-    save_file(tensors, tmp_path / "checkpoint.safetensors")
-    state = load_state(tmp_path / "checkpoint.safetensors", architecture.model)
-    assert all(torch.equal(state[name], pair[0][name]) for name in pair[0])
 
 
 @pytest.mark.parametrize(

@@ -136,17 +136,6 @@ def test_householder_swaps_unit_vectors():
     torch.testing.assert_close(h @ h, torch.eye(5, dtype=torch.float64))
 
 
-def test_orthogonal_samples_are_orthogonal_and_cover_both_signs():
-    q = sample_orthogonal(3, num=400, generator=seeded())
-    torch.testing.assert_close(q @ q.mT, torch.eye(3, dtype=torch.float64).expand(400, 3, 3))
-    assert 150 < (torch.linalg.det(q) > 0).sum() < 250
-    # Haar: each entry has mean 0 and variance 1/n.
-    assert q.mean(0).abs().max() < 0.12 and (q.square().mean(0) - 1 / 3).abs().max() < 0.06
-    special = sample_orthogonal(3, num=50, special=True, generator=seeded(), dtype=torch.float32)
-    assert special.dtype == torch.float32
-    torch.testing.assert_close(torch.linalg.det(special), torch.ones(50))
-
-
 @pytest.mark.parametrize(
     "make, message",
     [
@@ -158,9 +147,6 @@ def test_orthogonal_samples_are_orthogonal_and_cover_both_signs():
         (lambda: ConicElement.identity(2, 3).apply(torch.zeros(1, 6), layout="x"), "'x'"),
         (lambda: lorentz_boost(1, 0.1), "dim=1"),
         (lambda: householder(torch.zeros(3)), "non-zero"),
-        (lambda: sample_orthogonal(-1), "dim=-1"),
-        (lambda: sample_orthogonal(0, special=True), "dim >= 1"),
-        (lambda: sample_sphere(0, 1), "dim=0"),
     ],
 )
 def test_bad_input_is_refused(make, message):

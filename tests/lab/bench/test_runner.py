@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from colu.functional import colu
-from colu.lab.bench import BenchError, Case, contenders, ratio_figure, runner, table
+from colu.lab.bench import BenchError, Case, contenders, runner
 
 CASE = Case((4, 16), 4, last=True)
 
@@ -53,8 +53,6 @@ def test_a_bad_control_takes_every_verdict(monkeypatch, control):
     for record in records.values():
         assert record["ratio"] is record["low"] is record["high"] is None
         assert record["verdict"].startswith("no verdict")
-    assert "no verdict" in table._cell(records["fused"])
-    assert ratio_figure(records.values()).axes[0].texts, "a figure without a good control says so"
 
 
 @pytest.mark.parametrize(
