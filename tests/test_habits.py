@@ -93,3 +93,32 @@ def test_every_public_object_is_described_on_one_page_only():
                     pages.setdefault(f"{described.__module__}.{described.__qualname__}", []).append(page.name)
     assert len(pages) > 200
     assert {name: where for name, where in pages.items() if len(where) > 1} == {}
+
+
+#: Tests of no single file, or of a package's own ``__init__``.
+OF_THE_WHOLE = {"test_habits.py", "test_imports.py", "lab/test_init.py", "nn/test_init.py"}
+
+
+def without_subject(tests: Path, package: Path) -> set[str]:
+    """Test files ``a/test_b.py`` for which there is neither ``a/b.py`` (or ``a/_b.py``) nor a folder ``a/b``."""
+    found = set()
+    for test in tests.rglob("test_*.py"):
+        place = test.relative_to(tests)
+        name = place.stem.removeprefix("test_")
+        homes = (package / place.parent / home for home in (f"{name}.py", f"_{name}.py", name))
+        if not any(home.exists() for home in homes):
+            found.add(place.as_posix())
+    return found
+
+
+def test_the_tests_mirror_the_package_file_by_file():
+    assert without_subject(ROOT / "tests", ROOT / "colu") == OF_THE_WHOLE
+
+
+def test_a_test_that_is_elsewhere_than_its_subject_is_seen(tmp_path):
+    for name in ("colu/nn/conic.py", "colu/nn/_hidden.py", "colu/nn/parts/one.py", "tests/nn/conftest.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    for name in ("nn/test_conic", "nn/test_hidden", "nn/test_parts", "test_conic", "nn/test_conic_values"):
+        (tmp_path / "tests" / f"{name}.py").touch()
+    assert without_subject(tmp_path / "tests", tmp_path / "colu") == {"test_conic.py", "nn/test_conic_values.py"}
