@@ -14,15 +14,16 @@ def normal(*shape, seed=0):
 
 @pytest.mark.parametrize("channel_dim", [1, -1])
 def test_modules_are_their_functions_with_a_number_a_vector(channel_dim):
-    x, numbers = normal(7, 12), torch.tensor([0.3, 1.0, 2.0], dtype=torch.float64)
+    x, numbers = normal(7, 12, 12), torch.tensor([0.3, 1.0, 2.0], dtype=torch.float64)
     radius = NormReLU(12, channel_dim=channel_dim).double()
-    assert_same_function(radius, lambda v: norm_relu(v, 1.0, dim=4), x)
+    assert_same_function(radius, lambda v: norm_relu(v, 1.0, dim=4, channel_dim=channel_dim), x)
     gate = Gated(12, channel_dim=channel_dim).double()
     with torch.no_grad():
         radius.log_radius.copy_(numbers.log())
         gate.bias.copy_(numbers)
-    assert_same_function(radius, lambda v: norm_relu(v, numbers, dim=4), x)
-    assert_same_function(gate, lambda v: gated(v, numbers, dim=4), normal(7, gate.in_channels))
+    assert_same_function(radius, lambda v: norm_relu(v, numbers, dim=4, channel_dim=channel_dim), x)
+    x = normal(7, gate.in_channels, gate.in_channels)
+    assert_same_function(gate, lambda v: gated(v, numbers, dim=4, channel_dim=channel_dim), x)
 
 
 def test_a_radius_stays_positive_however_far_a_step_goes():
