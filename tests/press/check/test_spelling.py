@@ -27,12 +27,13 @@ def test_british_words_and_those_that_only_look_alike_pass(word):
     "```{bibliography}\ncolor\n```",
 ])  # fmt: skip
 def test_code_formulas_links_and_addresses_are_left_out(text):
-    assert misspelt(f"Before {text} and after.") == []
+    assert misspelt(f"Before\n{text}\nand after.") == []
 
 
 def test_the_text_of_links_and_of_boxes_is_prose():
     assert misspelt("[a color](page.md)") == ["'color' is not British"]
-    assert misspelt(":::{note}\nA gray box.\n:::") == ["'gray' is not British"]
+    for fence in (":::", "```"):
+        assert misspelt(f"{fence}{{note}}\nA gray box.\n{fence}") == ["'gray' is not British"]
 
 
 def test_doubled_words_are_found_in_any_case_and_not_across_what_is_left_out():
