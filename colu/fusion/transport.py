@@ -246,7 +246,7 @@ def transport_plans(
     """
     check_choice("mode", mode, ("conic", "permutation"))
     check_choice("solver", solver, SOLVERS)
-    check_int("partners", partners, 1)
+    partners = check_int("partners", partners, 1)
     if not (solver != "sinkhorn" or (eps > 0 and math.isfinite(eps))):
         raise ValueError(f"eps={eps} is no entropy; use a number above 0, such as 0.01, or solver='emd'")
     _check_correspond(spec_a, spec_b)
