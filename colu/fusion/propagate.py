@@ -13,6 +13,7 @@ from colu.nn import has_symmetry, symmetry_of
 
 from .groups import Conic, Permutation, Vectors
 from .spec import FIXED, Part, Spec
+from .states import unwrapped
 
 __all__ = ["from_sequential"]
 
@@ -416,6 +417,7 @@ def from_sequential(model: nn.Sequential, *, rotate: bool = True, pointwise: tup
     >>> spec.groups == {"0": Conic(groups=2, dim=4)}
     True
     """
+    model = unwrapped(model)
     if not isinstance(model, nn.Sequential):
         raise ValueError(f"a {type(model).__name__} is no chain of layers; use trace_spec, or write a Spec")
     propagation = Propagation(pointwise=tuple(pointwise))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable
 
 import torch
@@ -15,6 +14,7 @@ from .groups import Conic, Orthogonal, Vectors
 from .invariance import double_model
 from .observe import inputs_of, observed, points, run
 from .spec import Spec, State
+from .states import loaded, plain_state
 
 __all__ = ["recalibrate_batch_norm", "repair_statistics"]
 
@@ -154,6 +154,7 @@ def repair_statistics(
         )
     batches = [batches] if isinstance(batches, Tensor) else list(batches)
     work = double_model(model)
+    fused, *endpoints = (plain_state(state, work.state_dict()) for state in (fused, *endpoints))
     goals = []
     for state in endpoints:
         work.load_state_dict(dict(state))
@@ -221,8 +222,8 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
     >>> recalibrate_batch_norm(model, model.state_dict(), torch.ones(8, 2))["0.running_mean"]
     tensor([1., 1.])
     """
-    model = copy.deepcopy(model).eval()
-    model.load_state_dict(dict(state))
+    model = loaded(model, state).eval()
+    state = plain_state(state, model.state_dict())
     norms = [
         module
         for module in model.modules()

@@ -11,6 +11,7 @@ from colu.checks import as_int, as_number
 from .calls import input_of, layer_of, named, nodes_of
 from .propagate import Channels, Propagation, Untraceable, Value
 from .spec import Spec
+from .states import inner, unwrapped
 
 __all__ = ["from_chains", "trace_spec"]
 
@@ -30,6 +31,9 @@ class _Tracer(fx.Tracer):
         return not any(module.children()) or super().is_leaf_module(module, name)
 
     def call_module(self, module, forward, args, kwargs):
+        # What is compiled inside a model is followed too.
+        while (found := inner(module)) is not None:
+            module, forward = found, found.forward
         self.entered = self.path_of_module(module)
         return super().call_module(module, forward, args, kwargs)
 
@@ -44,7 +48,7 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
     ----------
     model : Module
         Perceptrons, VGG, residual networks with any of the layers of :func:`colu.fusion.from_sequential`;
-        not run and not changed.
+        not run and not changed. Wrappers are looked through: torch.compile, DataParallel and the like.
     rotate : bool
         False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling
         leave.
@@ -74,6 +78,7 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
     >>> {name: group.size for name, group in spec.groups.items()}
     {'conv': 4, 'blocks.0.conv1': 4, 'blocks.1.conv1': 8, 'blocks.1.conv2[4:]': 4, 'blocks.2.conv1': 8}
     """
+    model = unwrapped(model)
     tracer = _Tracer()
     try:
         graph = tracer.trace(model)
@@ -271,6 +276,7 @@ def from_chains(
     >>> list(from_chains(model, chains).groups)
     ['blocks.0.up', 'blocks.1.up']
     """
+    model = unwrapped(model)
     modules = dict(model.named_modules())
     propagation = Propagation(pointwise=tuple(pointwise))
     for chain in chains:
