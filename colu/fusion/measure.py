@@ -30,8 +30,8 @@ __all__ = [
 
 #: The definition that every curve states.
 BARRIER = (
-    "maximum over the lambdas of the loss at (1 - lambda) A + lambda B "
-    "minus (1 - lambda) loss(A) + lambda loss(B); for accuracy the sign is turned"
+    "maximum over the lambdas of (loss at (1 - lambda) A + lambda B) "
+    "minus ((1 - lambda) loss(A) + lambda loss(B)); for accuracy the sign is turned"
 )
 
 
