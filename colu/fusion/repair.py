@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -194,6 +194,19 @@ def repair_statistics(
     return result
 
 
+def _joined(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Batches, a single row joined to the one before it (the first to the one after): it has no variance."""
+    held = None
+    for x in batches:
+        if held is not None and 1 in (len(held), len(x)):
+            x = torch.cat([held, x])
+        elif held is not None:
+            yield held
+        held = x
+    if held is not None:
+        yield held
+
+
 @torch.no_grad()
 def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | Tensor) -> dict[str, Tensor]:
     """Measure the running statistics of all BatchNorm layers anew: means of two networks' fit neither.
@@ -204,7 +217,8 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
         Copied; not changed.
     state : dict of str to Tensor
     batches : Tensor or iterable
-        Training inputs, or tuples that start with them; cumulative means over the batches.
+        Training inputs, or tuples that start with them; cumulative means over the batches, of which a single row is
+        joined to the one before.
 
     Returns
     -------
@@ -214,7 +228,7 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
     Raises
     ------
     ValueError
-        For a model without BatchNorm, or no batches.
+        For a model without BatchNorm, no batches, or one row in all.
 
     Examples
     --------
@@ -238,9 +252,16 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
         norm.momentum = None
         norm.train()
     count = 0
-    for x in inputs_of(batches, model):
-        model(x)
+    for x in _joined(inputs_of(batches, model)):
         count += 1
+        try:
+            model(x)
+        except ValueError as error:
+            if len(x) > 1:
+                raise
+            raise ValueError(
+                f"the only batch has {len(x)} row, and BatchNorm takes a variance; give some hundreds of samples"
+            ) from error
     if not count:
         raise ValueError("no batches; give some hundreds of training samples")
     return {
