@@ -3,15 +3,27 @@ PRESET ?= smoke
 PORT   ?= 8000
 JOBS   ?= auto
 VENV   := .venv
+comma  := ,
 BIN    := $(VENV)/bin
 
 # The first interpreter that is new enough; name another with `make book PYTHON=...`.
 PYTHON ?= $(shell for p in python3.11 python3 python; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
 
+# TORCH=cpu takes the lock with the CPU build of PyTorch, on Linux; later calls keep to it until TORCH=default.
+TORCH ?= $(if $(wildcard $(VENV)/.torch-cpu),cpu,default)
+ifeq ($(filter cpu default,$(TORCH)),)
+$(error TORCH=$(TORCH) is unknown: use cpu or default)
+endif
+ifeq ($(TORCH)-$(shell uname -s),cpu-Linux)
+LOCK := requirements-cpu.txt
+else
+LOCK := requirements.txt
+endif
+
 # Stamps carry checksums: a new lock makes a new environment, an untouched one is reused,
 # and an installation that was cut off leaves no stamp.
-LOCK_STAMP    := $(VENV)/.lock-$(shell cksum < requirements.txt | cut -d' ' -f1)
+LOCK_STAMP    := $(VENV)/.lock-$(shell cksum < $(LOCK) | cut -d' ' -f1)
 PACKAGE_STAMP := $(VENV)/.package-$(shell cksum < pyproject.toml | cut -d' ' -f1)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -48,19 +60,20 @@ setup: $(LOCK_STAMP) $(PACKAGE_STAMP)
 
 $(LOCK_STAMP):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found: install it, or run make with PYTHON=/path/to/python"; exit 1; }
-	@echo "Installing requirements.txt into $(VENV) with $(PYTHON) (once: a few minutes, about 6 GB, most of it PyTorch)"
+	@test "$(TORCH)-$(LOCK)" != cpu-requirements.txt || echo "TORCH=cpu is for Linux: the usual lock has no CUDA here"
+	@echo "Installing $(LOCK) into $(VENV) with $(PYTHON) (once: a few minutes$(if $(filter requirements.txt,$(LOCK)),$(comma) about 6 GB$(comma) most of it PyTorch))"
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet -r requirements.txt
+	@$(BIN)/python -m pip install --quiet -r $(LOCK)
 	@# Kernels otherwise print a line about TCP encryption for every notebook.
 	@mkdir -p $(VENV)/etc/ipython && echo "c.IPKernelApp.log_level = 40" > $(VENV)/etc/ipython/ipython_kernel_config.py
-	@touch $@
+	@touch $@ $(if $(filter requirements-cpu.txt,$(LOCK)),$(VENV)/.torch-cpu)
 
 $(PACKAGE_STAMP): $(LOCK_STAMP)
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.package-* && touch $@
 
-lock:  ## resolve pyproject.toml afresh into requirements.txt
+lock:  ## resolve pyproject.toml afresh into requirements.txt and requirements-cpu.txt
 	@sh .ci/lock "$(PYTHON)"
 
 clean:  ## remove the site and the executed copies; recorded results/ stay

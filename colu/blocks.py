@@ -21,14 +21,14 @@ def count_groups(
     ``num_groups=0`` gives ``(0, 1)``: the identity.
     """
     if num_groups is not None:
-        check_int("num_groups", num_groups, 0)
+        num_groups = check_int("num_groups", num_groups, 0)
     if dim is not None:
-        check_int("dim", dim, 2 if share_axis else 1)
+        dim = check_int("dim", dim, 2 if share_axis else 1)
     if num_groups == 0:
         return 0, 1
     if num_groups is None:
         dim = default_dim if dim is None else dim
-        check_int("dim", dim, 2 if share_axis else 1)
+        dim = check_int("dim", dim, 2 if share_axis else 1)
         step, rest = (dim - 1, channels - 1) if share_axis else (dim, channels)
         if rest % step or rest < 0:
             raise ValueError(_size_message(channels, step, share_axis, f"dim={dim}"))

@@ -5,11 +5,15 @@ from __future__ import annotations
 import importlib
 import re
 import subprocess
+import sys
+import tomllib
 from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -122,3 +126,108 @@ def test_a_test_that_is_elsewhere_than_its_subject_is_seen(tmp_path):
     for name in ("nn/test_conic", "nn/test_hidden", "nn/test_parts", "test_conic", "nn/test_conic_values"):
         (tmp_path / "tests" / f"{name}.py").touch()
     assert without_subject(tmp_path / "tests", tmp_path / "colu") == {"test_conic.py", "nn/test_conic_values.py"}
+
+
+def _locked(name: str) -> dict[str, list]:
+    """The requirements of a lock by name, each with its checksums."""
+    text = (ROOT / name).read_text(encoding="utf8").replace("\\\n", " ")
+    found: dict[str, list] = {}
+    for line in text.splitlines():
+        if line and not line.startswith(("#", "--")):
+            requirement, *hashes = re.split(r"\s+--hash=sha256:", line)
+            made = Requirement(requirement)
+            found.setdefault(canonicalize_name(made.name), []).append((made, hashes))
+    return found
+
+
+def test_the_lock_has_every_dependency_at_one_version_with_its_checksums():
+    locked = _locked("requirements.txt")
+    for name, entries in locked.items():
+        for requirement, hashes in entries:
+            (pin,) = requirement.specifier
+            assert pin.operator == "==" and hashes and all(re.fullmatch("[0-9a-f]{64}", one) for one in hashes), name
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf8"))
+    wanted = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    wanted += [text for extra in project["project"]["optional-dependencies"].values() for text in extra]
+    for requirement in map(Requirement, wanted):
+        for pinned, _ in locked.get(canonicalize_name(requirement.name), [(None, None)]):
+            if requirement.name != "colu":
+                version = next(iter(pinned.specifier)).version if pinned else "absent"
+                assert requirement.specifier.contains(version), f"{requirement} is {version} in the lock"
+
+
+def test_the_lock_installs_on_every_system_that_the_readme_names():
+    # Of what is needed on one system alone: pip refuses a lock with checksums that leaves out any.
+    locked = {name: entries[0][0].marker for name, entries in _locked("requirements.txt").items()}
+    here = {"python_full_version": "3.11.0", "python_version": "3.11", "implementation_name": "cpython"}
+    linux = here | {"sys_platform": "linux", "os_name": "posix", "platform_machine": "x86_64"}
+    mac = here | {"sys_platform": "darwin", "os_name": "posix", "platform_machine": "arm64"}
+    windows = here | {"sys_platform": "win32", "os_name": "nt", "platform_machine": "AMD64"}
+    only = {"appnope": [mac], "colorama": [windows], "triton": [linux], "pexpect": [linux, mac], "torch": [linux, mac]}
+    for name, systems in only.items():
+        marker = locked[name]
+        for system in (linux, mac, windows):
+            assert (marker is None or marker.evaluate(system)) == (system in systems or name == "torch"), (name, system)
+    # The oldest Python of the README, and no newer one.
+    for entries in _locked("requirements.txt").values():
+        for system in (linux, mac):
+            assert sum(made.marker is None or made.marker.evaluate(system) for made, _ in entries) <= 1
+
+
+def test_the_lock_without_cuda_is_the_lock_with_other_builds_of_torch():
+    usual, cpu = _locked("requirements.txt"), _locked("requirements-cpu.txt")
+    gone = {name for name in usual if name.startswith(("nvidia-", "cuda-")) or name == "triton"}
+    assert len(gone) > 10 and set(cpu) == set(usual) - gone
+    for name, entries in cpu.items():
+        local = "+cpu" if name in ("torch", "torchvision") else ""
+        assert [str(made) for made, _ in entries] == [
+            str(made).replace(str(made.specifier), f"{made.specifier}{local}") for made, _ in usual[name]
+        ]
+        assert not any(hashes for _, hashes in entries)
+
+
+def _workflows():
+    return {path.stem: _load(f".github/workflows/{path.name}") for path in (ROOT / ".github/workflows").glob("*.yml")}
+
+
+def test_actions_are_pinned_by_commit_and_say_their_version():
+    assert {"test", "publish", "audit"} <= set(_workflows())
+    for path in (ROOT / ".github/workflows").glob("*.yml"):
+        for line in re.findall(r"uses:(.*)", path.read_text()):
+            assert re.fullmatch(r" [\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+def test_what_runs_our_code_may_not_publish():
+    for name, workflow in _workflows().items():
+        assert "permissions" in workflow, name
+        for job in workflow["jobs"].values():
+            rights = job.get("permissions", workflow["permissions"])
+            steps = job["steps"]
+            if any("run" in step for step in steps):
+                assert rights == {"contents": "read"}, name
+                checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+                assert all(step["with"]["persist-credentials"] is False for step in checkouts)
+    deploy = _workflows()["publish"]["jobs"]["deploy"]
+    assert deploy["permissions"] == {"pages": "write", "id-token": "write"} and deploy["needs"] == "build"
+
+
+@pytest.mark.parametrize(
+    "options, lock",
+    [([], "requirements.txt"), (["TORCH=cpu"], "requirements-cpu.txt"), (["TORCH=default"], "requirements.txt")],
+)
+def test_make_takes_the_lock_that_was_asked_for(tmp_path, options, lock):
+    for name in ("Makefile", "requirements.txt", "requirements-cpu.txt", "pyproject.toml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    make = ["make", "-n", "-C", str(tmp_path), "setup", "VENV=.venv"]
+    (tmp_path / ".venv").mkdir()
+    planned = subprocess.run([*make, *options], capture_output=True, text=True, check=True).stdout
+    wanted = lock if sys.platform == "linux" else "requirements.txt"
+    assert f"pip install --quiet -r {wanted}\n" in planned
+    assert ("/.torch-cpu" in planned) == (wanted == "requirements-cpu.txt")
+    # The choice is kept until another one is made.
+    (tmp_path / ".venv" / ".torch-cpu").touch()
+    again = subprocess.run([*make, *options], capture_output=True, text=True, check=True).stdout
+    kept = "requirements-cpu.txt" if sys.platform == "linux" and options != ["TORCH=default"] else "requirements.txt"
+    assert f"pip install --quiet -r {kept}\n" in again
+    wrong = subprocess.run([*make, "TORCH=gpu"], capture_output=True, text=True)
+    assert wrong.returncode != 0 and "TORCH=gpu is unknown: use cpu or default" in wrong.stderr

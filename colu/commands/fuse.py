@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -134,6 +135,17 @@ def _check_free(out: Path, force: bool) -> None:
         raise ValueError(f"{there[0]} exists; choose another --out, or pass --force to replace it")
 
 
+def _read(path: Path, model) -> dict:
+    from colu.lab.experiments.architectures import load_state
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        state = load_state(path, model)
+    for warning in said:
+        errors.print(str(warning.message), markup=False)
+    return state
+
+
 def _images(architecture, dataset: str) -> tuple[tuple, tuple]:
     from colu.lab.data import labelled_images
 
@@ -164,12 +176,12 @@ def fuse(
     """Align the second network with the first, average them, and report what to trust."""
     from colu.fusion import fuse as fuse_states
     from colu.lab.data import DataCorruptedError, DataUnavailableError
-    from colu.lab.experiments.architectures import load_state, parse_architecture
+    from colu.lab.experiments.architectures import parse_architecture
 
     try:
         _check_free(out, force)
         architecture = parse_architecture(arch)
-        states = [load_state(path, architecture.model) for path in (a, b)]
+        states = [_read(path, architecture.model) for path in (a, b)]
         settings = {"mode": mode, "repair": repair, "share": share, "seed": seed, "lambdas": lambdas}
         if dataset := data or architecture.dataset:
             settings |= {"data": _images(architecture, dataset), "split": f"{dataset} test"}

@@ -24,7 +24,7 @@ def group_variance(x: Tensor, num_groups: int) -> Tensor:
     ValueError
         Groups that do not divide the channels.
     """
-    check_int("num_groups", num_groups, 1)
+    num_groups = check_int("num_groups", num_groups, 1)
     if x.dim() < 2 or x.shape[1] % num_groups:
         raise ValueError(f"num_groups={num_groups} does not divide the channels of shape {tuple(x.shape)}")
     groups = x.unflatten(1, (num_groups, -1))

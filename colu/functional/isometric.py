@@ -79,7 +79,7 @@ def group_sort(x: Tensor, group_size: int = 2, *, channel_dim: int = 1) -> Tenso
     tensor([[3., 1., 5., 2.]])
     """
     check_floating(x, "group_sort")
-    check_int("group_size", group_size, 1)
+    group_size = check_int("group_size", group_size, 1)
     c = check_channel_dim(x, channel_dim)
     if x.shape[c] % group_size:
         below = x.shape[c] // group_size * group_size

@@ -130,7 +130,7 @@ def orthogonal_convolution_penalty(weight: Tensor, stride: int = 1) -> Tensor:
     >>> orthogonal_convolution_penalty(torch.eye(2)[:, :, None, None])
     tensor(0.)
     """
-    check_int("stride", stride, 1)
+    stride = check_int("stride", stride, 1)
     if weight.dim() != 4 or weight.shape[2] != weight.shape[3]:
         raise ValueError(f"weight has shape {tuple(weight.shape)}; wanted (M, C, k, k)")
     outputs, inputs, size, _ = weight.shape

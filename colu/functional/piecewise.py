@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from colu.channels import check_channels, per_channel
-from colu.checks import check_channel_dim, check_int
+from colu.checks import check_channel_dim, check_int, check_number
 
 
 def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
@@ -40,8 +40,7 @@ def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
     >>> talu(torch.tensor([-3.0, -0.1, 2.0]))
     tensor([-0.4621, -0.0997,  2.0000])
     """
-    if not threshold < 0:
-        raise ValueError(f"threshold={threshold!r} is out of range; use a negative number")
+    threshold = check_number("threshold", threshold, "use a negative number", lt=0)
     return torch.where(x > 0, x, torch.tanh(x.clamp(min=threshold)))
 
 
@@ -171,7 +170,7 @@ def maxout(x: Tensor, pieces: int = 2, channel_dim: int = 1) -> Tensor:
     >>> maxout(torch.tensor([[1.0, 2.0, 5.0, 3.0]]))
     tensor([[2., 5.]])
     """
-    check_int("pieces", pieces, 1)
+    pieces = check_int("pieces", pieces, 1)
     channel_dim = check_channel_dim(x, channel_dim)
     if x.shape[channel_dim] % pieces:
         raise ValueError(f"pieces={pieces} does not divide the {x.shape[channel_dim]} channels; use a divisor")

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from colu.channels import per_channel
+from colu.checks import check_number
 
 STANDARD = {
     "identity": lambda x: x,
@@ -94,8 +95,8 @@ def sqish(x: Tensor, alpha: float | Tensor = 0.25, beta: float | Tensor = 1.0, g
     tensor([-12.5000,   0.0000,  50.0000])
     """
     alpha, beta, gamma = (per_channel(p, x, n) for p, n in ((alpha, "alpha"), (beta, "beta"), (gamma, "gamma")))
-    if not isinstance(beta, Tensor) and not beta > 0:
-        raise ValueError(f"beta={beta!r} is out of range; use a positive number")
+    if not isinstance(beta, Tensor):
+        beta = check_number("beta", beta, "use a positive number", gt=0)
     log_beta = beta.log() if isinstance(beta, Tensor) else math.log(beta)
     gap = (1 - alpha) * x
     return alpha * x + gap * torch.exp(-functional.softplus(log_beta - 2 * gamma * gap) / 2)
@@ -203,8 +204,7 @@ def fourier_relu(num_terms: int, frequency: float) -> tuple[Tensor, Tensor]:
     >>> fourier(torch.tensor([-1.0, 1.0], dtype=torch.float64), a, b).round(decimals=1).abs()
     tensor([0., 1.], dtype=torch.float64)
     """
-    if not frequency > 0:
-        raise ValueError(f"frequency={frequency!r} is out of range; use a positive number")
+    frequency = check_number("frequency", frequency, "use a positive number", gt=0)
     k = torch.arange(1, num_terms + 1, dtype=torch.float64)
     sign = 1 - 2 * (k % 2)
     cosines = torch.cat([torch.tensor([math.pi / 2], dtype=k.dtype), (sign - 1) / (math.pi * k**2)])

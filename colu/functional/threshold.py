@@ -5,7 +5,7 @@ __all__ = ["threshold"]
 from torch import Tensor
 
 from colu.channels import per_channel
-from colu.checks import check_floating
+from colu.checks import check_floating, check_number
 
 
 def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -> Tensor:
@@ -48,8 +48,7 @@ def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -
     tensor([0., 3., 3.])
     """
     check_floating(x, "threshold")
-    if not window >= 0:
-        raise ValueError(f"window={window!r} is out of range; use a number >= 0")
+    window = check_number("window", window, "use a number >= 0", ge=0)
     step = (x >= 0).to(x.dtype)
     if window:
         ramp = x.clamp(-window, window) / (2 * window)

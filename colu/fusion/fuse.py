@@ -14,6 +14,7 @@ from .matching import match_weights
 from .measure import BarrierCurve, FusionMetrics, barrier, compare, evaluate, lerp
 from .repair import recalibrate_batch_norm, repair_statistics
 from .spec import Spec
+from .states import check_tensors, plain_state, unwrapped
 from .trace import trace_spec
 
 __all__ = ["REPAIRS", "Fused", "fuse", "spec_for"]
@@ -167,6 +168,12 @@ def fuse(
         raise ValueError(f"share is {share}, wanted from 0 (the first network) to 1 (the second, aligned)")
     if repair != "none" and data is None:
         raise ValueError(f"repair {repair!r} takes statistics from images; name a set with --data")
+    model = unwrapped(model)
+    weights = [entry for entry, _ in model.named_parameters()]
+    a = plain_state(a, model.state_dict(), "the first network")
+    b = plain_state(b, model.state_dict(), "the second network")
+    for state, label in ((a, "the first network"), (b, "the second network")):
+        check_tensors(state, label, weights)
     spec = spec_for(model, mode, name)
     found = match_weights(spec, a, b, mode=mode, seed=seed)
     moved = found.apply(spec, b)

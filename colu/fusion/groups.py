@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colu.blocks import LAYOUTS, join, split
-from colu.checks import check_choice, check_int
+from colu.checks import check_choice, settle_ints
 from colu.geometry import ConicElement, OrthogonalElement, sample_orthogonal
 
 from .solve import assign, polar
@@ -137,7 +137,6 @@ class _Wreath:
 
 
 def _check_blocks(groups: int, blocks: int) -> None:
-    check_int("blocks", blocks, 1)
     if groups % blocks:
         raise ValueError(f"{groups} units do not divide into blocks={blocks}; use a divisor of {groups}")
 
@@ -170,7 +169,7 @@ class Permutation(_Wreath):
     frame = "coordinate"
 
     def __post_init__(self):
-        check_int("n", self.n, 1)
+        settle_ints(self, n=1, blocks=1)
         _check_blocks(self.n, self.blocks)
 
     @property
@@ -222,8 +221,7 @@ class Conic(_Wreath):
     blocks: int = 1
 
     def __post_init__(self):
-        check_int("groups", self.groups, 1)
-        check_int("dim", self.dim, 2 if self.share_axis else 1)
+        settle_ints(self, groups=1, dim=2 if self.share_axis else 1, blocks=1)
         check_choice("layout", self.layout, LAYOUTS)
         check_choice("frame", self.frame, ("coordinate", "homogeneous"))
         _check_blocks(self.groups, self.blocks)
@@ -261,8 +259,8 @@ class Vectors:
     blocks: int = 1
 
     def __post_init__(self):
-        check_int("dim", self.dim, 1)
-        self._cones  # noqa: B018 -- checks the rest
+        settle_ints(self, groups=1, dim=1, blocks=1)
+        _check_blocks(self.groups, self.blocks)
 
     @property
     def _cones(self) -> Conic:
@@ -347,7 +345,7 @@ class Orthogonal:
     n: int
 
     def __post_init__(self):
-        check_int("n", self.n, 1)
+        settle_ints(self, n=1)
 
     @property
     def size(self) -> int:

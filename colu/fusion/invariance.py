@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from .spec import Spec, apply
+from .states import unwrapped
 
 __all__ = ["assert_invariant_under", "double_model", "invariance_error"]
 
 
 def double_model(model: nn.Module) -> nn.Module:
     """A copy in float64 and evaluation mode."""
-    return copy.deepcopy(model).double().eval()
+    return copy.deepcopy(unwrapped(model)).double().eval()
 
 
 @torch.no_grad()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colu.checks import check_choice, check_int
+from colu.checks import check_choice, check_int, check_number
 
 from .groups import MODES
 from .matching import match_weights
 from .measure import _pairs
 from .spec import Spec, State, apply, check_states
+from .states import check_tensors, loaded, plain_state
 
 __all__ = [
     "FrankWolfe",
@@ -41,6 +41,9 @@ def mean_state(states: Sequence[State], weights: Sequence[float] | None = None) 
     weights = [1 / len(states)] * len(states) if weights is None else list(weights)
     if len(weights) != len(states):
         raise ValueError(f"{len(weights)} weights for {len(states)} states; give one each")
+    states = [plain_state(state, states[0]) for state in states]
+    for place, state in enumerate(states):
+        check_tensors(state, f"state {place}")
     return {
         name: sum(
             w * s[name].detach().double().to(first.device) for w, s in zip(weights, states, strict=True)
@@ -142,9 +145,10 @@ def universe_match(
     True
     """
     check_choice("mode", mode, MODES)
-    check_int("max_sweeps", max_sweeps, 1)
+    max_sweeps = check_int("max_sweeps", max_sweeps, 1)
     if len(states) < 2:
         raise ValueError(f"{len(states)} states have no common frame to find; give at least two")
+    states = [plain_state(state, spec.axes) for state in states]
     for other in states[1:]:
         check_states(spec, states[0], other)
     wide = [
@@ -272,11 +276,14 @@ def frank_wolfe_merge(
     >>> frank_wolfe_merge(model, [good, bad], data).weights
     (1.0, 0.0)
     """
-    check_int("steps", steps, 1)
+    steps = check_int("steps", steps, 1)
     batches = list(_pairs(data))
     if not batches:
         raise ValueError("no samples to measure the loss on; give some hundreds")
-    work = copy.deepcopy(model).eval()
+    if not states:
+        raise ValueError("nothing to merge; give at least one state")
+    work = loaded(model, states[0]).eval()
+    states = [plain_state(state, work.state_dict()) for state in states]
     names = [name for name, _ in work.named_parameters()]
 
     def at(weights: Tensor) -> dict[str, Tensor]:
@@ -361,8 +368,10 @@ def sequential_merge(base: State, states: Sequence[State], *, share: float = 0.5
     """
     if not states:
         raise ValueError("nothing to merge; give at least one fine-tuned state")
-    if not 0 <= share <= 1:
-        raise ValueError(f"share={share} is out of range; use a number from 0 to 1")
+    share = check_number("share", share, "use a number from 0 to 1", ge=0, le=1)
+    states = [plain_state(state, base) for state in states]
+    for label, state in [("the base", base), *((f"state {k}", state) for k, state in enumerate(states))]:
+        check_tensors(state, label)
     result = {}
     for name, start in base.items():
         if not start.is_floating_point():

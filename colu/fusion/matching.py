@@ -15,6 +15,7 @@ from .groups import MODES, lifted, viewed
 from .invariance import double_model
 from .observe import inputs_of, observed, points
 from .spec import Spec, State, apply, check_states
+from .states import plain_state, unwrapped
 
 __all__ = ["Alignment", "match_activations", "match_weights", "random_alignment"]
 
@@ -186,7 +187,8 @@ def match_weights(
     True
     """
     check_choice("mode", mode, MODES)
-    check_int("max_sweeps", max_sweeps, 1)
+    max_sweeps, seed = check_int("max_sweeps", max_sweeps, 1), check_int("seed", seed, 0)
+    a, b = plain_state(a, spec.axes, "the first model"), plain_state(b, spec.axes, "the second model")
     check_states(spec, a, b)
     touched = spec.touched()
     device = next(iter(a.values())).device
@@ -274,6 +276,7 @@ def match_activations(
     True
     """
     check_choice("mode", mode, MODES)
+    model_a, model_b = unwrapped(model_a), unwrapped(model_b)
     check_states(spec, model_a.state_dict(), model_b.state_dict())
     places = points(spec, model_a)
     models = [double_model(model_a), double_model(model_b)]

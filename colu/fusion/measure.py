@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,8 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from colu.checks import as_int
+
 from .matching import Alignment
 from .spec import Spec, State
+from .states import check_tensors, loaded, plain_state
 
 __all__ = [
     "BARRIER",
@@ -28,8 +30,8 @@ __all__ = [
 
 #: The definition that every curve states.
 BARRIER = (
-    "maximum over the lambdas of the loss at (1 - lambda) A + lambda B "
-    "minus (1 - lambda) loss(A) + lambda loss(B); for accuracy the sign is turned"
+    "maximum over the lambdas of (loss at (1 - lambda) A + lambda B) "
+    "minus ((1 - lambda) loss(A) + lambda loss(B)); for accuracy the sign is turned"
 )
 
 
@@ -67,6 +69,10 @@ def lerp(a: State, b: State, t: float) -> dict[str, Tensor]:
     >>> lerp({"w": torch.zeros(2)}, {"w": torch.ones(2)}, 0.25)
     {'w': tensor([0.2500, 0.2500])}
     """
+    b = plain_state(b, a, "the second state")
+    a = plain_state(a, b, "the first state")
+    for label, state in (("the first state", a), ("the second state", b)):
+        check_tensors(state, label)
     differing = sorted(n for n in {*a, *b} if n not in a or n not in b or a[n].shape != b[n].shape)
     if differing:
         raise ValueError(f"the states differ in {differing}; interpolate between equal architectures")
@@ -105,8 +111,7 @@ def _measure(predict: Callable[[Tensor], Tensor], data) -> Metrics:
 
 
 def _predictor(model: nn.Module, state: State) -> Callable[[Tensor], Tensor]:
-    model = copy.deepcopy(model).eval()
-    model.load_state_dict(dict(state))
+    model = loaded(model, state).eval()
     first = next(model.parameters())
 
     def predict(x: Tensor) -> Tensor:
@@ -246,11 +251,8 @@ def barrier(
     >>> barrier(model, state, state, data, split="toy", lambdas=3).loss_barrier < 1e-6
     True
     """
-    points = (
-        torch.linspace(0, 1, lambdas, dtype=torch.float64).tolist()
-        if isinstance(lambdas, int)
-        else list(lambdas)
-    )
+    number = as_int(lambdas)
+    points = list(lambdas) if number is None else torch.linspace(0, 1, number, dtype=torch.float64).tolist()
     if len(points) < 3 or points[0] != 0 or points[-1] != 1 or points != sorted(points):
         raise ValueError(
             f"lambdas={lambdas!r}: wanted at least three, ascending from 0 to 1, or their number"

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from torch import nn
 
 from colu.geometry import Symmetry
-from colu.nn import symmetry_of
+from colu.nn import has_symmetry, symmetry_of
 
 from .groups import Conic, Permutation, Vectors
 from .spec import FIXED, Part, Spec
+from .states import unwrapped
 
 __all__ = ["from_sequential"]
 
@@ -120,6 +121,10 @@ class Propagation:
         if rest or not repeat or (repeat > 1 and not value.flat and value.repeat != repeat):
             raise Untraceable(f"{name} reads {features} features, but gets {value.size} channels")
         return Value(value.parts, repeat, view=value.view, dim=value.dim)
+
+    def knows(self, module: nn.Module) -> bool:
+        """Whether :meth:`module` follows channels through a layer without parameters."""
+        return isinstance(module, (nn.Flatten, *_KEEPS, *_MAX_POOL, *self.pointwise)) or has_symmetry(module)
 
     def module(self, name: str, module: nn.Module, value: Value) -> Value:
         """The value after a layer."""
@@ -412,6 +417,7 @@ def from_sequential(model: nn.Sequential, *, rotate: bool = True, pointwise: tup
     >>> spec.groups == {"0": Conic(groups=2, dim=4)}
     True
     """
+    model = unwrapped(model)
     if not isinstance(model, nn.Sequential):
         raise ValueError(f"a {type(model).__name__} is no chain of layers; use trace_spec, or write a Spec")
     propagation = Propagation(pointwise=tuple(pointwise))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from .groups import Conic, Orthogonal, Vectors
 from .invariance import double_model
 from .observe import inputs_of, observed, points, run
 from .spec import Spec, State
+from .states import loaded, plain_state
 
 __all__ = ["recalibrate_batch_norm", "repair_statistics"]
 
@@ -154,6 +154,7 @@ def repair_statistics(
         )
     batches = [batches] if isinstance(batches, Tensor) else list(batches)
     work = double_model(model)
+    fused, *endpoints = (plain_state(state, work.state_dict()) for state in (fused, *endpoints))
     goals = []
     for state in endpoints:
         work.load_state_dict(dict(state))
@@ -193,6 +194,19 @@ def repair_statistics(
     return result
 
 
+def _joined(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Batches, a single row joined to the one before it (the first to the one after): it has no variance."""
+    held = None
+    for x in batches:
+        if held is not None and 1 in (len(held), len(x)):
+            x = torch.cat([held, x])
+        elif held is not None:
+            yield held
+        held = x
+    if held is not None:
+        yield held
+
+
 @torch.no_grad()
 def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | Tensor) -> dict[str, Tensor]:
     """Measure the running statistics of all BatchNorm layers anew: means of two networks' fit neither.
@@ -203,7 +217,8 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
         Copied; not changed.
     state : dict of str to Tensor
     batches : Tensor or iterable
-        Training inputs, or tuples that start with them; cumulative means over the batches.
+        Training inputs, or tuples that start with them; cumulative means over the batches, of which a single row is
+        joined to the one before.
 
     Returns
     -------
@@ -213,7 +228,7 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
     Raises
     ------
     ValueError
-        For a model without BatchNorm, or no batches.
+        For a model without BatchNorm, no batches, or one row in all.
 
     Examples
     --------
@@ -221,8 +236,8 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
     >>> recalibrate_batch_norm(model, model.state_dict(), torch.ones(8, 2))["0.running_mean"]
     tensor([1., 1.])
     """
-    model = copy.deepcopy(model).eval()
-    model.load_state_dict(dict(state))
+    model = loaded(model, state).eval()
+    state = plain_state(state, model.state_dict())
     norms = [
         module
         for module in model.modules()
@@ -237,9 +252,16 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
         norm.momentum = None
         norm.train()
     count = 0
-    for x in inputs_of(batches, model):
-        model(x)
+    for x in _joined(inputs_of(batches, model)):
         count += 1
+        try:
+            model(x)
+        except ValueError as error:
+            if len(x) > 1:
+                raise
+            raise ValueError(
+                f"the only batch has {len(x)} row, and BatchNorm takes a variance; give some hundreds of samples"
+            ) from error
     if not count:
         raise ValueError("no batches; give some hundreds of training samples")
     return {

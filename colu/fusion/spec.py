@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from colu.checks import check_choice, check_int
+from colu.checks import check_choice, check_int, settle_ints
 
 from .groups import VIEWS, Group, viewed
+from .states import State, check_tensors, plain_state
 
 __all__ = ["FIXED", "Part", "Spec", "apply", "check_states"]
 
 #: Names an axis on which nothing acts: inputs, classes, pixels of a kernel.
 FIXED = "fixed"
-
-State = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Part:
     view: str = "channels"
 
     def __post_init__(self):
-        check_int("repeat", self.repeat, 1)
+        settle_ints(self, repeat=1)
         check_choice("side", self.side, (None, "out", "in"))
         check_choice("view", self.view, ("channels", *VIEWS))
 
@@ -151,6 +150,7 @@ class Spec:
 
     def check(self, state: State, label: str = "the state") -> None:
         """Raise ``ValueError`` unless every axis of every entry is covered exactly once and fits."""
+        check_tensors(state, label, [name for name in self.touched() if name in state])
         shaped = {name: tensor for name, tensor in state.items() if tensor.dim()}
         missing = [name for name in shaped if name not in self.axes]
         if missing:
@@ -175,9 +175,6 @@ class Spec:
                         f"axis {axis} of {name} has {tensor.shape[axis]} entries in {label}, "
                         f"but {what} covers {sum(lengths)}; correct the group, its repeat, or the axis"
                     )
-                named = any(part.name != FIXED for part in parts)
-                if named and not tensor.is_floating_point():
-                    raise ValueError(f"{name} is {tensor.dtype} and cannot be acted on; name its axes FIXED")
 
     def identity(self) -> dict:
         """The neutral element of every group."""
@@ -185,7 +182,7 @@ class Spec:
 
     def random(self, seed: int = 0) -> dict:
         """A uniform element of every group: a planted truth, or the control of a matching."""
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(check_int("seed", seed, 0))
         return {name: group.random(generator) for name, group in self.groups.items()}
 
     def act(self, name: str, element, state: State) -> dict[str, Tensor]:
@@ -253,6 +250,7 @@ def apply(spec: Spec, elements: Mapping, state: State) -> dict[str, Tensor]:
     >>> invariance_error(model, spec, torch.ones(5, 2), seed=1) < 1e-12
     True
     """
+    state = plain_state(state, spec.axes)
     spec.check(state)
     if set(elements) != set(spec.groups):
         raise ValueError(f"elements for {sorted(elements)}, wanted one for each of {sorted(spec.groups)}")
@@ -270,6 +268,8 @@ def check_states(spec: Spec, a: State, b: State) -> None:
             f"the models differ: only in the first {only_a}, only in the second {only_b}; "
             "align equal architectures"
         )
+    for label, state in (("the first model", a), ("the second model", b)):
+        check_tensors(state, label)
     for name in a:
         if a[name].shape != b[name].shape:
             raise ValueError(

@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 
-import torch
-import torch.nn.functional as F
 from torch import fx, nn
 
+from colu.checks import as_int, as_number
+
+from .calls import input_of, layer_of, named, nodes_of
 from .propagate import Channels, Propagation, Untraceable, Value
 from .spec import Spec
+from .states import inner, unwrapped
 
 __all__ = ["from_chains", "trace_spec"]
 
-_ADD = (operator.add, operator.iadd, torch.add, "add", "add_")
-_SCALE = (operator.mul, operator.truediv, torch.mul, torch.div, "mul", "div")
-_POINTWISE = (
-    F.relu, torch.relu, F.gelu, F.silu, F.elu, F.leaky_relu, torch.tanh, F.tanh, torch.sigmoid, F.sigmoid,
-    F.softplus, "relu", "relu_", "tanh", "sigmoid",
-)  # fmt: skip
-_KEEP = (
-    F.avg_pool2d,
-    F.adaptive_avg_pool2d,
-    F.dropout,
-    F.dropout2d,
-    F.interpolate,
-    "contiguous",
-    "clone",
-    "detach",
-)
-_MAX_POOL = (F.max_pool2d, F.adaptive_max_pool2d)
+_KEEP = ("interpolate", "contiguous", "clone", "detach")
+# Sizes and the like: harmless as long as no layer reads them.
 _OPAQUE = ("size", "dim")
 
 
@@ -45,6 +31,9 @@ class _Tracer(fx.Tracer):
         return not any(module.children()) or super().is_leaf_module(module, name)
 
     def call_module(self, module, forward, args, kwargs):
+        # What is compiled inside a model is followed too.
+        while (found := inner(module)) is not None:
+            module, forward = found, found.forward
         self.entered = self.path_of_module(module)
         return super().call_module(module, forward, args, kwargs)
 
@@ -59,7 +48,7 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
     ----------
     model : Module
         Perceptrons, VGG, residual networks with any of the layers of :func:`colu.fusion.from_sequential`;
-        not run and not changed.
+        not run and not changed. Wrappers are looked through: torch.compile, DataParallel and the like.
     rotate : bool
         False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling
         leave.
@@ -89,6 +78,7 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
     >>> {name: group.size for name, group in spec.groups.items()}
     {'conv': 4, 'blocks.0.conv1': 4, 'blocks.1.conv1': 8, 'blocks.1.conv2[4:]': 4, 'blocks.2.conv1': 8}
     """
+    model = unwrapped(model)
     tracer = _Tracer()
     try:
         graph = tracer.trace(model)
@@ -117,16 +107,10 @@ def trace_spec(model: nn.Module, *, rotate: bool = True, pointwise: tuple[type, 
 
 
 def _fix(result, values: dict) -> None:
-    for node in _nodes(result):
+    for node in nodes_of(result):
         value = values.get(node)
         for leaf in value.leaves() if isinstance(value, Value) else ():
             leaf.fixed = True
-
-
-def _nodes(result) -> list[fx.Node]:
-    found: list[fx.Node] = []
-    fx.node.map_arg(result, lambda node: found.append(node) or node)
-    return found
 
 
 def _place(node: fx.Node, model: nn.Module) -> str:
@@ -148,79 +132,81 @@ def _step(node: fx.Node, values: dict, model: nn.Module, propagation: Propagatio
         raise Untraceable(
             f"{type(model).__name__} uses the tensor {node.target!r} outside a layer; write the Spec by hand"
         )
-    args = [values.get(arg, arg) if isinstance(arg, fx.Node) else arg for arg in node.args]
-    first = args[0] if args else None
     if node.op == "call_module":
-        return propagation.module(node.target, model.get_submodule(node.target), first)
-    target, place = node.target, _place(node, model)
-    if target in _ADD or target in _SCALE:
-        return _arithmetic(target, args, place, propagation)
-    if target in (torch.cat, torch.concat):
-        return _cat(node, values, place)
-    if not isinstance(first, Value) or target is getattr or target in _OPAQUE:
-        # Sizes and the like: harmless as long as no layer reads them.
+        return _module(node, values, model, propagation)
+    followed = [values[read] for read in nodes_of((node.args, node.kwargs)) if isinstance(values.get(read), Value)]
+    name, arguments = named(node)
+    if not followed or node.target is getattr or name in _OPAQUE:
         return None
-    if target in _KEEP:
-        return first
-    if target in _MAX_POOL:
-        propagation.channelwise.append((place, first, None))
-        return first
-    if target in _POINTWISE:
-        if first.parts is not None:
-            propagation.kinds.append((place, first, "pointwise"))
-        return first
-    handler = {
-        operator.getitem: _getitem, F.pad: _pad, torch.flatten: _flatten, "flatten": _flatten, "view": _view,
-        "reshape": _view, torch.reshape: _view, "mean": _mean, torch.mean: _mean,
-    }.get(target)  # fmt: skip
-    if handler is None:
+    place = _place(node, model)
+    read = {key: values.get(given) if isinstance(given, fx.Node) else given for key, given in arguments.items()}
+    if name in ("add", "mul", "div"):
+        return _arithmetic(name, read, place, propagation)
+    if name == "cat":
+        return _cat([values.get(tensor) for tensor in arguments["tensors"]], arguments["dim"], place)
+    value = read.get("input")
+    # Another tensor beside it is more than any of these knows.
+    if isinstance(value, Value) and len(followed) == 1:
+        if name in _KEEP:
+            return value
+        if handler := _HANDLERS.get(name):
+            return handler(node, read, value, place)
+        layer = layer_of(name, read)
+        if layer is not None and propagation.knows(layer):
+            return propagation.module(place, layer, value)
+    raise Untraceable(f"no symmetry is known for {place}; use a layer that is known, or write the Spec by hand")
+
+
+def _module(node: fx.Node, values: dict, model: nn.Module, propagation: Propagation) -> Value:
+    module = model.get_submodule(node.target)
+    first, others = input_of(module, node)
+    value = values.get(first) if isinstance(first, fx.Node) else first
+    if not isinstance(value, Value) or any(isinstance(values.get(other), Value) for other in others):
         raise Untraceable(
-            f"no symmetry is known for {place}; use a layer that is known, or write the Spec by hand"
+            f"module {node.target!r}, a {type(module).__name__}, does not read one tensor that can be followed; "
+            "write the Spec by hand"
         )
-    return handler(node, args, first, place)
+    return propagation.module(node.target, module, value)
 
 
-def _arithmetic(target, args: list, place: str, propagation: Propagation) -> Value:
-    one, other = args[:2]
-    both = isinstance(one, Value) and isinstance(other, Value)
-    if both and target in _ADD:
+def _arithmetic(name: str, read: dict, place: str, propagation: Propagation) -> Value:
+    one, other = read["input"], read["other"]
+    if isinstance(one, Value) and isinstance(other, Value):
+        if name != "add":
+            raise Untraceable(f"{place} multiplies two values; gates have no symmetry that is known")
         if (one.repeat, one.flat) != (other.repeat, other.flat):
             raise Untraceable(f"{place} adds flattened and other values; add before the flatten")
         propagation.tie(one, other, place)
         return one if one.parts is not None else other
-    if both:
-        raise Untraceable(f"{place} multiplies two values; gates have no symmetry that is known")
     value, number = (one, other) if isinstance(one, Value) else (other, one)
-    if not isinstance(number, int | float):
+    if as_number(number) is None:
         raise Untraceable(f"{place} takes {number!r}; only numbers and values of layers are known")
-    if target in _ADD:
+    if name == "add":
         propagation.channelwise.append((place, value, None))
+    if name == "div" and (value is other or read.get("rounding_mode")) and value.parts is not None:
+        propagation.kinds.append((place, value, "pointwise"))
     return value
 
 
-def _cat(node: fx.Node, values: dict, place: str) -> Value:
-    tensors = node.args[0]
-    axis = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
-    parts = [values[tensor] for tensor in tensors]
-    if axis != 1 or any(value.parts is None or value.flat or value.repeat > 1 for value in parts):
+def _cat(parts: list, axis, place: str) -> Value:
+    whole = all(isinstance(value, Value) and value.parts and not value.flat and value.repeat == 1 for value in parts)
+    if as_int(axis) != 1 or not whole:
         raise Untraceable(
             f"{place} joins along axis {axis}; only channels of layers, along axis 1, are known"
         )
     return Value([part for value in parts for part in value.parts])
 
 
-def _getitem(node: fx.Node, args: list, value: Value, place: str) -> Value:
-    index = args[1] if isinstance(args[1], tuple) else (args[1],)
+def _getitem(node: fx.Node, read: dict, value: Value, place: str) -> Value:
+    index = read["other"] if isinstance(read["other"], tuple) else (read["other"],)
     if any(not isinstance(entry, slice) for entry in index) or (len(index) > 1 and index[1] != slice(None)):
         raise Untraceable(f"{place} takes some of the channels; only pixels and samples may be taken")
     return value
 
 
-def _pad(node: fx.Node, args: list, value: Value, place: str) -> Value:
-    pad = list(args[1])
-    zero = (
-        node.kwargs.get("mode", "constant") == "constant" and not node.kwargs.get("value") and len(args) == 2
-    )
+def _pad(node: fx.Node, read: dict, value: Value, place: str) -> Value:
+    pad = list(read["pad"])
+    zero = read["mode"] == "constant" and not read["value"]
     if len(pad) > 4 and any(pad[4:]):
         if not zero or len(pad) != 6 or value.parts is None or value.flat:
             raise Untraceable(f"{place} pads channels by something other than zeros")
@@ -232,28 +218,23 @@ def _pad(node: fx.Node, args: list, value: Value, place: str) -> Value:
     return value
 
 
-def _flatten(node: fx.Node, args: list, value: Value, place: str) -> Value:
-    start = args[1] if len(args) > 1 else node.kwargs.get("start_dim", 0)
-    end = args[2] if len(args) > 2 else node.kwargs.get("end_dim", -1)
-    if (start, end) != (1, -1):
-        raise Untraceable(f"{place} flattens from {start} to {end}; only start_dim=1 is known")
-    return Propagation.flatten(value)
-
-
-def _view(node: fx.Node, args: list, value: Value, place: str) -> Value:
-    shape = args[1] if len(args) == 2 and isinstance(args[1], tuple | list) else args[1:]
-    if len(shape) != 2 or shape[1] != -1:
+def _view(node: fx.Node, read: dict, value: Value, place: str) -> Value:
+    shape = read.get("size", read.get("shape"))
+    if not isinstance(shape, tuple | list) or len(shape) != 2 or shape[1] != -1:
         raise Untraceable(f"{place} changes the shape; only view(samples, -1) is known, which flattens")
     return Propagation.flatten(value)
 
 
-def _mean(node: fx.Node, args: list, value: Value, place: str) -> Value:
-    axes = args[1] if len(args) > 1 else node.kwargs.get("dim")
-    axes = (axes,) if isinstance(axes, int) else axes
+def _mean(node: fx.Node, read: dict, value: Value, place: str) -> Value:
+    axes = read.get("dim")
+    axes = axes if isinstance(axes, tuple | list) else (axes,)
     pixels = ({2, 3}, {-1, -2}, {2}, {-1})
-    if axes is None or set(axes) not in pixels or value.flat:
+    if {as_int(axis) for axis in axes} not in pixels or value.flat:
         raise Untraceable(f"{place} averages over axes {axes}; only pixels are known")
     return value
+
+
+_HANDLERS = {"getitem": _getitem, "pad": _pad, "view": _view, "reshape": _view, "mean": _mean}
 
 
 def from_chains(
@@ -295,6 +276,7 @@ def from_chains(
     >>> list(from_chains(model, chains).groups)
     ['blocks.0.up', 'blocks.1.up']
     """
+    model = unwrapped(model)
     modules = dict(model.named_modules())
     propagation = Propagation(pointwise=tuple(pointwise))
     for chain in chains:

@@ -8,6 +8,7 @@ from colu.checks import check_choice
 
 from .groups import Orthogonal, Permutation
 from .spec import FIXED, Part, Spec
+from .states import unwrapped
 from .trace import from_chains
 
 __all__ = ["transformer_spec"]
@@ -61,6 +62,7 @@ def transformer_spec(model: nn.Module, *, heads: str = "turn", rotate: bool = Tr
     ['stream', 'blocks.0.attention', 'blocks.0.up']
     """
     check_choice("heads", heads, ("turn", "move"))
+    model = unwrapped(model)
     blocks = {n: m for n, m in model.named_modules() if all(hasattr(m, part) for part in _BLOCK)}
     if not blocks:
         raise ValueError(

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from colu.blocks import join, split
-from colu.checks import check_choice, check_int
+from colu.checks import check_choice, check_int, check_number
 
 from .groups import Conic, Permutation
 from .invariance import double_model
 from .observe import inputs_of, observed, points
 from .solve import polar
 from .spec import FIXED, Spec, State
+from .states import plain_state
 
 __all__ = ["SOLVERS", "Plan", "carry", "check_coupling", "transport_plans"]
 
@@ -246,9 +247,9 @@ def transport_plans(
     """
     check_choice("mode", mode, ("conic", "permutation"))
     check_choice("solver", solver, SOLVERS)
-    check_int("partners", partners, 1)
-    if not (solver != "sinkhorn" or (eps > 0 and math.isfinite(eps))):
-        raise ValueError(f"eps={eps} is no entropy; use a number above 0, such as 0.01, or solver='emd'")
+    partners = check_int("partners", partners, 1)
+    if solver == "sinkhorn":
+        eps = check_number("eps", eps, "use a number above 0, such as 0.01, or solver='emd'", gt=0, lt=math.inf)
     _check_correspond(spec_a, spec_b)
     statistics = _second_moments(spec_a, spec_b, double_model(model_a), double_model(model_b), batches)
     plans = {}
@@ -365,6 +366,7 @@ def carry(spec_a: Spec, plans: Mapping[str, Plan], state_a: State) -> dict[str, 
     >>> torch.allclose(large(x), small(x), atol=1e-5)
     True
     """
+    state_a = plain_state(state_a, spec_a.axes)
     spec_a.check(state_a, "the state of A")
     if set(plans) != set(spec_a.groups):
         raise ValueError(f"plans for {sorted(plans)}, wanted one for each of {sorted(spec_a.groups)}")

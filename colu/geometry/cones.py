@@ -9,14 +9,13 @@ import math
 import torch
 from torch import Tensor
 
+from colu.checks import check_int, check_number
 from colu.functional import colu, soc_projection
 
 
 class _Cone:
     def __init__(self, dim: int):
-        if isinstance(dim, bool) or not isinstance(dim, int) or dim < 1:
-            raise ValueError(f"dim={dim!r} is no dimension of a cone; use an integer >= 1")
-        self.dim = dim
+        self.dim = check_int("dim", dim, 1)
 
     def _check(self, x: Tensor) -> None:
         if x.dim() == 0 or x.shape[-1] != self.dim:
@@ -66,9 +65,8 @@ class LorentzCone(_Cone):
 
     def __init__(self, dim: int, angle: float = math.pi / 4):
         super().__init__(dim)
-        if not 0 < angle < math.pi / 2:
-            raise ValueError(f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2")
-        self.angle = float(angle)
+        wanted = "use a half-apex angle in radians between 0 and pi/2"
+        self.angle = float(check_number("angle", angle, wanted, gt=0, lt=math.pi / 2))
 
     def __repr__(self) -> str:
         return f"LorentzCone(dim={self.dim}, angle={self.angle:.4g})"

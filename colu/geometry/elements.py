@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from colu.blocks import count_groups, join, split
-from colu.checks import check_channel_dim, check_choice
+from colu.checks import check_channel_dim, check_choice, check_int
 
 from .sampling import sample_orthogonal
 
@@ -203,8 +203,7 @@ def lorentz_boost(dim: int, rapidity: float, *, dtype: torch.dtype = torch.float
     tensor([[1., 0.],
             [0., 1.]], dtype=torch.float64)
     """
-    if dim < 2:
-        raise ValueError(f"dim={dim} has no section to boost along; use dim >= 2")
+    dim = check_int("dim", dim, 2)
     boost = torch.eye(dim, dtype=torch.float64)
     boost[0, 0] = boost[1, 1] = math.cosh(rapidity)
     boost[0, 1] = boost[1, 0] = math.sinh(rapidity)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from colu.checks import check_int
+
 
 def sample_orthogonal(
     dim: int,
@@ -45,8 +47,8 @@ def sample_orthogonal(
     >>> torch.allclose(q @ q.T, torch.eye(3, dtype=q.dtype))
     True
     """
-    if dim < 0 or (num is not None and num < 0):
-        raise ValueError(f"dim={dim}, num={num} are out of range; use integers >= 0")
+    dim = check_int("dim", dim, 0)
+    num = num if num is None else check_int("num", num, 0)
     if special and dim == 0:
         raise ValueError("special=True needs dim >= 1")
     shape = (dim, dim) if num is None else (num, dim, dim)
@@ -69,7 +71,6 @@ def sample_sphere(
     >>> sample_sphere(3, 2, generator=torch.Generator().manual_seed(0)).norm(dim=-1)
     tensor([1., 1.], dtype=torch.float64)
     """
-    if dim < 1 or num < 0:
-        raise ValueError(f"dim={dim}, num={num} are out of range; use dim >= 1 and num >= 0")
+    dim, num = check_int("dim", dim, 1), check_int("num", num, 0)
     x = torch.randn(num, dim, generator=generator, dtype=torch.float64)
     return (x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)).to(dtype)

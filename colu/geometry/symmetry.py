@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from colu.blocks import LAYOUTS
-from colu.checks import check_choice, check_int
+from colu.checks import check_choice, settle_ints
 
 from .elements import ConicElement, householder
 from .sampling import sample_orthogonal
@@ -89,9 +89,7 @@ class Symmetry:
 
     def __post_init__(self):
         check_choice("kind", self.kind, KINDS)
-        check_int("channels", self.channels, 0)
-        check_int("dim", self.dim, 1)
-        check_int("blocks", self.blocks, 1)
+        settle_ints(self, channels=0, dim=1, blocks=1)
         check_choice("layout", self.layout, LAYOUTS)
         check_choice("frame", self.frame, ("coordinate", "homogeneous"))
         check_choice("output", self.output, OUTPUTS)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from colu.blocks import LAYOUTS, count_groups
-from colu.checks import channel_index, check_choice
+from colu.checks import channel_index, check_choice, check_number
 
 SCALINGS = ("hard", "soft", "firm", "sqrt", "log")
 AXIS_MODES = ("pass", "rectify")
@@ -154,10 +154,9 @@ def _made(
     if kind == "mpu":
         check_choice("axis", axis, AXES)
         check_choice("layout", layout, LAYOUTS)
-        check_angle(angle)
-        check_leak(leak)
+        angle, leak = check_angle(angle), check_leak(leak)
     else:
-        check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
+        p, angle, eps = check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
         check_save(save, scaling, axis_mode, p, angle, double)
     channel = channel_index(shape, channel_dim)
     default = 2 if kind == "mpu" else 4
@@ -171,36 +170,37 @@ def _made(
     return call
 
 
-def check_options(scaling, axis_mode, layout, p, angle, double, s2, eps) -> None:
-    """Refuse options out of range or without a joint meaning; shared with :mod:`colu.nn`."""
+def check_options(scaling, axis_mode, layout, p, angle, double, s2, eps) -> tuple:
+    """``p``, ``angle`` and ``eps`` as plain numbers; refuse options out of range or without a joint meaning.
+
+    Shared with :mod:`colu.nn`.
+    """
     check_choice("scaling", scaling, SCALINGS)
     check_choice("axis_mode", axis_mode, AXIS_MODES)
     check_choice("layout", layout, LAYOUTS)
     check_choice("s2", s2, ("cone", "pointwise"))
-    check_angle(angle)
-    if isinstance(p, bool) or not isinstance(p, (int, float)) or not p >= 1:
-        raise ValueError(f"p={p!r} is no norm; use a number >= 1 or math.inf")
-    if not 0 <= eps < math.inf:
-        raise ValueError(f"eps={eps!r} is out of range; use a number >= 0")
+    angle = check_angle(angle)
+    p = check_number("p", p, "use a number >= 1 or math.inf", ge=1)
+    eps = check_number("eps", eps, "use a number >= 0", ge=0, lt=math.inf)
     if double and axis_mode == "rectify":
         raise ValueError(
             "double=True with axis_mode='rectify' has no meaning: "
             "the rectified axis never points into the past cone; use axis_mode='pass'"
         )
+    return p, angle, eps
 
 
-def check_angle(angle) -> None:
-    """Refuse a fixed angle outside (0, pi/2); tensors are the caller's."""
+def check_angle(angle):
+    """The angle; refuse a fixed one outside (0, pi/2), tensors are the caller's."""
     if angle is None or isinstance(angle, Tensor):
-        return
-    if isinstance(angle, bool) or not isinstance(angle, (int, float)) or not 0 < angle < math.pi / 2:
-        raise ValueError(f"angle={angle!r} is out of range; use a half-apex angle in radians between 0 and pi/2")
+        return angle
+    wanted = "use a half-apex angle in radians between 0 and pi/2"
+    return check_number("angle", angle, wanted, gt=0, lt=math.pi / 2)
 
 
-def check_leak(leak) -> None:
-    """Refuse a leak outside [0, 1]."""
-    if isinstance(leak, bool) or not isinstance(leak, (int, float)) or not 0 <= leak <= 1:
-        raise ValueError(f"leak={leak!r} is out of range; use a number from 0 to 1, such as 0.01")
+def check_leak(leak) -> int | float:
+    """The leak; refuse one outside [0, 1]."""
+    return check_number("leak", leak, "use a number from 0 to 1, such as 0.01", ge=0, le=1)
 
 
 def check_save(save, scaling, axis_mode, p, angle, double) -> None:

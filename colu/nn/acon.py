@@ -51,7 +51,7 @@ class AconA(_FlatState):
 
     def __init__(self, num_channels: int):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
         self.beta = channel_parameter(1.0, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ class AconB(_FlatState):
 
     def __init__(self, num_channels: int, p: float = 0.25):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
         self.p = channel_parameter(p, num_channels)
         self.beta = channel_parameter(1.0, num_channels)
 
@@ -113,7 +113,7 @@ class AconC(_FlatState):
 
     def __init__(self, num_channels: int):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
         self.p1 = nn.Parameter(torch.randn(num_channels))
         self.p2 = nn.Parameter(torch.randn(num_channels))
         self.beta = channel_parameter(1.0, num_channels)
@@ -159,8 +159,8 @@ class MetaAcon(_FlatState):
 
     def __init__(self, num_channels: int, mode: str = "channel", reduction: int = 16):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("reduction", reduction, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
+        reduction = check_int("reduction", reduction, 1)
         check_choice("mode", mode, ("channel", "layer", "pixel"))
         self.num_channels, self.mode = num_channels, mode
         if mode == "channel":

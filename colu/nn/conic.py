@@ -25,11 +25,12 @@ for _name in ("colu", "rcolu", "soc_projection"):
     fx.wrap(_name)
 
 
-def _check_sizes(dim, num_groups, share_axis=False) -> None:
+def _check_sizes(dim, num_groups, share_axis=False) -> tuple[int | None, int | None]:
     if num_groups is not None:
-        check_int("num_groups", num_groups, 0)
+        num_groups = check_int("num_groups", num_groups, 0)
     if dim is not None:
-        check_int("dim", dim, 2 if share_axis else 1)
+        dim = check_int("dim", dim, 2 if share_axis else 1)
+    return dim, num_groups
 
 
 class _Conic(nn.Module):
@@ -50,10 +51,9 @@ class _Conic(nn.Module):
             self.__dict__["_given"] = {name: value for name, value in given.items() if value != usual[name]}
 
     def _set_angle(self, angle, learnable: bool) -> None:
-        check_angle(angle)
         if isinstance(angle, Tensor):
             raise ValueError("angle wants a number; use learnable_angle=True for a parameter")
-        self._angle = angle
+        self._angle = angle = check_angle(angle)
         if learnable:
             share = (math.pi / 4 if angle is None else angle) / (math.pi / 2)
             # Unconstrained: a logistic curve keeps the angle inside (0, pi/2) whatever the optimiser does.
@@ -215,12 +215,12 @@ class CoLU(_Skew):
         inplace: bool = False,
     ):
         super().__init__()
-        check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
+        p, angle, eps = check_options(scaling, axis_mode, layout, p, angle, double, s2, eps)
         check_save(save, scaling, axis_mode, p, angle, double)
         if save == "output" and learnable_angle:
             raise ValueError("save='output' is not possible with learnable_angle=True; use save='input'")
         self.save = save
-        _check_sizes(dim, num_groups, share_axis)
+        dim, num_groups = _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
         self.num_groups, self.channel_dim, self.scaling, self.axis_mode = (
             num_groups,
@@ -288,8 +288,8 @@ class RCoLU(_Skew):
         inplace: bool = False,
     ):
         super().__init__()
-        check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
-        _check_sizes(dim, num_groups, share_axis)
+        p, angle, eps = check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
+        dim, num_groups = _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
         self.num_groups, self.channel_dim, self.scaling, self.axis_mode = (
             num_groups,
@@ -358,8 +358,8 @@ class MPU(_Conic):
         super().__init__()
         check_choice("axis", axis, AXES)
         check_choice("layout", layout, LAYOUTS)
-        check_leak(leak)
-        _check_sizes(dim, num_groups)
+        leak = check_leak(leak)
+        dim, num_groups = _check_sizes(dim, num_groups)
         self.dim = 2 if dim is None and num_groups is None else dim
         self.num_groups, self.channel_dim, self.axis, self.leak, self.layout = (
             num_groups, channel_dim, axis, leak, layout)  # fmt: skip

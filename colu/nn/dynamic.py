@@ -71,9 +71,9 @@ class DYReLU(nn.Module):
         offset_range: float = 0.5,
     ):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("pieces", pieces, 1)
-        check_int("reduction", reduction, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
+        pieces = check_int("pieces", pieces, 1)
+        reduction = check_int("reduction", reduction, 1)
         check_choice("variant", variant, ("A", "B", "C"))
         self.num_channels, self.variant, self.pieces = num_channels, variant, pieces
         self.slope_range, self.offset_range = slope_range, offset_range
@@ -130,8 +130,8 @@ class FReLU(nn.Module):
 
     def __init__(self, num_channels: int, kernel_size: int = 3):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("kernel_size", kernel_size, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
+        kernel_size = check_int("kernel_size", kernel_size, 1)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={kernel_size} is even and would shift the image; use an odd number")
         self.num_channels = num_channels

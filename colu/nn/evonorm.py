@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from colu.channels import check_channels, per_channel
-from colu.checks import check_int
+from colu.checks import check_int, check_number
 from colu.functional import evonorm_b0, evonorm_s0
 from colu.geometry import Symmetry
 
@@ -17,9 +17,8 @@ __all__ = ["EvoNormB0", "EvoNormS0"]
 class _EvoNorm(nn.Module):
     def __init__(self, num_channels: int, eps: float):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        if not eps > 0:
-            raise ValueError(f"eps={eps!r} is out of range; use a positive number")
+        num_channels = check_int("num_channels", num_channels, 1)
+        eps = check_number("eps", eps, "use a positive number", gt=0)
         self.num_channels, self.eps = num_channels, eps
         self.weight = nn.Parameter(torch.ones(num_channels))
         self.bias = nn.Parameter(torch.zeros(num_channels))
@@ -62,8 +61,7 @@ class EvoNormB0(_EvoNorm):
 
     def __init__(self, num_channels: int, momentum: float = 0.1, eps: float = 1e-5):
         super().__init__(num_channels, eps)
-        if not 0 < momentum <= 1:
-            raise ValueError(f"momentum={momentum!r} is out of range; use a number in (0, 1]")
+        momentum = check_number("momentum", momentum, "use a number in (0, 1]", gt=0, le=1)
         self.momentum = momentum
         self.register_buffer("running_variance", torch.ones(num_channels))
 
@@ -108,7 +106,7 @@ class EvoNormS0(_EvoNorm):
     def __init__(self, num_channels: int, num_groups: int | None = None, eps: float = 1e-5):
         super().__init__(num_channels, eps)
         num_groups = _groups(num_channels) if num_groups is None else num_groups
-        check_int("num_groups", num_groups, 1)
+        num_groups = check_int("num_groups", num_groups, 1)
         if num_channels % num_groups:
             raise ValueError(f"num_groups={num_groups} does not divide {num_channels} channels; use a divisor")
         self.num_groups = num_groups

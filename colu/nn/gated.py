@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, fx, nn
 
-from colu.checks import check_int
+from colu.checks import check_int, check_number
 from colu.functional import gated, norm_relu
 from colu.geometry import Symmetry
 
@@ -40,9 +40,8 @@ class NormReLU(nn.Module):
 
     def __init__(self, num_channels: int, dim: int = 4, radius: float = 1.0, channel_dim: int = 1):
         super().__init__()
-        _check_size(num_channels, dim)
-        if not radius > 0:
-            raise ValueError(f"radius={radius!r} is out of range; use a positive number")
+        num_channels, dim = _check_size(num_channels, dim)
+        radius = check_number("radius", radius, "use a positive number", gt=0)
         self.dim, self.channel_dim = dim, channel_dim
         self.log_radius = nn.Parameter(torch.full((num_channels // dim,), float(radius)).log())
 
@@ -77,7 +76,7 @@ class Gated(nn.Module):
 
     def __init__(self, num_channels: int, dim: int = 4, channel_dim: int = 1):
         super().__init__()
-        _check_size(num_channels, dim)
+        num_channels, dim = _check_size(num_channels, dim)
         self.dim, self.channel_dim = dim, channel_dim
         self.bias = nn.Parameter(torch.zeros(num_channels // dim))
 
@@ -93,13 +92,14 @@ class Gated(nn.Module):
         return f"{len(self.bias) * self.dim}, dim={self.dim}"
 
 
-def _check_size(num_channels: int, dim: int) -> None:
-    check_int("num_channels", num_channels, 1)
-    check_int("dim", dim, 1)
+def _check_size(num_channels: int, dim: int) -> tuple[int, int]:
+    num_channels = check_int("num_channels", num_channels, 1)
+    dim = check_int("dim", dim, 1)
     if num_channels % dim:
         raise ValueError(
             f"num_channels={num_channels} is no multiple of dim={dim}; nearest: {-(-num_channels // dim) * dim}"
         )
+    return num_channels, dim
 
 
 def _vectors(module: NormReLU, channels: int) -> Symmetry:

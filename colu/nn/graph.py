@@ -46,8 +46,8 @@ class GReLU(nn.Module):
 
     def __init__(self, num_channels: int, pieces: int = 2):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("pieces", pieces, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
+        pieces = check_int("pieces", pieces, 1)
         self.num_channels, self.pieces = num_channels, pieces
         self.node = nn.Linear(num_channels, 2 * pieces)
         self.slope = nn.Parameter(torch.zeros(pieces, num_channels))

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from colu.checks import check_int
+from colu.checks import check_int, check_number
 from colu.functional import hopfield_update
 
 from .registry import register
@@ -45,12 +45,12 @@ class Hopfield(nn.Module):
 
     def __init__(self, num_channels: int, pattern_dim: int | None = None, beta: float | None = None, steps: int = 1):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("steps", steps, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
+        steps = check_int("steps", steps, 1)
         pattern_dim = num_channels if pattern_dim is None else pattern_dim
-        check_int("pattern_dim", pattern_dim, 1)
-        if beta is not None and not beta > 0:
-            raise ValueError(f"beta={beta!r} is out of range; use a positive number")
+        pattern_dim = check_int("pattern_dim", pattern_dim, 1)
+        if beta is not None:
+            beta = check_number("beta", beta, "use a positive number", gt=0)
         self.beta, self.steps = beta, steps
         self.query = nn.Linear(num_channels, pattern_dim, bias=False)
         self.key = nn.Linear(num_channels, pattern_dim, bias=False)

@@ -47,10 +47,11 @@ class PHMLinear(nn.Module):
     def __init__(self, in_features: int, out_features: int | None = None, n: int = 4, algebra: str = "learnt"):
         super().__init__()
         out_features = in_features if out_features is None else out_features
-        check_int("n", n, 1)
+        n = check_int("n", n, 1)
         check_choice("algebra", algebra, ("learnt", "quaternion"))
+        in_features = check_int("in_features", in_features, 1)
+        out_features = check_int("out_features", out_features, 1)
         for name, value in dict(in_features=in_features, out_features=out_features).items():
-            check_int(name, value, 1)
             if value % n:
                 raise ValueError(f"{name}={value} is no multiple of n={n}; nearest: {-(-value // n) * n}")
         if algebra == "quaternion" and n != 4:

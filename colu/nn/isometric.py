@@ -58,7 +58,7 @@ class GroupSort(nn.Module):
 
     def __init__(self, group_size: int = 2, channel_dim: int = 1):
         super().__init__()
-        check_int("group_size", group_size, 1)
+        group_size = check_int("group_size", group_size, 1)
         self.group_size, self.channel_dim = group_size, channel_dim
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ class HouseholderActivation(nn.Module):
         self, num_channels: int, angle: float = math.pi / 2, pairing: str = "neighbours", channel_dim: int = 1
     ):
         super().__init__()
-        check_int("num_channels", num_channels, 2)
+        num_channels = check_int("num_channels", num_channels, 2)
         check_choice("pairing", pairing, ("neighbours", "halves"))
         if num_channels % 2:
             raise ValueError(f"num_channels={num_channels} does not make pairs; use an even number")

@@ -42,8 +42,8 @@ class GRKANLinear(nn.Module):
     def __init__(self, in_features: int, out_features: int | None = None, **options):
         super().__init__()
         out_features = in_features if out_features is None else out_features
-        check_int("in_features", in_features, 1)
-        check_int("out_features", out_features, 1)
+        in_features = check_int("in_features", in_features, 1)
+        out_features = check_int("out_features", out_features, 1)
         self.activation = GroupRational(in_features, **options)
         self.linear = nn.Linear(in_features, out_features)
         self.reset_parameters()
@@ -107,9 +107,10 @@ class AFKANLinear(nn.Module):
     ):
         super().__init__()
         out_features = in_features if out_features is None else out_features
-        for name, value in dict(in_features=in_features, out_features=out_features, grid=grid).items():
-            check_int(name, value, 1)
-        check_int("order", order, 0)
+        in_features = check_int("in_features", in_features, 1)
+        out_features = check_int("out_features", out_features, 1)
+        grid = check_int("grid", grid, 1)
+        order = check_int("order", order, 0)
         check_choice("normalisation", normalisation, ("sample", "batch"))
         self.in_features, self.normalisation = in_features, normalisation
         starts = torch.arange(-order, grid) / grid

@@ -29,8 +29,8 @@ class _Series(nn.Module):
 
     def __init__(self, num_channels: int, radius: int):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("radius", radius, 0)
+        num_channels = check_int("num_channels", num_channels, 1)
+        radius = check_int("radius", radius, 0)
         self.num_channels, self.radius = num_channels, radius
         self.weight = _kernel(num_channels, radius)
         self.bn = nn.BatchNorm2d(num_channels, eps=1e-6)
@@ -137,8 +137,8 @@ class LSLU(nn.Module):
 
     def __init__(self, num_channels: int, num_terms: int = 3, radius: int | None = None):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("num_terms", num_terms, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
+        num_terms = check_int("num_terms", num_terms, 1)
         self.num_channels = num_channels
         theta, omega = torch.zeros(num_terms, num_channels), torch.zeros(num_terms, num_channels)
         theta[0] = 1.0
@@ -228,8 +228,8 @@ class LSLUAsPublished(nn.Module):
 
     def __init__(self, num_channels: int, num_terms: int = 3):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("num_terms", num_terms, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
+        num_terms = check_int("num_terms", num_terms, 1)
         if num_channels < num_terms:
             raise ValueError(
                 f"num_channels={num_channels} is less than num_terms={num_terms}, and step i reads entry i of a vector "

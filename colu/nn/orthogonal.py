@@ -30,9 +30,9 @@ class HouseholderLinear(nn.Module):
 
     def __init__(self, num_features: int, num_reflections: int | None = None):
         super().__init__()
-        check_int("num_features", num_features, 1)
+        num_features = check_int("num_features", num_features, 1)
         num_reflections = num_features if num_reflections is None else num_reflections
-        check_int("num_reflections", num_reflections, 1)
+        num_reflections = check_int("num_reflections", num_reflections, 1)
         self.vectors = nn.Parameter(torch.randn(num_reflections, num_features))
 
     @property
@@ -64,7 +64,7 @@ class RotationLinear(nn.Module):
 
     def __init__(self, num_features: int):
         super().__init__()
-        check_int("num_features", num_features, 2)
+        num_features = check_int("num_features", num_features, 2)
         start = torch.eye(num_features - 1, num_features)
         self.vectors = nn.Parameter(start + 0.1 / num_features**0.5 * torch.randn_like(start))
 
@@ -93,7 +93,7 @@ class OrthogonalConvolutionPenalty(nn.Module):
 
     def __init__(self, stride: int = 1):
         super().__init__()
-        check_int("stride", stride, 1)
+        stride = check_int("stride", stride, 1)
         self.stride = stride
 
     def forward(self, weight: Tensor) -> Tensor:

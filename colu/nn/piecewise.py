@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from colu.channels import check_channels
-from colu.checks import check_int
+from colu.checks import check_int, check_number
 from colu.functional import apalu, maxout, pwlu, talu
 from colu.geometry import Symmetry
 
@@ -37,8 +37,7 @@ class TaLU(nn.Module):
 
     def __init__(self, threshold: float = -0.5):
         super().__init__()
-        if not threshold < 0:
-            raise ValueError(f"threshold={threshold!r} is out of range; use a negative number")
+        threshold = check_number("threshold", threshold, "use a negative number", lt=0)
         self.threshold = threshold
 
     def forward(self, x: Tensor) -> Tensor:
@@ -121,14 +120,12 @@ class PWLU(nn.Module):
         momentum: float = 0.1,
     ):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        check_int("num_intervals", num_intervals, 2)
+        num_channels = check_int("num_channels", num_channels, 1)
+        num_intervals = check_int("num_intervals", num_intervals, 2)
         if num_intervals % 2:
             raise ValueError(f"num_intervals={num_intervals} is odd and zero would be no knot; use an even number")
-        if not bound > 0:
-            raise ValueError(f"bound={bound!r} is out of range; use a positive number")
-        if not 0 < momentum <= 1:
-            raise ValueError(f"momentum={momentum!r} is out of range; use a number in (0, 1]")
+        bound = check_number("bound", bound, "use a positive number", gt=0)
+        momentum = check_number("momentum", momentum, "use a number in (0, 1]", gt=0, le=1)
         self.num_channels, self.num_intervals, self.momentum = num_channels, num_intervals, momentum
         self.left = channel_parameter(-bound, num_channels)
         self.right = channel_parameter(bound, num_channels)
@@ -219,7 +216,7 @@ class Maxout(nn.Module):
 
     def __init__(self, pieces: int = 2, channel_dim: int = 1):
         super().__init__()
-        check_int("pieces", pieces, 1)
+        pieces = check_int("pieces", pieces, 1)
         self.pieces, self.channel_dim = pieces, channel_dim
 
     def forward(self, x: Tensor) -> Tensor:

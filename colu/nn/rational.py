@@ -139,10 +139,9 @@ class Rational(nn.Module):
 
     def __init__(self, version: str = "A", init: str = "leaky-relu", degrees: tuple[int, int] = (5, 4)):
         super().__init__()
-        check_int("degrees[0]", degrees[0], 0)
-        check_int("degrees[1]", degrees[1], 1)
-        numerator, denominator = fit_rational(init, version, tuple(degrees))
-        self.version, self.init, self.degrees = version, init, tuple(degrees)
+        degrees = check_int("degrees[0]", degrees[0], 0), check_int("degrees[1]", degrees[1], 1)
+        numerator, denominator = fit_rational(init, version, degrees)
+        self.version, self.init, self.degrees = version, init, degrees
         self.numerator = nn.Parameter(torch.tensor(numerator))
         self.denominator = nn.Parameter(torch.tensor(denominator))
 
@@ -183,10 +182,10 @@ class GroupRational(nn.Module):
 
     def __init__(self, num_channels: int, num_groups: int | None = None, init: str = "silu", version: str = "A"):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
         check_choice("version", version, ("A", "B", "mixed"))
         num_groups = _groups(num_channels) if num_groups is None else num_groups
-        check_int("num_groups", num_groups, 1)
+        num_groups = check_int("num_groups", num_groups, 1)
         if num_channels % num_groups:
             raise ValueError(f"num_groups={num_groups} does not divide {num_channels} channels; use a divisor")
         numerator, denominator = fit_rational(init, version)

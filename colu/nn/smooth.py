@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, fx, nn
 
-from colu.checks import check_int
+from colu.checks import check_int, check_number
 from colu.functional import fourier, fourier_relu, linear_combination, sqish, squared_relu, swish
 
 from ._facts import permutations
@@ -19,7 +19,7 @@ for _name in ("fourier", "linear_combination", "sqish", "swish"):
 def channel_parameter(value: float, num_channels: int | None) -> nn.Parameter:
     """A parameter filled with ``value``: 0-d, or ``(C,)`` where channels are given."""
     if num_channels is not None:
-        check_int("num_channels", num_channels, 1)
+        num_channels = check_int("num_channels", num_channels, 1)
     return nn.Parameter(torch.full(() if num_channels is None else (num_channels,), float(value)))
 
 
@@ -79,8 +79,7 @@ class Sqish(nn.Module):
 
     def __init__(self, num_channels: int | None = None, alpha: float = 0.25, beta: float = 1.0, gamma: float = 1.0):
         super().__init__()
-        if not beta > 0:
-            raise ValueError(f"beta={beta!r} is out of range; use a positive number")
+        beta = check_number("beta", beta, "use a positive number", gt=0)
         self.alpha = channel_parameter(alpha, num_channels)
         self.log_beta = channel_parameter(torch.tensor(float(beta)).log().item(), num_channels)
         self.gamma = channel_parameter(gamma, num_channels)
@@ -132,7 +131,7 @@ class FourierActivation(nn.Module):
 
     def __init__(self, num_terms: int = 5, frequency: float = torch.pi / 4, learn_frequency: bool = True):
         super().__init__()
-        check_int("num_terms", num_terms, 1)
+        num_terms = check_int("num_terms", num_terms, 1)
         cosines, sines = fourier_relu(num_terms, frequency)
         self.cosines = nn.Parameter(cosines.to(torch.get_default_dtype()))
         self.sines = nn.Parameter(sines.to(torch.get_default_dtype()))
@@ -169,7 +168,7 @@ class LinearCombination(nn.Module):
         self.functions = tuple(functions)
         shape = (len(self.functions),) if num_channels is None else (len(self.functions), num_channels)
         if num_channels is not None:
-            check_int("num_channels", num_channels, 1)
+            num_channels = check_int("num_channels", num_channels, 1)
         if not self.functions:
             raise ValueError("functions=() is empty; name at least one")
         self.weights = nn.Parameter(torch.full(shape, 1 / len(self.functions)))

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from colu.channels import check_channels
-from colu.checks import check_int
+from colu.checks import check_int, check_number
 from colu.functional import threshold
 
 from ._facts import permutations
@@ -39,9 +39,8 @@ class Threshold(nn.Module):
 
     def __init__(self, num_channels: int, window: float = 1.0):
         super().__init__()
-        check_int("num_channels", num_channels, 1)
-        if not window >= 0:
-            raise ValueError(f"window={window!r} is out of range; use a number >= 0")
+        num_channels = check_int("num_channels", num_channels, 1)
+        window = check_number("window", window, "use a number >= 0", ge=0)
         self.window = window
         self.amplitude = nn.Parameter(torch.ones(num_channels))
 

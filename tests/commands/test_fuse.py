@@ -137,3 +137,28 @@ def test_a_failing_disk_leaves_no_network(folder, monkeypatch):
     done = call(folder)
     assert done.exit_code == 1 and "disk full" in done.stderr
     assert written(folder) == []
+
+
+def test_names_of_a_wrapper_are_dropped_and_said(folder, pair):
+    save_file({f"module._orig_mod.{name}": t for name, t in pair[0].items()}, folder / "a.safetensors")
+    save_file({f"module.{name}": t for name, t in pair[1].items()}, folder / "b.safetensors")
+    done = call(folder)
+    assert done.exit_code == 0, done.output
+    said = [line for line in done.stderr.splitlines() if "dropped" in line]
+    assert len(said) == 2 and "a.safetensors begin with '_orig_mod.' and 'module.'" in said[0]
+    assert set(load_file(folder / "fused.safetensors")) == set(pair[0])
+
+
+def test_a_pickle_is_named_with_its_conversion(folder, pair):
+    torch.save(pair[1], folder / "b.safetensors")
+    done = call(folder)
+    assert done.exit_code == 2 and "is a pickle" in done.stderr and "weights_only=True" in done.stderr
+    assert written(folder) == []
+
+
+def test_weights_that_have_no_mean_are_named(folder, pair):
+    for change, message in ((lambda t: t.long(), "is torch.int64"), (lambda t: t.to(torch.float8_e5m2), "float8_e5m2")):
+        save_file(pair[1] | {"1.weight": change(pair[1]["1.weight"])}, folder / "b.safetensors")
+        done = call(folder)
+        assert done.exit_code == 2 and "1.weight of" in done.stderr and message in done.stderr
+    assert written(folder) == []

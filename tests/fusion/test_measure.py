@@ -214,3 +214,20 @@ def test_relu_is_the_same_in_both_modes():
     spec = from_sequential(models[0])
     states = [model.state_dict() for model in models]
     assert match_weights(spec, *states).trace == match_weights(spec, *states, mode="permutation").trace
+
+
+@pytest.mark.parametrize("loss", [(0.5, 2.0, 0.25), (3.0, 1.0, 1.5), (1.0, 1.25, 1.5)])
+def test_the_printed_definition_gives_the_barrier(loss):
+    curve = BarrierCurve((0.0, 0.25, 1.0), loss, (0.5, 0.5, 0.5), "toy", 1)
+    assert curve.definition in str(curve.to_dict())
+    # As a reader evaluates it who knows brackets, products and differences.
+    formula, sign, rest = curve.definition.removeprefix("maximum over the lambdas of ").partition("; ")
+    assert sign and rest == "for accuracy the sign is turned"
+    formula = formula.replace("loss at (1 - lambda) A + lambda B", "here").replace("minus", "-")
+    formula = formula.replace("(1 - lambda) loss", "(1 - t) * loss").replace("lambda loss", "t * loss")
+    ends = {"A": loss[0], "B": loss[2]}
+    values = [
+        eval(formula, {"here": here, "t": t, "loss": ends.get, **{name: name for name in ends}})
+        for t, here in zip(curve.lambdas, loss, strict=True)
+    ]
+    assert curve.loss_barrier == pytest.approx(max(values), abs=1e-12)

@@ -129,3 +129,22 @@ def test_batch_norm_is_measured_anew_and_nothing_else_changes(nets):
         recalibrate_batch_norm(nets.mlp(), nets.mlp().state_dict(), nets.vectors())
     with pytest.raises(ValueError, match="no batches"):
         recalibrate_batch_norm(model, state, [])
+
+
+@pytest.mark.parametrize("sizes", [(4, 1), (3, 1, 1), (1, 4), (1, 1, 1, 1, 1), (2, 1, 2)])
+def test_a_batch_of_one_row_is_joined_to_its_neighbour(nets, sizes):
+    model = nets.randomised(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2)))
+    state, x = model.state_dict(), nets.vectors(5)
+    joined = [x] if sizes != (2, 1, 2) else [x[:3], x[3:]]
+    found, wanted = (recalibrate_batch_norm(model, state, batches) for batches in (x.split(list(sizes)), joined))
+    assert all(torch.equal(found[name], wanted[name]) for name in state)
+
+
+def test_one_row_in_all_has_no_variance(nets):
+    model = nets.randomised(nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)))
+    for batches in (nets.vectors(1), [nets.vectors(1)]):
+        with pytest.raises(ValueError, match="the only batch has 1 row"):
+            recalibrate_batch_norm(model, model.state_dict(), batches)
+    # One image has pixels enough.
+    model = nets.conv(nn.ReLU, nn.BatchNorm2d)
+    assert recalibrate_batch_norm(model, model.state_dict(), nets.images(1))["0.1.running_var"].isfinite().all()

@@ -173,7 +173,7 @@ def test_a_solver_that_did_not_converge_raises(nets):
 @pytest.mark.parametrize("eps", [0.0, -1.0, math.nan])
 def test_entropy_must_be_positive(nets, eps):
     (small, large), specs = pair(nets, "hard")
-    with pytest.raises(ValueError, match="is no entropy"):
+    with pytest.raises(ValueError, match="is out of range; use a number above 0"):
         transport_plans(*specs, small, large, nets.vectors(50), solver="sinkhorn", eps=eps)
 
 

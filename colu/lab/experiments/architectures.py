@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from colu.fusion.states import check_tensors, plain_state, read_state, unwrapped
 from colu.lab.fields import said
 from colu.lab.models import MLP, CIFARResNet
 
@@ -134,7 +135,8 @@ def load_state(path: str | Path, model: nn.Module) -> dict[str, Tensor]:
     Raises
     ------
     ValueError
-        A file that cannot be read, or that holds another architecture; the message says what differs.
+        A file that cannot be read, a pickle (the message has the command that converts it), weights that are no real
+        floating numbers, or those of another architecture; the message says what differs.
 
     Examples
     --------
@@ -146,18 +148,17 @@ def load_state(path: str | Path, model: nn.Module) -> dict[str, Tensor]:
     ...     sorted(load_state(Path(folder) / "a.safetensors", model))
     ['bias', 'weight']
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    try:
-        tensors = load(Path(path).read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise ValueError(f"{path} cannot be read as safetensors: {error}") from error
+    tensors = read_state(path)
+    model = unwrapped(model)
     wanted = model.state_dict()
     for prefix in ("average.", "model."):
         if set(wanted) - set(tensors):
             part = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
             tensors = part or tensors
+    tensors = plain_state(tensors, wanted, str(path))
+    check_tensors(
+        {name: t for name, t in tensors.items() if name in wanted}, str(path), [n for n, _ in model.named_parameters()]
+    )
     _check_architecture(tensors, wanted, path)
     return {name: tensors[name] for name in wanted}
 
