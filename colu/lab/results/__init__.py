@@ -1,7 +1,7 @@
 """Records of runs and the statistics made from them: mean, 95 % interval, n, and paired differences."""
 
 from .compare import Comparison, compare_records
-from .place import check_root, result_files, result_folders, results_root
+from .place import NoRecordsError, check_root, needed, result_files, result_folders, results_root
 from .published import Judgement, Published, judge, load_published
 from .records import (
     Record,
@@ -21,6 +21,7 @@ __all__ = [
     "ArmTable",
     "Comparison",
     "Judgement",
+    "NoRecordsError",
     "PairedDifference",
     "Published",
     "Record",
@@ -37,6 +38,7 @@ __all__ = [
     "less_is_better",
     "load_published",
     "metric_of",
+    "needed",
     "one_setting",
     "paired_difference",
     "read_record",

@@ -11,7 +11,11 @@ from colu.lab.data import cache_root
 
 from .archive import ARCHIVE, unpack
 
-__all__ = ["check_root", "result_files", "result_folders", "results_root"]
+__all__ = ["NoRecordsError", "check_root", "needed", "result_files", "result_folders", "results_root"]
+
+
+class NoRecordsError(RuntimeError):
+    """What is shown needs records, and there are none."""
 
 
 def _project() -> Path | None:
@@ -67,6 +71,28 @@ def result_files(pattern: str, root: str | Path | None = None) -> list[Path]:
         for path in folder.glob(pattern):
             found.setdefault(path.relative_to(folder).as_posix(), path)
     return [found[name] for name in sorted(found)]
+
+
+def needed(found: list) -> list:
+    """What was found, where nothing can be said without.
+
+    Raises
+    ------
+    NoRecordsError
+        If it is empty: says where records come from.
+
+    Examples
+    --------
+    >>> needed([1])
+    [1]
+    """
+    if not found:
+        places = ", ".join(map(str, result_folders()))
+        raise NoRecordsError(
+            f"no records here: nothing fits in {places}; clone the repository, or install the package from its wheel, "
+            "which brings them, or run the commands of this chapter"
+        )
+    return found
 
 
 def check_root(root: str | Path) -> Path:

@@ -1,5 +1,6 @@
 """One configuration is one record, the same from every door."""
 
+import dataclasses
 import subprocess
 import sys
 import threading
@@ -8,7 +9,7 @@ import pytest
 
 from colu.files import held
 from colu.lab.data import DataUnavailableError
-from colu.lab.experiments import RunningElsewhere, get_experiment, record_path, run, run_arms
+from colu.lab.experiments import EXPERIMENTS, RunningElsewhere, get_experiment, record_path, run, run_arms
 from colu.lab.experiments.run import checkpoint_folder
 from colu.lab.results import find_records, read_record
 
@@ -54,7 +55,7 @@ def test_a_run_that_cannot_be_built_is_no_failed_run(tmp_path, monkeypatch, faul
         raise fault
 
     config = get_experiment("mnist-mlp").config("smoke", "relu", 0)
-    monkeypatch.setattr("colu.lab.experiments.run.get_experiment", lambda name: type("X", (), {"build": build}))
+    monkeypatch.setitem(EXPERIMENTS, "mnist-mlp", dataclasses.replace(get_experiment("mnist-mlp"), build=build))
     with pytest.raises(type(fault), match="no such"):
         run(config, tmp_path)
     assert not list(tmp_path.rglob("*.json"))

@@ -4,7 +4,17 @@ import os
 
 import pytest
 
-from colu.lab.results import check_root, find_records, load_published, place, result_files, results_root, write_record
+from colu.lab.results import (
+    NoRecordsError,
+    check_root,
+    find_records,
+    load_published,
+    needed,
+    place,
+    result_files,
+    results_root,
+    write_record,
+)
 from colu.lab.results.archive import ARCHIVE, pack, unpack
 
 RECORD = "rotation/relu-seed0-bb6a2bfdd5.json"
@@ -84,6 +94,12 @@ def test_what_was_cut_off_while_unpacking_is_not_taken_for_the_records(outside, 
 def test_no_records_are_no_archive(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no records"):
         pack(tmp_path)
+
+
+def test_what_cannot_be_said_without_records_says_where_they_come_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLU_RESULTS", str(tmp_path))
+    with pytest.raises(NoRecordsError, match=f"no records here: nothing fits in {tmp_path}; clone the repository"):
+        needed(find_records("rotation"))
 
 
 def test_a_file_is_no_folder_of_records(tmp_path):
