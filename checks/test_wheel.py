@@ -81,15 +81,18 @@ for name in sys.argv[1:]:
     body = [line for text in texts if "%pip" not in text for line in ast.parse(text).body]
     space, before = dict(vars(builtins)), []
 
+    def named(node, *kinds):
+        return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, kinds)}
+
     def define(node):
-        for word in [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]:
+        own = named(node, ast.Store) | {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+        for word in named(node, ast.Load) - own:
             for line in before if word not in space else ():
-                if word == getattr(line, "name", "") or word in [
-                    n.id for target in getattr(line, "targets", ()) for n in ast.walk(target) if isinstance(n, ast.Name)
-                ]:
+                if word == getattr(line, "name", "") or word in named(line, ast.Store):
                     space[word] = None
                     define(line)
                     exec(compile(ast.Module([line], []), name, "exec"), space)
+                    break
 
     for line in body:
         if isinstance(line, (ast.Import, ast.ImportFrom)):
