@@ -1,5 +1,6 @@
 """The wheel: it holds every file, and alone with PyTorch and NumPy it is the library."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,7 +11,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from colu.lab.results.archive import pack
+
 ROOT = Path(__file__).resolve().parent.parent
+#: Packed by the build.
+ARCHIVE = "colu/lab/results/records.tar.xz"
 #: Rooms that need nothing else.
 LIBRARY = ("functional", "kernels", "nn", "geometry", "testing")
 #: A part beyond the library -> the extra that it must name.
@@ -22,7 +27,8 @@ def wheel(tmp_path_factory):
     """The wheel, built from a copy without what earlier builds left."""
     folder = tmp_path_factory.mktemp("wheel")
     copy = folder / "source"
-    for path in [*ROOT.glob("colu/**/*"), *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE"))]:
+    single = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
+    for path in [*ROOT.glob("colu/**/*"), *ROOT.glob("results/**/*"), *(ROOT / name for name in single)]:
         if path.is_file() and "__pycache__" not in path.parts:
             target = copy / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +68,57 @@ def bare(wheel, tmp_path_factory):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
     return folder / "bin" / "python"
+
+
+#: Evaluates what each chapter gives to ``needed``, with the statements that it follows from and nothing else.
+READ = """
+import ast, builtins, json, sys
+from pathlib import Path
+
+for name in sys.argv[1:]:
+    cells = json.loads(Path(name).read_text(encoding="utf8"))["cells"]
+    texts = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    body = [line for text in texts if "%pip" not in text for line in ast.parse(text).body]
+    space, before = dict(vars(builtins)), []
+
+    def named(node, *kinds):
+        return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, kinds)}
+
+    def define(node):
+        own = named(node, ast.Store) | {n.arg for n in ast.walk(node) if isinstance(n, ast.arg)}
+        for word in named(node, ast.Load) - own:
+            for line in before if word not in space else ():
+                if word == getattr(line, "name", "") or word in named(line, ast.Store):
+                    space[word] = None
+                    define(line)
+                    exec(compile(ast.Module([line], []), name, "exec"), space)
+                    break
+
+    for line in body:
+        if isinstance(line, (ast.Import, ast.ImportFrom)):
+            exec(compile(ast.Module([line], []), name, "exec"), space)
+    for line in body:
+        for call in ast.walk(line):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "needed":
+                define(call)
+                try:
+                    found = len(eval(compile(ast.Expression(call), name, "eval"), space))
+                except Exception as error:
+                    found = error
+                print(Path(name).name[:2], found)
+        before.append(line)
+"""
+
+
+@pytest.fixture
+def empty(wheel, tmp_path):
+    """An empty folder, and variables with which this interpreter finds the package in the wheel, as Colab does."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "COLU_"))}
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder, kept | {"PYTHONPATH": str(tmp_path / "site"), "COLU_CACHE": str(tmp_path / "cache")}
 
 
 def run(python, *arguments, **options):
@@ -104,3 +161,37 @@ def test_the_library_alone_passes_its_tests(bare):
     options = ["-q", "-n", "auto", "--dist", "loadfile", "-c", str(ROOT / "pyproject.toml")]
     done = run(bare, "-m", "pytest", *options, *tests)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+
+def test_the_records_are_in_the_wheel_as_one_archive_that_depends_on_them_alone(wheel, empty):
+    folder, environment = empty
+    with zipfile.ZipFile(wheel) as archive:
+        packed = archive.read(ARCHIVE)
+    assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("results/")]
+    assert hashlib.sha256(packed).digest() == hashlib.sha256(pack(ROOT / "results")).digest()
+    assert len(packed) < 2e6
+
+
+def test_chapters_in_an_empty_folder_find_their_records_and_without_any_say_so(empty):
+    folder, environment = empty
+    chapters = [str(path) for path in (ROOT / "notebooks").glob("*.ipynb") if "needed(" in path.read_text("utf8")]
+    assert {Path(name).name[:2] for name in chapters} >= {"29", "44", "50", "52", "60", "63"}
+    command = [sys.executable, "-c", READ, *sorted(chapters)]
+    options = {"cwd": folder, "env": environment, "capture_output": True, "text": True}
+    done = subprocess.run(command, **options)
+    found = [line.split(" ", 1) for line in done.stdout.splitlines()]
+    assert len(found) >= len(chapters) and all(count.isdigit() and int(count) for _, count in found), done
+    assert list(folder.iterdir()) == []
+    Path(environment["PYTHONPATH"], ARCHIVE).unlink()
+    done = subprocess.run(command, **options)
+    lines = done.stdout.splitlines()
+    assert len(lines) == len(found) and all("no records here" in line for line in lines), done
+
+
+def test_a_whole_chapter_runs_in_an_empty_folder_from_the_wheel(empty):
+    folder, environment = empty
+    chapter = ROOT / "notebooks" / "60-every-claim.ipynb"
+    command = [sys.executable, "-m", "papermill", "-p", "PRESET", "smoke", str(chapter), "out.ipynb"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "not reproduced at this budget" in (folder / "out.ipynb").read_text(encoding="utf8")

@@ -1,9 +1,8 @@
-"""The command line: ``colu book ...``, ``colu run | sweep | table | compare | cost | doctor | bench | fuse``."""
+"""The command line: ``colu book ...``, ``colu run | sweep | table | compare | seal | cost | doctor | bench | fuse``."""
 
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from colu.commands import reading, training
 from colu.commands.bench import bench
 from colu.commands.doctor import doctor
 from colu.commands.fuse import fuse
+from colu.commands.stopping import stoppable
 from colu.press.project import BookError, Project, UnknownName, check_preset, find_project
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
@@ -28,6 +28,7 @@ for command in (
     doctor,
     training.cost,
     training.compare,
+    training.seal,
     bench,
     fuse,
 ):
@@ -73,22 +74,13 @@ def _jobs(value: str) -> int:
 
 @contextmanager
 def _told():
-    """Turn what goes wrong into a message and an exit status; stop cleanly on SIGTERM as on Ctrl-C."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, stop)
+    """Turn what goes wrong into a message and an exit status."""
     try:
-        yield
+        with stoppable():
+            yield
     except BookError as error:
         errors.print(str(error), style="red" if errors.is_terminal else None, markup=False)
         raise typer.Exit(2 if isinstance(error, UnknownName) else 1) from None
-    except KeyboardInterrupt:
-        errors.print("stopped; what was finished is kept, run the same command to go on")
-        raise typer.Exit(130) from None
-    finally:
-        signal.signal(signal.SIGTERM, previous)
 
 
 @contextmanager
@@ -188,13 +180,13 @@ def build(preset: Preset = "smoke", jobs: Jobs = "auto", force: Force = False) -
 
 @book.command()
 def lint() -> None:
-    """Check the rules for notebooks and claims."""
+    """Check the rules for notebooks and claims, and the seals of the records."""
     from colu.press.check.notebooks import lint as run
 
     with _told():
         if problems := run(find_project()):
             raise BookError("\n".join(problems))
-        console.print("notebooks and claims follow the rules")
+        console.print("notebooks and claims follow the rules, and every record is as it was sealed")
 
 
 @book.command()

@@ -8,6 +8,7 @@ MODULES = {
     "lab": (
         "diffusers",
         "distributed",
+        "filelock",
         "lightning_fabric",
         "matplotlib",
         "plotly",
@@ -25,7 +26,6 @@ MODULES = {
     ),
     "book": (
         "bs4",
-        "filelock",
         "ipykernel",
         "jupyter_book",
         "jupytext",

@@ -1,4 +1,4 @@
-"""Files written whole, read back with care, and known by their checksum."""
+"""Files written whole, read back with care, known by their checksum, and held by one process at a time."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["file_digest", "read_json", "write_atomically"]
+__all__ = ["Busy", "digest_of", "file_digest", "held", "read_json", "write_atomically"]
+
+
+class Busy(RuntimeError):
+    """Another process holds what this one asked for."""
 
 
 def write_atomically(path: Path, content: bytes | str) -> None:
@@ -55,3 +61,45 @@ def file_digest(path: Path, algorithm: str = "sha256") -> str:
     """The checksum of a file's bytes, in hexadecimal."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, algorithm).hexdigest()
+
+
+def digest_of(value: object) -> str:
+    """SHA-256 of a JSON value, the same whatever the order of its keys.
+
+    Examples
+    --------
+    >>> digest_of({"a": 1, "b": [2]}) == digest_of({"b": [2], "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@contextmanager
+def held(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file ``path``; the system releases it when the process ends, however it ends.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made where it does not exist.
+    wait : bool
+        Whether to wait for another holder, for as long as it takes.
+
+    Raises
+    ------
+    Busy
+        If another process, or another caller in this one, holds it and ``wait`` is False.
+    """
+    from filelock import FileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path, timeout=-1 if wait else 0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise Busy(f"{path} is held by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()

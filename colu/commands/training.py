@@ -1,4 +1,4 @@
-"""``colu run``, ``sweep``, ``table``, ``cost`` and ``compare``."""
+"""``colu run``, ``sweep``, ``table``, ``cost``, ``compare`` and ``seal``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from .stopping import stoppable
+
 # Under torchrun only the first process speaks.
 console = Console(highlight=False, soft_wrap=True, quiet=os.environ.get("RANK", "0") != "0")
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -18,7 +20,9 @@ Name = Annotated[str, typer.Argument(help="An experiment; an unknown name lists 
 Preset = Annotated[str, typer.Option(help="smoke, laptop or full.")]
 Arms = Annotated[str | None, typer.Option(help="Activations, with commas; those of the preset where left out.")]
 Seeds = Annotated[str | None, typer.Option(help="Such as 0-4 or 0,3,7; as many as the preset has where left out.")]
-Results = Annotated[Path | None, typer.Option(help="Folder of records; by default results/ of the project.")]
+Results = Annotated[
+    Path | None, typer.Option(file_okay=False, help="Folder of records; by default results/ of the project.")
+]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="A setting, such as learning_rate=0.003; repeatable.")
 ]
@@ -32,11 +36,24 @@ def _changes(settings: list[str] | None) -> dict:
         name, equals, value = setting.partition("=")
         if not equals:
             raise ValueError(f"--set {setting!r}: wanted name=value, such as learning_rate=0.003")
+        if name in changes:
+            raise ValueError(f"--set {name} is given twice; give it once")
         try:
             changes[name] = json.loads(value)
         except json.JSONDecodeError:
             changes[name] = value
     return changes
+
+
+def _planned(name: str, preset: str, arms: str | None, seeds: str | None, settings: list[str] | None) -> dict:
+    """What a command asks for, as the arguments of an experiment's ``configs``, whose names no setting may take."""
+    from colu.lab.experiments import get_experiment
+    from colu.lab.experiments.sweep import parse_seeds
+
+    changes = _changes(settings)
+    get_experiment(name).check_settings(changes)
+    seeds = parse_seeds(seeds) if seeds is not None else None
+    return {"preset": preset, "arms": arms, "seeds": seeds, **changes}
 
 
 def _fail(error: Exception) -> typer.Exit:
@@ -63,44 +80,55 @@ def run(
     settings: Settings = None,
 ) -> None:
     """Run an experiment, one run after another; what has a record is not done again."""
-    from colu.lab.experiments import get_experiment, record_path
-    from colu.lab.experiments.run import run as run_one
-    from colu.lab.experiments.sweep import parse_seeds
-    from colu.lab.results import results_root
+    from colu.lab.experiments import get_experiment
+    from colu.lab.results import check_root, results_root
 
     try:
-        experiment = get_experiment(name)
-        listed = parse_seeds(seeds) if seeds else None
-        configs = experiment.configs(preset, arms, listed, **_changes(settings))
+        wanted = _planned(name, preset, arms, seeds, settings)
+        configs = [config.check_here() for config in get_experiment(name).configs(**wanted)]
+        root = check_root(results or results_root())
     except ValueError as error:
         raise _fail(error) from None
-    root = Path(results or results_root())
-    failures = 0
     bar, task = _progress_of(len(configs))
-    with bar:
-        for config in configs:
-            label = config.label
-            there = record_path(config, root).is_file()
-
-            def progress(step: int, steps: int, entry: dict, label: str = label) -> None:
-                bar.update(task, description=f"{label}: step {step} of {steps}, loss {entry['loss']:.4g}")
-
-            try:
-                record = run_one(config, root, progress=progress, say=lambda line: bar.console.print(f"  {line}"))
-            except KeyboardInterrupt:
-                errors.print("stopped; finished runs are recorded, run the same command to go on")
-                raise typer.Exit(130) from None
-            except Exception as error:  # a run that fails must not stop the others
-                failures += 1
-                errors.print(f"  {label}: failed: {type(error).__name__}: {error}", markup=False)
-            else:
-                value = record.metrics[experiment.metric]
-                what = "recorded before" if there else f"{record.seconds:.1f} s"
-                bar.console.print(f"  {label}: {experiment.metric} {value:.5g} ({what})")
-            bar.advance(task)
+    with stoppable(), bar:
+        status = _run_all(configs, root, get_experiment(name).metric, bar, task)
     console.print(f"records: {root / name}")
-    if failures:
-        raise typer.Exit(1)
+    if status:
+        raise typer.Exit(status)
+
+
+def _run_all(configs: list, root: Path, metric: str, bar, task) -> int:
+    """Do the runs one after another, those that another process does at the end; the exit status."""
+    from colu.lab.experiments import RunningElsewhere, record_path
+    from colu.lab.experiments.run import run as run_one
+
+    def say(line: str) -> None:
+        bar.console.print(f"  {line}", markup=False)
+
+    status, left = 0, [(config, False) for config in configs]
+    while left:
+        config, again = left.pop(0)
+        label, there = config.label, record_path(config, root).is_file()
+
+        def progress(step: int, steps: int, entry: dict, label: str = label) -> None:
+            bar.update(task, description=f"{label}: step {step} of {steps}, loss {entry['loss']:.4g}")
+
+        try:
+            record = run_one(config, root, wait=again, progress=progress, say=say)
+        except RunningElsewhere as error:
+            say(f"{error}: left for the end")
+            left.append((config, True))
+            continue
+        except Exception as error:  # a run that fails must not stop the others
+            refused = isinstance(error, ValueError)
+            status = max(status, 2 if refused else 1)
+            what = str(error) if refused else f"failed: {type(error).__name__}: {error}"
+            errors.print(f"  {label}: {what}", markup=False)
+        else:
+            what = "recorded before" if there else "recorded elsewhere" if again else f"{record.seconds:.1f} s"
+            say(f"{label}: {metric} {record.metrics[metric]:.5g} ({what})")
+        bar.advance(task)
+    return status
 
 
 def sweep(
@@ -109,45 +137,32 @@ def sweep(
     arms: Arms = None,
     seeds: Seeds = None,
     results: Results = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a Dask scheduler; local where left out.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes of the local cluster.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a Dask scheduler; this machine where left out.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes on this machine; one a core where left out.")] = None,
     wait: Annotated[float, typer.Option(help="Seconds in which the scheduler must answer.")] = 30.0,
     settings: Settings = None,
 ) -> None:
-    """Run an experiment on a Dask cluster; survives dead workers and a dead driver."""
+    """Run an experiment in many processes, here or on a Dask cluster; survives dead workers and a dead driver."""
     from colu.lab.experiments import get_experiment
-    from colu.lab.experiments.sweep import parse_seeds
     from colu.lab.experiments.sweep import sweep as sweep_all
     from colu.lab.results import results_root
 
     root = Path(results or results_root())
     try:
-        listed = parse_seeds(seeds) if seeds else None
-        changes = _changes(settings)
-        bar, task = _progress_of(len(get_experiment(name).configs(preset, arms, listed, **changes)))
+        wanted = _planned(name, preset, arms, seeds, settings)
+        bar, task = _progress_of(len(get_experiment(name).configs(**wanted)))
 
         def report(label: str, event: str) -> None:
             bar.advance(task)
             bar.console.print(f"  {label}: {event}", markup=False)
 
-        with bar:
-            done = sweep_all(
-                name,
-                preset,
-                arms=arms,
-                seeds=listed,
-                root=root,
-                scheduler=scheduler,
-                workers=workers,
-                wait=wait,
-                report=report,
-                **changes,
-            )
+        with stoppable(), bar:
+            options = {"root": root, "scheduler": scheduler, "workers": workers, "wait": wait, "report": report}
+            done = sweep_all(name, **wanted, **options)
     except (ValueError, OSError) as error:
         raise _fail(error) from None
-    except KeyboardInterrupt:
-        errors.print("stopped; finished runs are recorded, run the same command to go on")
-        raise typer.Exit(130) from None
     console.print(
         f"{done.done} done, {done.skipped} recorded before, {len(done.failed)} failed; records: {root / name}"
     )
@@ -169,7 +184,7 @@ def table(
 
     try:
         experiment = get_experiment(name)
-        defaults = experiment.config(preset, "relu", 0, **_changes(settings))
+        (defaults,) = experiment.configs(**_planned(name, preset, "relu", "0", settings))
         value = defaults.to_dict()
         wanted = {f"plan.{k}": v for k, v in value["plan"].items()} | {
             f"options.{k}": v for k, v in value["options"].items()
@@ -195,16 +210,19 @@ def cost(
     settings: Settings = None,
 ) -> None:
     """Estimate how long a run takes on this machine, from a few updates."""
-    from colu.lab.experiments import choose_arms, estimate, get_experiment, keep_estimate
+    from colu.lab.experiments import estimate, get_experiment, keep_estimate
+    from colu.lab.results import check_root, results_root
 
     try:
-        experiment = get_experiment(name)
-        changes = _changes(settings)
-        named = {k: v for k, v in changes.items() if k != "device"}
-        for arm in choose_arms(arms if arms else "relu,colu"):
-            found = replace(estimate(experiment.config(preset, arm.name, 0, **changes), updates), settings=named)
+        wanted = _planned(name, preset, arms or "relu,colu", "0", settings)
+        configs = [config.check_here() for config in get_experiment(name).configs(**wanted)]
+        if keep:
+            check_root(results or results_root())
+        named = {k: v for k, v in _changes(settings).items() if k != "device"}
+        for config in configs:
+            found = replace(estimate(config, updates), settings=named)
             each = f"{found.seconds_per_update:.3g} s an update"
-            console.print(f"  {arm.name}: {each}, {found.seconds / 60:.3g} min a run of {found.steps:,} updates")
+            console.print(f"  {config.arm}: {each}, {found.seconds / 60:.3g} min a run of {found.steps:,} updates")
             if keep:
                 keep_estimate(found, results)
     except (ValueError, OSError) as error:
@@ -220,6 +238,8 @@ def compare(
     from colu.lab.results import compare_records, read_record
 
     try:
+        if not 0 <= tolerance < float("inf"):
+            raise ValueError(f"tolerance is {tolerance}, wanted a number of at least 0")
         found = compare_records(read_record(first), read_record(second))
         within = found.within(tolerance)
     except ValueError as error:
@@ -228,3 +248,16 @@ def compare(
     console.print(f"within {tolerance:g}: {'yes' if within else 'no'}")
     if not within:
         raise typer.Exit(1)
+
+
+def seal(results: Results = None) -> None:
+    """Seal records that have no seal; where one was changed after it was sealed, it is named and nothing is written."""
+    from colu.lab.results import results_root, seal_records
+    from colu.lab.results.seals import SEALS
+
+    root = Path(results or results_root())
+    try:
+        new = seal_records(root)
+    except ValueError as error:
+        raise _fail(error) from None
+    console.print(f"{len(new)} records sealed now in {root / SEALS}")

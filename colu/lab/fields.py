@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, ValidationError, WrapValidator
 
-__all__ = ["AS_GIVEN", "CLOSED", "Count", "Number", "Text", "Whole", "number", "said"]
+__all__ = ["AS_GIVEN", "CLOSED", "Count", "Name", "Number", "Seed", "Text", "Whole", "number", "said"]
 
 #: For a class that takes no field which it does not have.
 CLOSED = ConfigDict(extra="forbid")
@@ -23,7 +23,7 @@ AS_GIVEN = WrapValidator(_as_given)
 
 
 def number(**bounds) -> object:
-    """Type of a number within bounds, such as ``gt=0``; no text and no truth value is taken for one.
+    """Type of a finite number within bounds, such as ``gt=0``; no text and no truth value is taken for one.
 
     Examples
     --------
@@ -31,13 +31,17 @@ def number(**bounds) -> object:
     >>> TypeAdapter(number(ge=0)).validate_python(1)
     1
     """
-    return Annotated[float, Field(strict=True, **bounds), AS_GIVEN]
+    return Annotated[float, Field(strict=True, allow_inf_nan=False, **bounds), AS_GIVEN]
 
 
 Number = number()
 Whole = Annotated[int, Field(strict=True, ge=0)]
 Count = Annotated[int, Field(strict=True, ge=1)]
+#: What every generator of random numbers takes.
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 Text = Annotated[str, Field(min_length=1)]
+#: Becomes the name of a file or a folder.
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([-_.][a-z0-9]+)*$", max_length=80)]
 
 
 def said(error: Exception) -> str:
@@ -56,6 +60,9 @@ def said(error: Exception) -> str:
         return str(error)
     faults = []
     for fault in error.errors(include_url=False):
+        if fault["type"] == "value_error":  # of a check of ours, which names field and value itself
+            faults.append(str(fault["ctx"]["error"]))
+            continue
         where = ".".join(map(str, fault["loc"])) or error.title
         # The input of a field that is missing is all the others.
         value = "" if fault["type"].startswith("missing") else f" is {fault['input']!r}"

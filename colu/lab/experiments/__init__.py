@@ -15,7 +15,7 @@ from .networks import Networks, train_networks
 from .plans import left_of, missing_runs
 from .rerun import is_current, rerun_commands
 from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
-from .run import record_path, run, run_arms
+from .run import RunningElsewhere, record_path, run, run_arms
 
 __all__ = [
     "ARMS",
@@ -49,6 +49,7 @@ __all__ = [
     "PartlyLinear",
     "Preset",
     "RotationTask",
+    "RunningElsewhere",
     "VAETask",
     "cap_points",
     "choose_arms",

@@ -29,6 +29,7 @@ from .classification import _DATA, ImageClassification, _images
 from .experiment import Config, Experiment, Preset, register
 from .language import NextCharacter
 from .language import _plan as _text_plan
+from .options import PerceptronCurveOptions, ResidualCurveOptions, TextCurveOptions
 
 __all__ = ["FUSION_GPT", "FUSION_MLP", "FUSION_RESNET", "PairTask", "TextPairTask"]
 
@@ -229,6 +230,7 @@ FUSION_MLP = register(
             ),
         },
         metric="barrier_conic",
+        options=PerceptronCurveOptions,
         higher_is_better=False,
     )
 )
@@ -281,6 +283,7 @@ FUSION_RESNET = register(
             ),
         },
         metric="barrier_conic",
+        options=ResidualCurveOptions,
         higher_is_better=False,
     )
 )
@@ -316,6 +319,7 @@ FUSION_GPT = register(
             ),
         },
         metric="barrier_conic",
+        options=TextCurveOptions,
         higher_is_better=False,
     )
 )

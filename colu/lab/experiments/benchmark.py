@@ -7,6 +7,7 @@ from colu.nn import list_activations
 
 from .classification import MNIST_MLP
 from .experiment import Experiment, Preset, register
+from .options import PerceptronOptions
 
 __all__ = ["BENCHMARK_ARMS", "LEFT_OUT", "REGISTRY_BENCHMARK"]
 
@@ -70,5 +71,6 @@ REGISTRY_BENCHMARK = register(
             ),
         },
         metric="test_accuracy",
+        options=PerceptronOptions,
     )
 )

@@ -14,6 +14,7 @@ from colu.nn import LSLU, AconC
 
 from .arms import STANDARD_ARMS, get_arm
 from .experiment import Config, Experiment, Preset, register
+from .options import PerceptronOptions, ResidualOptions
 
 __all__ = ["CIFAR_RESNET", "MNIST_MLP", "ImageClassification"]
 
@@ -188,6 +189,7 @@ MNIST_MLP = register(
             ),
         },
         metric="test_accuracy",
+        options=PerceptronOptions,
     )
 )
 
@@ -255,5 +257,6 @@ CIFAR_RESNET = register(
             ),
         },
         metric="test_accuracy",
+        options=ResidualOptions,
     )
 )

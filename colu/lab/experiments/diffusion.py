@@ -12,6 +12,7 @@ from colu.lab.training import ImageBatches, Plan, seed_for
 from .arms import STANDARD_ARMS, get_arm
 from .classification import _images
 from .experiment import Config, Experiment, Preset, register
+from .options import DenoisingOptions
 
 __all__ = ["DDPM", "ImageDenoising"]
 
@@ -137,6 +138,7 @@ DDPM = register(
             ),
         },
         metric="test_loss",
+        options=DenoisingOptions,
         higher_is_better=False,
     )
 )

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import torch
 
-from colu.files import write_atomically
-from colu.lab.results import environment, results_root
+from colu.files import held, write_atomically
+from colu.lab.results import check_root, environment, result_files, results_root
 
 from .experiment import Config, get_experiment
 
-__all__ = ["Estimate", "estimate", "estimates_file", "keep_estimate", "read_estimates"]
+__all__ = ["Estimate", "estimate", "keep_estimate", "read_estimates"]
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,16 @@ def estimate(config: Config, updates: int = 3) -> Estimate:
     Raises
     ------
     ValueError
-        If ``updates`` is below 1.
+        If ``updates`` is out of range, or the configuration cannot be run here.
 
     Examples
     --------
     >>> estimate(get_experiment("rotation").config("laptop", "relu", 0)).steps
     1500
     """
-    if updates < 1:
-        raise ValueError(f"updates is {updates}, wanted at least 1")
+    if not 1 <= updates <= 10_000:
+        raise ValueError(f"updates is {updates}, wanted 1 to 10,000")
+    config.check_here()
     # On a CPU the time of the process, which other processes of a busy machine do not lengthen.
     clock = time.process_time if config.device == "cpu" else time.perf_counter
     before = torch.get_num_threads()
@@ -109,21 +110,20 @@ def estimate(config: Config, updates: int = 3) -> Estimate:
     )
 
 
-def estimates_file(root: str | Path | None = None) -> Path:
-    """Where ``colu cost --keep`` writes, one JSON a line."""
-    return Path(root if root is not None else results_root()) / "costs" / "estimates.jsonl"
+#: Where ``colu cost --keep`` writes below the folder of records, one JSON a line.
+FILE = "costs/estimates.jsonl"
 
 
 def keep_estimate(found: Estimate, root: str | Path | None = None) -> Path:
     """Add an estimate to the file of estimates, which is replaced whole."""
-    path = estimates_file(root)
-    before = path.read_bytes() if path.is_file() else b""
-    write_atomically(path, before + json.dumps(asdict(found)).encode() + b"\n")
+    path = check_root(root if root is not None else results_root()) / FILE
+    with held(path.parent.parent / ".unfinished" / "estimates.lock", wait=True):
+        before = path.read_bytes() if path.is_file() else b""
+        write_atomically(path, before + json.dumps(asdict(found)).encode() + b"\n")
     return path
 
 
 def read_estimates(root: str | Path | None = None) -> list[Estimate]:
     """Estimates that were kept, in order; none where there is no file."""
-    path = estimates_file(root)
-    lines = path.read_text(encoding="utf8").splitlines() if path.is_file() else []
+    lines = [line for file in result_files(FILE, root) for line in file.read_text(encoding="utf8").splitlines()]
     return [Estimate(**json.loads(line)) for line in lines if line]

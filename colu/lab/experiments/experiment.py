@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from colu.lab.fields import CLOSED, Count, Text, Whole
+from colu.lab.fields import CLOSED, Count, Name, Seed, said
 from colu.lab.results import config_hash
-from colu.lab.training import Plan, Task
+from colu.lab.training import DEVICES, Plan, Task, check_here, started_processes
 from colu.presets import PRESETS
 
 __all__ = ["Config", "EXPERIMENTS", "Experiment", "Preset", "get_experiment", "register"]
+
+
+#: Of Lightning Fabric.
+PRECISIONS = ("32-true", "64-true", "bf16-true", "16-true", "bf16-mixed", "16-mixed")
+
+
+@cache
+def _adapter(options: type) -> TypeAdapter:
+    return TypeAdapter(options)
+
+
+def _checked_options(options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+    """The options as they were given, if they fit those of the experiment."""
+    if "experiment" in info.data:
+        try:
+            _adapter(get_experiment(info.data["experiment"]).options).validate_python(options)
+        except ValidationError as error:
+            raise ValueError(said(error)) from None
+    return options
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -28,7 +49,7 @@ class Config:
     plan : colu.lab.training.Plan
         Or a dictionary of its fields.
     options : dict
-        Of the experiment: data set, sizes.
+        Of the experiment, by its own type: data set, sizes.
     device, precision : str
     processes, threads : int
         Sums are taken in another order with other numbers of these, so they belong to the run's identity.
@@ -45,14 +66,14 @@ class Config:
     True
     """
 
-    experiment: Text
+    experiment: Name
     preset: Literal[PRESETS]
-    arm: Text
-    seed: Whole
+    arm: Name
+    seed: Seed
     plan: Plan
-    options: dict[str, Any] = field(default_factory=dict)
-    device: str = "cpu"
-    precision: str = "32-true"
+    options: Annotated[dict[str, Any], AfterValidator(_checked_options)]
+    device: Literal[DEVICES] = "cpu"
+    precision: Literal[PRECISIONS] = "32-true"
     processes: Count = 1
     threads: Count = 1
 
@@ -67,6 +88,17 @@ class Config:
         """Identity of the run."""
         return config_hash(self.to_dict())
 
+    def check_here(self) -> Config:
+        """The configuration, if this machine can run it; what a record says was run may be another's.
+
+        Raises
+        ------
+        ValueError
+            Names the value and what there is.
+        """
+        check_here(self.device, self.processes, self.threads)
+        return self
+
     @property
     def label(self) -> str:
         """The run among those of its experiment, for people."""
@@ -76,6 +108,10 @@ class Config:
     def stem(self) -> str:
         """Name of its record's file, without the ending."""
         return f"{self.arm}-seed{self.seed}-{self.hash[:10]}"
+
+
+#: Settings that are neither of the plan nor of the options.
+_OWN = ("device", "precision", "processes", "threads")
 
 
 @dataclass(frozen=True)
@@ -114,6 +150,8 @@ class Experiment:
     build : callable
         From a :class:`colu.lab.experiments.Config` to a task on the configuration's device.
     presets : dict of str to Preset
+    options : type
+        Of the options of a configuration: a closed ``TypedDict``, see ``colu/lab/experiments/options.py``.
     metric : str
         The one that tables show first.
     higher_is_better : bool
@@ -124,6 +162,7 @@ class Experiment:
     build: Callable[[Config], Task]
     presets: dict[str, Preset]
     metric: str
+    options: type
     higher_is_better: bool = True
 
     def preset(self, name: str) -> Preset:
@@ -138,6 +177,19 @@ class Experiment:
             raise ValueError(f"experiment {self.name!r} has no preset {name!r}; choose one of {tuple(self.presets)}")
         return self.presets[name]
 
+    def check_settings(self, names: Iterable[str]) -> None:
+        """Refuse settings that neither the plan nor the options have.
+
+        Raises
+        ------
+        ValueError
+            Names them, and those that there are.
+        """
+        options = next(iter(self.presets.values())).options
+        known = {f.name for f in fields(Plan)} | set(_OWN) | set(options)
+        if unknown := set(names) - known:
+            raise ValueError(f"unknown options {sorted(unknown)} of {self.name!r}; it has {sorted(known)}")
+
     def config(self, preset: str, arm: str, seed: int, **changes) -> Config:
         """One run's configuration; ``changes`` go to the plan where it has that name, else to the options.
 
@@ -149,16 +201,13 @@ class Experiment:
         from .arms import get_arm
 
         settings = self.preset(preset)
+        self.check_settings(changes)
         in_plan = {f.name for f in fields(Plan)}
-        own = {"device", "precision", "processes", "threads"}
-        if unknown := set(changes) - in_plan - own - set(settings.options):
-            known = sorted(set(settings.options) | in_plan | own)
-            raise ValueError(f"unknown options {sorted(unknown)} of {self.name!r}; it has {known}")
         plan = Plan(**{**asdict(settings.plan), **{k: v for k, v in changes.items() if k in in_plan}})
         options = {**settings.options, **{k: v for k, v in changes.items() if k in settings.options}}
-        rest = {"precision": settings.precision, **{k: v for k, v in changes.items() if k in own}}
+        rest = {"precision": settings.precision, **{k: v for k, v in changes.items() if k in _OWN}}
         rest.setdefault("device", default_device() if settings.device == "auto" else settings.device)
-        rest.setdefault("processes", default_processes())
+        rest.setdefault("processes", started_processes())
         run = {"experiment": self.name, "preset": preset, "arm": get_arm(arm).name, "seed": seed}
         return Config(**run, plan=plan, options=options, **rest)
 
@@ -204,13 +253,6 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def default_processes() -> int:
-    """Processes that ``torchrun`` started, else 1."""
-    import os
-
-    return int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
 
 
 #: Experiments by name.

@@ -13,6 +13,7 @@ from colu.lab.training import ImageBatches, Plan, generator_for
 from .arms import STANDARD_ARMS, get_arm
 from .classification import _images
 from .experiment import Config, Experiment, Preset, register
+from .options import AutoencoderOptions, VAEOptions
 
 __all__ = ["AUTOENCODER", "VAE_MNIST", "AutoencoderTask", "VAETask"]
 
@@ -192,6 +193,7 @@ VAE_MNIST = register(
             ),
         },
         metric="test_nats",
+        options=VAEOptions,
         higher_is_better=False,
     )
 )
@@ -243,6 +245,7 @@ AUTOENCODER = register(
             ),
         },
         metric="test_mse",
+        options=AutoencoderOptions,
         higher_is_better=False,
     )
 )

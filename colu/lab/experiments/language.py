@@ -14,6 +14,7 @@ from colu.lab.training import Plan, TokenBatches
 
 from .arms import STANDARD_ARMS, get_arm
 from .experiment import Config, Experiment, Preset, register
+from .options import TextOptions
 
 __all__ = ["GPT_TEXT", "NextCharacter"]
 
@@ -114,6 +115,7 @@ GPT_TEXT = register(
             ),
         },
         metric="test_loss",
+        options=TextOptions,
         higher_is_better=False,
     )
 )

@@ -28,6 +28,7 @@ from .classification import _images
 from .diffusion import _plan
 from .experiment import Config, Experiment, Preset, register
 from .generative import AUTOENCODER
+from .options import LatentOptions
 
 __all__ = ["LATENT_DIFFUSION", "LatentDenoising", "latent_space"]
 
@@ -257,6 +258,7 @@ LATENT_DIFFUSION = register(
             ),
         },
         metric="test_loss",
+        options=LatentOptions,
         higher_is_better=False,
     )
 )

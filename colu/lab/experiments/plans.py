@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from colu.lab.results import Record, config_hash, find_records, results_root
+from colu.lab.results import Record, config_hash, find_records
 from colu.lab.results.tables import without
 
 from .experiment import EXPERIMENTS, get_experiment
@@ -18,8 +18,7 @@ __all__ = ["Missing", "all_records", "left_of", "missing_runs"]
 
 def all_records(root: str | Path | None) -> list[Record]:
     """Records of every experiment that is known."""
-    folder = Path(root if root is not None else results_root())
-    return [r for name in sorted(EXPERIMENTS) if (folder / name).is_dir() for r in find_records(name, folder)]
+    return [record for name in sorted(EXPERIMENTS) for record in find_records(name, root)]
 
 
 @dataclass(frozen=True)

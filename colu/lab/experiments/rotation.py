@@ -12,6 +12,7 @@ from colu.lab.training import Plan, generator_for
 
 from .arms import get_arm
 from .experiment import Config, Experiment, Preset, register
+from .options import RotationOptions
 
 __all__ = ["ROTATION", "RotationTask", "cap_points", "rotation_matrix"]
 
@@ -119,6 +120,7 @@ ROTATION = register(
             "full": _preset(6000, 3, ("relu", "silu", "gelu", "colu-3", "identity"), 20, "ten seconds a run"),
         },
         metric="cap_mse",
+        options=RotationOptions,
         higher_is_better=False,
     )
 )

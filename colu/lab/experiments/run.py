@@ -5,16 +5,27 @@ from __future__ import annotations
 import shutil
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import torch
 
-from colu.lab.results import Record, environment, read_record, results_root, write_record
-from colu.lab.training import fit, make_fabric
+from colu.files import Busy, held
+from colu.lab.data import DataCorruptedError, DataUnavailableError
+from colu.lab.results import Record, check_root, environment, read_record, results_root, write_record
+from colu.lab.training import Fit, fit, make_fabric
 
 from .experiment import Config, Experiment, get_experiment
 
-__all__ = ["record_path", "run", "run_arms"]
+__all__ = ["RunningElsewhere", "record_path", "run", "run_arms"]
+
+
+class RunningElsewhere(RuntimeError):
+    """Another process does this very run."""
+
+
+class _Refused(Exception):
+    """The task cannot be built as it is configured: no run has failed."""
 
 
 def _peak_memory(device: str) -> int:
@@ -57,6 +68,7 @@ def run(
     root: str | Path | None = None,
     *,
     keep: bool = True,
+    wait: bool = True,
     progress: Callable[[int, int, dict], None] | None = None,
     say: Callable[[str], None] = print,
     fabric=None,
@@ -70,6 +82,8 @@ def run(
         Folder of records; by default :func:`colu.lab.results.results_root`.
     keep : bool
         Whether to write the record, and checkpoints on the way; without, everything stays in memory.
+    wait : bool
+        Whether to wait where another process does this very run; its record is the answer, or it is gone on with.
     progress, say : callable
         As of :func:`colu.lab.training.fit`.
     fabric : optional
@@ -82,49 +96,88 @@ def run(
 
     Raises
     ------
+    ValueError
+        For a configuration that cannot be run here, or whose values do not fit its data; nothing is recorded.
+    RunningElsewhere
+        Without ``wait``.
     Exception
         Whatever stopped the run; where records are kept, a record of the failure is written first.
     """
-    root = Path(root if root is not None else results_root())
+    config.check_here()
+    if not keep:
+        fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
+        return _train(config, None, fabric, progress, say)
+    root = check_root(root if root is not None else results_root())
     path = record_path(config, root)
-    if keep and path.is_file():
+    if path.is_file():
         return read_record(path)
+    fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
+    folder, first = checkpoint_folder(config, root), fabric.global_rank == 0
+    lock = folder.with_name(f"{folder.name}.lock")
+    with ExitStack() as stack:
+        if first:
+            try:
+                stack.enter_context(held(lock))
+            except Busy:
+                if not wait and fabric.world_size == 1:
+                    raise RunningElsewhere(f"{config.label} is running elsewhere") from None
+                say(f"{config.label} is running elsewhere: waiting for it")
+                stack.enter_context(held(lock, wait=True))
+        there = path.is_file()
+        if fabric.world_size > 1:
+            there = fabric.broadcast(there)
+        record = read_record(path) if there else _train(config, root, fabric, progress, say)
+        if first:
+            # Whoever takes the lock from now on finds the record.
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                lock.unlink()
+    return record
+
+
+def _train(config: Config, root: Path | None, fabric, progress, say) -> Record:
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
     facts = environment(config.device)
-    folder = checkpoint_folder(config, root) if keep else None
-    first = True
+    first = fabric.global_rank == 0
+    keep = root is not None and first
     try:
-        fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-        first = fabric.global_rank == 0
         if config.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        task = get_experiment(config.experiment).build(config)
+        try:
+            task = get_experiment(config.experiment).build(config)
+        except (ValueError, DataUnavailableError, DataCorruptedError) as error:
+            raise _Refused from error
         result = fit(
             task,
             config.plan,
             seed=config.seed,
             fabric=fabric,
-            folder=folder,
+            folder=None if root is None else checkpoint_folder(config, root),
             run_hash=config.hash,
             progress=progress,
             say=say if first else lambda _: None,
         )
+        record = _done(config, facts, task.model, result)
+    except _Refused as refused:
+        raise refused.__cause__ from None
     except Exception as error:
-        if keep and first:
+        if keep:
             text = "".join(traceback.format_exception_only(error)).strip()
             write_record(_record(config, facts, seconds=0.0, status="failed", error=text, metrics={}), root)
         raise
     finally:
         torch.set_num_threads(threads)
-    num_parameters = sum(p.numel() for p in task.model.parameters())
+    if keep:
+        write_record(record, root)
+    return record
+
+
+def _done(config: Config, facts: dict, model: torch.nn.Module, result: Fit) -> Record:
+    num_parameters = sum(p.numel() for p in model.parameters())
     metrics = {**result.metrics, "train_loss_last": result.curve[-1]["loss"], "num_parameters": num_parameters}
     curve = [{**entry, "seconds": seconds} for entry, (_, seconds) in zip(result.curve, result.elapsed, strict=True)]
-    record = _record(config, facts, seconds=result.seconds, status="done", error=None, metrics=metrics, curve=curve)
-    if keep and first:
-        write_record(record, root)
-        shutil.rmtree(folder, ignore_errors=True)
-    return record
+    return _record(config, facts, seconds=result.seconds, status="done", error=None, metrics=metrics, curve=curve)
 
 
 def run_arms(

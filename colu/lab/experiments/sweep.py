@@ -1,18 +1,30 @@
-"""Many runs on Dask: a local cluster by default, any cluster by address; what is recorded is not done again."""
+"""Many runs: in processes of this machine, or on a cluster of Dask; what is recorded is not done again."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
-from collections.abc import Callable, Iterable
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from colu.lab.results import Record, read_record, results_root
+from colu.lab.results import Record, check_root, read_record, results_root
 
 from .experiment import Config, get_experiment
 from .run import record_path, run
 
 __all__ = ["SweepResult", "parse_seeds", "sweep"]
+
+#: Of one command.
+MOST_SEEDS = 10_000
 
 
 @dataclass
@@ -43,13 +55,13 @@ def parse_seeds(text: str) -> list[int]:
     >>> parse_seeds("0-2,7")
     [0, 1, 2, 7]
     """
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, _, last = part.strip().partition("-")
-        try:
-            seeds += range(int(first), int(last or first) + 1)
-        except ValueError:
-            raise ValueError(f"seeds are {text!r}, wanted whole numbers such as 0-4 or 0,3,7") from None
+    ranges = [re.fullmatch(r"(\d{1,20})(?:-(\d{1,20}))?", part.strip()) for part in text.split(",")]
+    if None in ranges:
+        raise ValueError(f"seeds are {text!r}, wanted whole numbers such as 0-4 or 0,3,7")
+    bounds = [(int(found[1]), int(found[2] or found[1])) for found in ranges]
+    if sum(last - first + 1 for first, last in bounds) > MOST_SEEDS:
+        raise ValueError(f"seeds are {text!r}, wanted at most {MOST_SEEDS:,}")
+    seeds = [seed for first, last in bounds for seed in range(first, last + 1)]
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds are {text!r}, wanted each once and at least one")
     return seeds
@@ -60,6 +72,62 @@ def _on_worker(value: dict, root: str) -> str:
     config = Config(**value)
     run(config, root, say=lambda _: None)
     return str(record_path(config, root))
+
+
+def _begin(line: Connection) -> None:
+    """A local worker ends when its driver does, however it does, or hangs up; Ctrl-C is the driver's to answer."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def listen() -> None:
+        with suppress(EOFError, OSError):
+            line.recv()
+        os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+
+
+#: Pools of local workers in a row that may die without finishing a run.
+MOST_DEATHS = 3
+
+
+def _locally(configs: list[Config], root: Path, workers: int) -> Iterator[tuple[Config, BaseException | None]]:
+    """Do the runs in processes of this machine, over pipes: no socket is opened."""
+    left, deaths = list(configs), 0
+    while left and deaths < MOST_DEATHS:
+        deaths += 1
+        context = get_context("spawn")
+        theirs, ours = context.Pipe(duplex=False)
+        pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin, (theirs,))
+        try:
+            futures = {pool.submit(_on_worker, c.to_dict(), str(root)): c for c in left}
+            for future in concurrent.futures.as_completed(futures):
+                error = future.exception()
+                if isinstance(error, BrokenProcessPool):
+                    continue  # a worker died: another pool goes on from the newest checkpoints
+                deaths = 0
+                left.remove(futures[future])
+                yield futures[future], error
+        finally:
+            ours.close()
+            theirs.close()
+            pool.shutdown(cancel_futures=True)
+    for config in left:
+        yield config, RuntimeError(f"its worker died {MOST_DEATHS} times, as for want of memory")
+
+
+def _on_cluster(
+    configs: list[Config], root: Path, scheduler: str, wait: float
+) -> Iterator[tuple[Config, BaseException | None]]:
+    """Do the runs on a cluster of Dask, whose security is as its configuration says."""
+    from distributed import Client, as_completed
+
+    with Client(scheduler, timeout=wait) as client:
+        futures = {
+            client.submit(_on_worker, c.to_dict(), str(root), key=f"{c.experiment}-{c.hash}", pure=True, retries=0): c
+            for c in configs
+        }
+        for future in as_completed(futures):
+            yield futures[future], None if future.status == "finished" else future.exception()
 
 
 def sweep(
@@ -77,8 +145,8 @@ def sweep(
 ) -> SweepResult:
     """Do all runs of arms times seeds that have no record yet.
 
-    A worker that dies loses nothing: Dask gives its run to another, which goes on from the newest checkpoint.
-    A driver that dies loses nothing either: the next sweep does what is missing.
+    A worker that dies loses nothing: its run is given to another, which goes on from the newest checkpoint.
+    A driver that dies loses nothing either: its local workers end, and the next sweep does what is missing.
     A run that fails is recorded with its error, and the others go on.
 
     Parameters
@@ -89,9 +157,9 @@ def sweep(
     root : path, optional
         Folder of records, which all workers must see.
     scheduler : str, optional
-        Address of a Dask scheduler; without it a cluster of processes is started on this machine.
+        Address of a Dask scheduler; without it processes are started on this machine.
     workers : int, optional
-        Processes of that local cluster; by default one a core.
+        How many of those, at least 1; by default one a core.
     wait : float
         Seconds in which the scheduler must answer.
     report : callable, optional
@@ -104,55 +172,38 @@ def sweep(
     Raises
     ------
     ValueError
-        For an unknown experiment, preset, arm or option, before anything starts.
+        For runs, workers or a folder that cannot be, before anything starts.
     OSError
         If no scheduler answers at the address.
     """
-    from distributed import Client, LocalCluster, as_completed
-
+    if workers is not None and workers < 1:
+        raise ValueError(f"workers is {workers}, wanted at least 1; leave it out for one a core")
+    if not 0 < wait < float("inf"):
+        raise ValueError(f"wait is {wait}, wanted seconds, more than 0")
     configs = get_experiment(experiment).configs(preset, arms, seeds, **changes)
-    root = Path(root if root is not None else results_root()).resolve()
+    root = check_root(root if root is not None else results_root()).resolve()
     tell = report or (lambda name, event: None)
-    result = SweepResult()
-    waiting = []
+    result, waiting = SweepResult(), []
     for config in configs:
         if record_path(config, root).is_file():
             result.skipped += 1
             result.records.append(read_record(record_path(config, root)))
             tell(config.label, "skipped")
         else:
-            waiting.append(config)
+            # The machines of a cluster are not this one: there each run is checked where it is done.
+            waiting.append(config if scheduler else config.check_here())
     if not waiting:
         return result
-    cluster = None
-    if scheduler is None:
-        cluster = LocalCluster(
-            n_workers=min(workers or os.cpu_count() or 1, len(waiting)),
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            silence_logs=50,
-        )
-    try:
-        with Client(cluster or scheduler, timeout=wait) as client:
-            futures = {
-                client.submit(
-                    _on_worker, c.to_dict(), str(root), key=f"{c.experiment}-{c.hash}", pure=True, retries=0
-                ): c
-                for c in waiting
-            }
-            for future in as_completed(futures):
-                config = futures[future]
-                if future.status == "finished":
-                    result.done += 1
-                    result.records.append(read_record(future.result()))
-                    tell(config.label, "done")
-                else:
-                    error = future.exception()
-                    result.failed[config.label] = f"{type(error).__name__}: {error}"
-                    tell(config.label, f"failed: {result.failed[config.label]}")
-    finally:
-        if cluster is not None:
-            cluster.close()
+    workers = workers or os.cpu_count() or 1
+    done = _on_cluster(waiting, root, scheduler, wait) if scheduler else _locally(waiting, root, workers)
+    with closing(done):
+        for config, error in done:
+            if error is None:
+                result.done += 1
+                result.records.append(read_record(record_path(config, root)))
+                tell(config.label, "done")
+            else:
+                result.failed[config.label] = f"{type(error).__name__}: {error}"
+                tell(config.label, f"failed: {result.failed[config.label]}")
     result.records.sort(key=lambda record: (record.arm, record.seed))
     return result

@@ -1,6 +1,7 @@
 """Records of runs and the statistics made from them: mean, 95 % interval, n, and paired differences."""
 
 from .compare import Comparison, compare_records
+from .place import NoRecordsError, check_root, needed, result_files, result_folders, results_root
 from .published import Judgement, Published, judge, load_published
 from .records import (
     Record,
@@ -10,22 +11,24 @@ from .records import (
     find_records,
     read_record,
     record_schema,
-    results_root,
     write_record,
 )
 from .statistics import PairedDifference, Summary, holm, paired_difference, summarise
 from .tables import ArmTable, arm_table, less_is_better, metric_of, one_setting, setting_text
+from .verify import seal_records, verify_records
 
 __all__ = [
     "ArmTable",
     "Comparison",
     "Judgement",
+    "NoRecordsError",
     "PairedDifference",
     "Published",
     "Record",
     "RecordError",
     "Summary",
     "arm_table",
+    "check_root",
     "compare_records",
     "config_hash",
     "environment",
@@ -35,12 +38,17 @@ __all__ = [
     "less_is_better",
     "load_published",
     "metric_of",
+    "needed",
     "one_setting",
     "paired_difference",
     "read_record",
     "record_schema",
+    "result_files",
+    "result_folders",
     "results_root",
+    "seal_records",
     "setting_text",
     "summarise",
+    "verify_records",
     "write_record",
 ]

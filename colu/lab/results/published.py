@@ -54,12 +54,6 @@ class Published:
 
         Which one is said by :func:`colu.lab.results.one_setting`: the largest with enough runs.
         """
-        if root is None:
-            from .records import results_root
-
-            root = results_root()
-        if not (Path(root) / self.experiment).is_dir():
-            return []
         arms = (self.arm, self.baseline)
         found = find_records(self.experiment, root, arms=arms, where=self.only)
         told = [

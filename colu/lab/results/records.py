@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shlex
 import subprocess
@@ -21,9 +20,12 @@ from pydantic import ConfigDict, Field, StrictBool, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
-from colu.files import write_atomically
-from colu.lab.fields import AS_GIVEN, CLOSED, Count, Number, Text, Whole, number, said
+from colu.files import digest_of, write_atomically
+from colu.lab.fields import AS_GIVEN, CLOSED, Count, Name, Number, Seed, Text, Whole, number, said
 from colu.presets import PRESETS
+
+from .place import result_files
+from .seals import check_seal, contradictions, seal_of
 
 __all__ = [
     "Record",
@@ -34,7 +36,6 @@ __all__ = [
     "processor",
     "read_record",
     "record_schema",
-    "results_root",
     "typed_command",
     "write_record",
 ]
@@ -45,7 +46,7 @@ _COMMANDS = ("run", "sweep")
 
 
 class RecordError(ValueError):
-    """A record that does not match the schema, or whose curve is not the one that it names."""
+    """A record that does not match the schema, contradicts itself, or is not what was sealed."""
 
 
 class Device(TypedDict, closed=True):
@@ -71,10 +72,10 @@ Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 class _Run:
     """The fields that a record has in memory and in its file, in the file's order."""
 
-    experiment: Text
+    experiment: Name
     preset: Literal[PRESETS]
-    arm: Text
-    seed: Whole
+    arm: Name
+    seed: Seed
     config: dict[str, Any]
     config_hash: Digest
     command: Text
@@ -94,11 +95,15 @@ class _Run:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class _Stored(_Run):
-    """A record's file: the curve stands beside it under a name, with its digest."""
+    """A record's file: the curve stands beside it under a name, with its digest.
 
-    schema: Literal[1]
+    Schema 2 has a seal over all of it; that of schema 1 lies in ``seals.json``.
+    """
+
+    schema: Literal[1, 2]
     curve: str | None
     curve_sha256: Digest | None
+    seal: Digest | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -144,11 +149,15 @@ class Record(_Run):
     @property
     def stem(self) -> str:
         """Name of the record's file, without its ending."""
-        return f"{self.arm}-seed{self.seed}-{self.config_hash[:10]}"
+        return _name(vars(self)).removesuffix(".json").rsplit("/", 1)[1]
 
 
-def _canonical(value: object) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+def _name(value: dict) -> str:
+    """Where a record lies below the folder of records: its identity, and of a failed run the time, too."""
+    stem = f"{value['arm']}-seed{value['seed']}-{value['config_hash'][:10]}"
+    if value["status"] == "failed":
+        return f"{value['experiment']}/failed/{stem}-{value['started'].replace(':', '')}.json"
+    return f"{value['experiment']}/{stem}.json"
 
 
 def config_hash(config: dict) -> str:
@@ -159,18 +168,7 @@ def config_hash(config: dict) -> str:
     >>> config_hash({"a": 1, "b": [2]}) == config_hash({"b": [2], "a": 1})
     True
     """
-    return hashlib.sha256(_canonical(config)).hexdigest()
-
-
-def results_root() -> Path:
-    """Folder of the recorded runs: ``COLU_RESULTS``, else ``results`` of the project around here, else of here."""
-    if named := os.environ.get("COLU_RESULTS"):
-        return Path(named).expanduser().resolve()
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        if (folder / "_toc.yml").is_file() and (folder / "colu").is_dir():
-            return folder / "results"
-    return here / "results"
+    return digest_of(config)
 
 
 def _git(*arguments: str) -> str | None:
@@ -261,14 +259,44 @@ def record_schema() -> dict:
     return {"$schema": dialect, **TypeAdapter(_Stored).json_schema(), "title": "Record of one run"}
 
 
-def _checked(value: dict, name: str) -> dict:
+def _checked(value: dict, curve: list, name: str) -> dict:
     try:
         _Stored(**value)
     except ValidationError as error:
         raise RecordError(f"{name} does not match the schema of records: {said(error)}") from None
     if value["config_hash"] != (found := config_hash(value["config"])):
         raise RecordError(f"{name}: config_hash is not that of config ({found[:10]}…); restore one of them")
+    if found := contradictions(value, curve):
+        raise RecordError(f"{name} contradicts itself: {'; '.join(found)}")
     return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def read_unsealed(path: Path) -> tuple[dict, list, Path, str]:
+    """A record's file and its curve, if all of it agrees, its place too; with the folder of records, and its name."""
+    try:
+        value = json.loads(path.read_text(encoding="utf8"), parse_constant=_no_number)
+    except (OSError, ValueError) as error:
+        raise RecordError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RecordError(f"{path} holds {type(value).__name__}, wanted an object")
+    curve = []
+    if (named := value.get("curve")) is not None:
+        if named != f"{path.stem}.curve.json":
+            raise RecordError(f"{path} names the curve {named!r}, its own is {path.stem}.curve.json")
+        file = path.with_name(named)
+        data = file.read_bytes() if file.is_file() else b""
+        if hashlib.sha256(data).hexdigest() != value.get("curve_sha256"):
+            raise RecordError(f"{file} is missing or not the curve that {path.name} names; restore both or delete both")
+        curve = json.loads(data, parse_constant=_no_number)
+    name = _name(_checked(value, curve, str(path)))
+    place = path.absolute()
+    if not place.as_posix().endswith(f"/{name}"):
+        raise RecordError(f"{path} holds the run {name}: a record has one name, restore it")
+    return value, curve, place.parents[name.count("/")], name
 
 
 def read_record(path: str | Path) -> Record:
@@ -277,29 +305,22 @@ def read_record(path: str | Path) -> Record:
     Raises
     ------
     RecordError
-        If it does not match the schema, or the curve is missing or not the one that was recorded.
+        If it does not match the schema, its fields contradict its configuration, its curve or the name of its file,
+        the curve is missing or not the one that was recorded, or the seal is missing or broken.
     """
-    path = Path(path)
+    value, curve, root, name = read_unsealed(Path(path))
     try:
-        value = json.loads(path.read_text(encoding="utf8"))
-    except (OSError, ValueError) as error:
-        raise RecordError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise RecordError(f"{path} holds {type(value).__name__}, wanted an object")
-    _checked(value, str(path))
-    curve = []
-    if value["curve"] is not None:
-        file = path.with_name(value["curve"])
-        data = file.read_bytes() if file.is_file() else b""
-        if hashlib.sha256(data).hexdigest() != value["curve_sha256"]:
-            raise RecordError(f"{file} is missing or not the curve that {path.name} names; restore both or delete both")
-        curve = json.loads(data)
-    fields = {k: v for k, v in value.items() if k not in ("schema", "curve", "curve_sha256")}
+        problem = check_seal(value, name, root)
+    except ValueError as error:
+        raise RecordError(str(error)) from None
+    if problem:
+        raise RecordError(f"{path}: {problem}")
+    fields = {k: v for k, v in value.items() if k not in ("schema", "curve", "curve_sha256", "seal")}
     return Record(**fields, curve=curve)
 
 
 def write_record(record: Record, root: str | Path) -> Path:
-    """Write a record to ``root/<experiment>/``; one that is there already is kept as it is.
+    """Write a record to ``root/<experiment>/``, sealed; one that is there already is kept as it is.
 
     The curve is written first and the record last, each under a temporary name and renamed, so a disk that is full
     leaves no half record.
@@ -309,22 +330,23 @@ def write_record(record: Record, root: str | Path) -> Path:
     -------
     Path
         Of the record that is there now.
+
+    Raises
+    ------
+    RecordError
+        If the record contradicts itself.
     """
-    folder = Path(root) / record.experiment
-    stem = record.stem
-    if record.status == "failed":
-        folder, stem = folder / "failed", f"{stem}-{record.started.replace(':', '')}"
-    path = folder / f"{stem}.json"
+    path = Path(root) / _name(vars(record))
     if path.is_file():
         return path
-    value = {"schema": 1, **asdict(record)}
-    value["curve"], value["curve_sha256"] = None, None
-    _checked(value, f"record {stem}")
+    value = {"schema": 2, **asdict(record), "curve": None, "curve_sha256": None}
+    _checked(value, record.curve, f"record {path.stem}")
     if record.curve:
-        data = json.dumps(record.curve, separators=(",", ":")).encode()
-        value["curve"], value["curve_sha256"] = f"{stem}.curve.json", hashlib.sha256(data).hexdigest()
-        write_atomically(folder / value["curve"], data)
-    write_atomically(path, json.dumps(value, indent=1) + "\n")
+        data = json.dumps(record.curve, separators=(",", ":"), allow_nan=False).encode()
+        value["curve"], value["curve_sha256"] = f"{path.stem}.curve.json", hashlib.sha256(data).hexdigest()
+        write_atomically(path.with_name(value["curve"]), data)
+    value["seal"] = seal_of(value)
+    write_atomically(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
     return path
 
 
@@ -342,7 +364,7 @@ def find_records(
     ----------
     experiment : str
     root : path, optional
-        By default :func:`colu.lab.results.results_root`.
+        By default all of :func:`colu.lab.results.result_folders`.
     preset : str, optional
     arms : iterable of str, optional
     where : dict, optional
@@ -351,7 +373,7 @@ def find_records(
     Raises
     ------
     RecordError
-        If a file there is no record.
+        If a file there is no record, or not one to count: see :func:`colu.lab.results.read_record`.
     """
 
     def lookup(record: Record, key: str) -> object:
@@ -360,8 +382,8 @@ def find_records(
             value = value.get(part) if isinstance(value, dict) else None
         return value
 
-    folder = Path(root if root is not None else results_root()) / experiment
-    found = [read_record(p) for p in sorted(folder.glob("*.json")) if not p.name.endswith(".curve.json")]
+    paths = [p for p in result_files(f"{experiment}/*.json", root) if not p.name.endswith(".curve.json")]
+    found = [read_record(path) for path in paths]
     wanted = None if arms is None else set(arms)
     return sorted(
         (

@@ -6,6 +6,7 @@ so a run that was killed goes on bit by bit as if it had not been.
 
 from .batches import ImageBatches, TokenBatches, generator_for, seed_for
 from .checkpoint import Checkpoint, CheckpointError, latest_checkpoint, save_checkpoint
+from .here import DEVICES, check_device, check_here, started_processes
 from .loop import DivergedError, Fit, fit, make_fabric
 from .plan import Plan, learning_rate
 from .task import Task
@@ -13,12 +14,15 @@ from .task import Task
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "DEVICES",
     "DivergedError",
     "Fit",
     "ImageBatches",
     "Plan",
     "Task",
     "TokenBatches",
+    "check_device",
+    "check_here",
     "fit",
     "generator_for",
     "latest_checkpoint",
@@ -26,4 +30,5 @@ __all__ = [
     "make_fabric",
     "save_checkpoint",
     "seed_for",
+    "started_processes",
 ]

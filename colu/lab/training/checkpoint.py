@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from colu.files import write_atomically
+from colu.files import digest_of, write_atomically
 
 __all__ = ["Checkpoint", "CheckpointError", "latest_checkpoint", "save_checkpoint"]
 
@@ -41,17 +41,23 @@ class Checkpoint:
     facts: dict
 
 
+def _stem(step: int) -> str:
+    return f"checkpoint-{step:08d}"
+
+
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write ``checkpoint-<step>.safetensors``, then its seal ``checkpoint-<step>.json``; keep the newest two.
 
-    The JSON is written last and holds the checksum: a checkpoint without it does not count.
+    The JSON is written last and holds the checksums of the tensors and of itself: without it a checkpoint does not
+    count.
     """
     from safetensors.torch import save
 
     folder = Path(folder)
-    stem = f"checkpoint-{checkpoint.step:08d}"
+    stem = _stem(checkpoint.step)
     data = save({name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()})
     seal = {"step": checkpoint.step, "sha256": hashlib.sha256(data).hexdigest(), "facts": checkpoint.facts}
+    seal["seal"] = digest_of(seal)
     write_atomically(folder / f"{stem}.safetensors", data)
     write_atomically(folder / f"{stem}.json", json.dumps(seal).encode())
     for old in sorted(folder.glob("checkpoint-*.json"))[:-KEPT]:
@@ -67,10 +73,15 @@ def _read(seal_path: Path) -> Checkpoint:
     tensors_path = seal_path.with_suffix(".safetensors")
     try:
         seal = json.loads(seal_path.read_text(encoding="utf8"))
+        told = seal.pop("seal")
+        if told != digest_of(seal):
+            raise CheckpointError(f"{seal_path} was altered after it was written: its seal is broken")
         step, checksum, facts = seal["step"], seal["sha256"], seal["facts"]
         data = tensors_path.read_bytes()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{seal_path} cannot be read ({type(error).__name__}: {error})") from error
+    if seal_path.stem != _stem(step):
+        raise CheckpointError(f"{seal_path} holds step {step}: it was renamed")
     found = hashlib.sha256(data).hexdigest()
     if found != checksum:
         raise CheckpointError(

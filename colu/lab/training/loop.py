@@ -22,6 +22,7 @@ from .checkpoint import (
     save_checkpoint,
     unpack_optimiser,
 )
+from .here import check_device, started_processes
 from .plan import Plan, learning_rate
 from .task import Task
 
@@ -29,7 +30,7 @@ __all__ = ["DivergedError", "Fit", "fit", "make_fabric"]
 
 
 class DivergedError(RuntimeError):
-    """The loss is no longer finite."""
+    """The loss, or what is evaluated, is no longer finite."""
 
 
 @dataclass
@@ -80,13 +81,8 @@ def make_fabric(device: str = "cpu", precision: str = "32-true"):
     1
     """
     Fabric = _fabric_class()
-    if device not in ("cpu", "cuda", "mps"):
-        raise ValueError(f"device is {device!r}, choose 'cpu', 'cuda' or 'mps'")
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present[device]:
-        there = [name for name, is_there in present.items() if is_there]
-        raise ValueError(f"device {device!r} is not on this machine; there is {', '.join(there)}")
-    world_size = int(os.environ.get("WORLD_SIZE", 1)) if "LOCAL_RANK" in os.environ else 1
+    check_device(device)
+    world_size = started_processes()
     local = int(os.environ.get("LOCAL_WORLD_SIZE", world_size))
     fabric = Fabric(
         accelerator=device,
@@ -138,7 +134,7 @@ class _Run:
         self.model = task.model
         self.average = copy.deepcopy(self.model).requires_grad_(False) if plan.ema_decay else None
         self.optimiser = _optimiser(self.model, plan)
-        self.losses = torch.zeros(plan.log_every, device=next(self.model.parameters()).device)
+        self.losses = torch.zeros(min(plan.log_every, plan.steps), device=next(self.model.parameters()).device)
         self.step = 0
         self.curve: list[dict] = []
         self.elapsed: list[list[float]] = []
@@ -193,6 +189,8 @@ class _Run:
         with torch.no_grad(), self.fabric.autocast():
             metrics = {name: float(value) for name, value in self.task.evaluate(model).items()}
         model.train(was_training)
+        if bad := {name: value for name, value in metrics.items() if not math.isfinite(value)}:
+            raise DivergedError(f"of the evaluation after step {self.step}, not finite: {bad}; lower the learning rate")
         return metrics
 
 

@@ -8,11 +8,13 @@ from typing import Literal
 from pydantic import StrictBool
 from pydantic.dataclasses import dataclass
 
-from colu.lab.fields import CLOSED, Count, Number, Whole, number
+from colu.lab.fields import CLOSED, Count, Whole, number
 
 __all__ = ["Plan", "learning_rate"]
 
-Positive = number(gt=0, allow_inf_nan=False)
+Positive = number(gt=0)
+Share = number(gt=0, lt=1)
+Decay = number(ge=0, lt=1)
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -62,13 +64,13 @@ class Plan:
     learning_rate: Positive
     optimiser: Literal["adam", "adamw", "sgd"] = "adam"
     weight_decay: number(ge=0) = 0.0
-    momentum: Number = 0.9
-    betas: tuple[Number, Number] = (0.9, 0.999)
+    momentum: Decay = 0.9
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     schedule: Literal["constant", "cosine", "steps"] = "constant"
-    milestones: tuple[Number, ...] = (0.5, 0.75)
+    milestones: tuple[Share, ...] = (0.5, 0.75)
     warmup: Whole = 0
     clip_norm: Positive | None = None
-    ema_decay: number(gt=0, lt=1) | None = None
+    ema_decay: Share | None = None
     log_every: Count = 50
     evaluate_every: Whole = 0
     checkpoint_every: Whole = 0

@@ -12,11 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from colu.files import file_digest, read_json, write_atomically
+from colu.files import Busy, file_digest, held, read_json, write_atomically
 from colu.press.notebook import Notebook
 from colu.press.project import BookError, Project, check_preset
 
@@ -68,19 +68,12 @@ def single_build(project: Project):
     BookError
         If another process holds it.
     """
-    from filelock import FileLock, Timeout
-
-    folder = project.root / "executed"
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise BookError(f"another build of {project.root} is running: wait for it to end, or stop it") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(held(project.root / "executed" / ".lock"))
+        except Busy:
+            raise BookError(f"another build of {project.root} is running: wait for it to end, or stop it") from None
         yield
-    finally:
-        lock.release()
 
 
 #: A page should not depend on the compiler of the machine that made it.

@@ -1,9 +1,10 @@
-"""Rules for committed notebooks and for claims, checked before anything runs."""
+"""Rules for committed notebooks, claims and records, checked before anything runs."""
 
 from __future__ import annotations
 
 import re
 
+from colu.lab.results import verify_records
 from colu.press.notebook import Cell, Notebook
 from colu.press.project import Project
 from colu.press.toc import TOC, toc_pages
@@ -62,7 +63,7 @@ def _lint_figure(cell: Cell) -> list[str]:
 
 
 def lint(project: Project) -> list[str]:
-    """Problems of the committed notebooks and of the ledger, each a line that says where.
+    """Problems of the committed notebooks, the ledger and the records, each a line that says where.
 
     Parameters
     ----------
@@ -82,4 +83,4 @@ def lint(project: Project) -> list[str]:
     for page in [*sorted(project.pages.rglob("*.md")), *(project.root / name for name in TEXTS)]:
         if page.is_file():
             found += [f"{page.name}: {problem}" for problem in misspelt(page.read_text(encoding="utf8"))]
-    return found + lint_claims(notebooks, project.pages, project.ledger)
+    return found + lint_claims(notebooks, project.pages, project.ledger) + verify_records(project.root / "results")

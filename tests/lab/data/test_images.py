@@ -88,8 +88,12 @@ def test_a_missing_file_is_named(tmp_path, monkeypatch):
 @needs_data
 @pytest.mark.parametrize(
     ("name", "split", "shape"),
-    [("mnist", "test", (10000, 1, 28, 28)), ("fashion_mnist", "test", (10000, 1, 28, 28)),
-     ("cifar10", "test", (10000, 3, 32, 32)), ("eurosat32", "test", (1500, 3, 32, 32))],
+    [
+        ("mnist", "test", (10000, 1, 28, 28)),
+        ("fashion_mnist", "test", (10000, 1, 28, 28)),
+        ("cifar10", "test", (10000, 3, 32, 32)),
+        ("eurosat32", "test", (1500, 3, 32, 32)),
+    ],
 )
 def test_sets_in_the_data_folder_are_read_whole(name, split, shape):
     loaded = data.load(name, split)

@@ -1,8 +1,16 @@
 """One configuration is one record, the same from every door."""
 
+import dataclasses
+import subprocess
+import sys
+import threading
+
 import pytest
 
-from colu.lab.experiments import get_experiment, run, run_arms
+from colu.files import held
+from colu.lab.data import DataUnavailableError
+from colu.lab.experiments import EXPERIMENTS, RunningElsewhere, get_experiment, record_path, run, run_arms
+from colu.lab.experiments.run import checkpoint_folder
 from colu.lab.results import find_records, read_record
 
 
@@ -39,3 +47,70 @@ def test_a_run_that_fails_is_recorded_with_its_error(tmp_path):
 def test_arms_come_one_after_another_each_by_its_seeds():
     records = run_arms("rotation", arms=["silu", "relu"], seeds=[1, 0], steps=2)
     assert [(r.arm, r.seed) for r in records] == [("silu", 1), ("silu", 0), ("relu", 1), ("relu", 0)]
+
+
+@pytest.mark.parametrize("fault", [ValueError("no such size"), DataUnavailableError("no such file")])
+def test_a_run_that_cannot_be_built_is_no_failed_run(tmp_path, monkeypatch, fault):
+    def build(config):
+        raise fault
+
+    config = get_experiment("mnist-mlp").config("smoke", "relu", 0)
+    monkeypatch.setitem(EXPERIMENTS, "mnist-mlp", dataclasses.replace(get_experiment("mnist-mlp"), build=build))
+    with pytest.raises(type(fault), match="no such"):
+        run(config, tmp_path)
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_a_metric_that_is_no_number_is_a_failed_run(tmp_path, monkeypatch):
+    from colu.lab.experiments import ImageClassification
+
+    monkeypatch.setattr(ImageClassification, "evaluate", lambda self, model: {"test_accuracy": float("nan")})
+    with pytest.raises(RuntimeError, match="not finite.*test_accuracy"):
+        run(get_experiment("mnist-mlp").config("smoke", "relu", 0, steps=3), tmp_path)
+    assert len(list((tmp_path / "mnist-mlp" / "failed").glob("*.json"))) == 1
+
+
+def lock_of(config, root):
+    return checkpoint_folder(config, root).with_name(f"{checkpoint_folder(config, root).name}.lock")
+
+
+def test_a_run_that_runs_elsewhere_is_left_without_a_record(tmp_path):
+    config = get_experiment("rotation").config("smoke", "relu", 0, steps=3)
+    with held(lock_of(config, tmp_path)), pytest.raises(RunningElsewhere, match="relu, seed 0 is running elsewhere"):
+        run(config, tmp_path, wait=False)
+    assert not list(tmp_path.rglob("*.json"))
+    assert run(config, tmp_path, wait=False).status == "done"
+
+
+def test_a_run_that_runs_elsewhere_is_waited_for_and_not_done_again(tmp_path):
+    config = get_experiment("rotation").config("smoke", "relu", 0, steps=3)
+    elsewhere = run(config, tmp_path)
+    path = record_path(config, tmp_path)
+    hidden = path.rename(path.with_suffix(".later"))
+    holds, found = threading.Event(), []
+
+    def holder():
+        with held(lock_of(config, tmp_path)):
+            holds.set()
+            assert waits.wait(300)
+            hidden.rename(path)
+
+    waits = threading.Event()
+    thread = threading.Thread(target=holder)
+    thread.start()
+    assert holds.wait(300)
+    found.append(run(config, tmp_path, say=lambda line: waits.set()))
+    thread.join()
+    assert found == [elsewhere] and not list(tmp_path.glob(".unfinished/*"))
+
+
+@pytest.mark.slow
+def test_the_same_command_twice_at_once_gives_one_record_and_no_failure(tmp_path):
+    command = [sys.executable, "-m", "colu", "run", "mnist-mlp", "--arms", "colu", "--seeds", "0-1"]
+    command += ["--set", "steps=400", "--set", "checkpoint_every=5", "--results", str(tmp_path)]
+    twins = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "ab"]
+    for twin in twins:
+        output, _ = twin.communicate(timeout=600)
+        assert twin.returncode == 0, output
+    assert not list(tmp_path.rglob("failed")) and not list(tmp_path.glob(".unfinished/*"))
+    assert len(find_records("mnist-mlp", tmp_path)) == 2

@@ -1,4 +1,4 @@
-"""Sweeps on Dask: the table at the end is the same, whoever was killed on the way."""
+"""Sweeps: the table at the end is the same, whoever was killed on the way."""
 
 import os
 import signal
@@ -18,7 +18,10 @@ ARMS, SEEDS = ("relu", "colu"), (0, 1, 2)
 LONG = {"steps": 2000, "checkpoint_every": 100, "evaluate_every": 1000, "log_every": 100}
 
 
-@pytest.mark.parametrize(("text", "message"), [("a-b", "'a-b'"), ("1,1", "each once"), ("3-1", "at least one")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("a-b", "'a-b'"), ("0-99999999999", "at most 10,000"), ("1,1", "each once"), ("3-1", "at least one")],
+)
 def test_seeds_that_are_none_are_refused(text, message):
     with pytest.raises(ValueError, match=message):
         parse_seeds(text)
@@ -97,7 +100,7 @@ def test_a_sweep_survives_a_killed_driver_with_the_same_table(tmp_path, undistur
     children = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
-    # The nannies notice that their parent is gone; two processes must not write one run.
+    # The workers notice that their driver is gone.
     wait_for(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in children))
     before = len(find_records("mnist-mlp", tmp_path))
     assert before < len(ARMS) * len(SEEDS)
@@ -105,6 +108,32 @@ def test_a_sweep_survives_a_killed_driver_with_the_same_table(tmp_path, undistur
     output, _ = again.communicate(timeout=300)
     assert again.returncode == 0, output
     assert arm_table(find_records("mnist-mlp", tmp_path), "test_accuracy").markdown(10) == undisturbed
+
+
+@pytest.mark.slow
+def test_a_sweep_opens_no_socket_and_a_signal_ends_all_of_it(tmp_path):
+    process = start(tmp_path)
+    wait_for(lambda: checkpoints(tmp_path))
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    assert [c for member in family for c in member.net_connections("inet")] == []
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 130, output
+    assert "stopped; what was finished is kept" in output
+    assert "leaked" not in output and "Traceback" not in output, output
+    wait_for(lambda: not any(c.is_running() and c.status() != psutil.STATUS_ZOMBIE for c in family[1:]))
+    assert not list(tmp_path.rglob("failed"))
+
+
+def _dies(value, root):
+    os._exit(9)
+
+
+@pytest.mark.slow
+def test_a_run_whose_worker_always_dies_is_named_at_last(tmp_path, monkeypatch):
+    monkeypatch.setattr("colu.lab.experiments.sweep._on_worker", _dies)
+    result = sweep("rotation", arms=["relu"], seeds=[0], root=tmp_path, workers=1, steps=3)
+    assert list(result.failed) == ["relu, seed 0"] and "worker died 3 times" in result.failed["relu, seed 0"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Batches: every example once an epoch, shares that make up the batch, augmentation that only moves pixels."""
 
-
 import pytest
 import torch
 
