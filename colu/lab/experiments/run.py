@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from colu.lab.machine import peak_memory
 from colu.lab.results import Record, environment, read_record, results_root, write_record
 from colu.lab.training import fit, make_fabric
 
@@ -20,11 +21,7 @@ __all__ = ["record_path", "run", "run_arms"]
 def _peak_memory(device: str) -> int:
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    import resource
-    import sys
-
-    # Linux counts in KiB, macOS in bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak_memory()
 
 
 def record_path(config: Config, root: str | Path) -> Path:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, field
@@ -22,6 +20,8 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from colu.files import write_atomically
+from colu.folders import named_folder
+from colu.lab.commit import commit_here
 from colu.lab.fields import AS_GIVEN, CLOSED, Count, Number, Text, Whole, number, said
 from colu.presets import PRESETS
 
@@ -164,20 +164,13 @@ def config_hash(config: dict) -> str:
 
 def results_root() -> Path:
     """Folder of the recorded runs: ``COLU_RESULTS``, else ``results`` of the project around here, else of here."""
-    if named := os.environ.get("COLU_RESULTS"):
-        return Path(named).expanduser().resolve()
+    if named := named_folder("COLU_RESULTS"):
+        return named.resolve()
     here = Path.cwd()
     for folder in (here, *here.parents):
         if (folder / "_toc.yml").is_file() and (folder / "colu").is_dir():
             return folder / "results"
     return here / "results"
-
-
-def _git(*arguments: str) -> str | None:
-    done = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @cache
@@ -191,7 +184,7 @@ def _versions() -> dict[str, str]:
 def processor() -> str:
     """The name of the processor."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf8", errors="replace").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
@@ -235,13 +228,11 @@ def environment(device: str = "cpu") -> dict:
     """
     import torch
 
-    commit = _git("rev-parse", "HEAD")
-    # Recorded runs lie in the tree themselves; they do not make the code another one.
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/colu", ":/notebooks")
+    commit, dirty = commit_here()
     return {
         "command": typed_command(sys.argv),
         "commit": commit,
-        "dirty": None if commit is None else bool(changed),
+        "dirty": dirty,
         "device": {"type": device, "name": torch.cuda.get_device_name() if device == "cuda" else processor()},
         "threads": torch.get_num_threads(),
         "versions": dict(_versions()),

@@ -8,6 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
+from colu.folders import NoFolder
 from colu.lab.results import (
     Record,
     RecordError,
@@ -164,6 +165,18 @@ def test_the_folder_of_records_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.delenv("COLU_RESULTS")
     monkeypatch.chdir(tmp_path)
     assert results_root() == tmp_path / "results"
+
+
+def test_a_folder_of_records_in_no_home_is_refused(monkeypatch):
+    monkeypatch.setenv("COLU_RESULTS", "~no-such-user/results")
+    with pytest.raises(NoFolder, match="COLU_RESULTS is '~no-such-user/results'"):
+        results_root()
+
+
+def test_a_run_without_git_is_recorded_without_a_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    read = read_record(write_record(record(), tmp_path))
+    assert read.commit is None and read.dirty is None
 
 
 def test_hash_does_not_depend_on_the_order_of_keys_but_on_every_value():
