@@ -1,5 +1,9 @@
 """The command line: wrong names, and what it prints."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from typer.testing import CliRunner
 
@@ -54,3 +58,29 @@ def test_broken_rules_stop_the_build_before_anything_runs(inside):
 def test_check_without_a_site_says_how_to_make_one(inside):
     status, said = _said("book", "check", "--no-browser")
     assert status == 1 and "colu book build" in said
+
+
+def test_a_terminal_that_lacks_characters_gets_others():
+    environment = os.environ | {"PYTHONIOENCODING": "latin-1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    program = "from colu.__main__ import replace_what_a_terminal_lacks as f; f(); print('ü, \u20ac and \u2265')"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True)
+    assert done.stdout.strip() == "ü, ? and ?".encode("latin-1"), done.stderr
+
+
+def test_the_command_line_starts_by_it(monkeypatch):
+    import colu.__main__ as start
+
+    called = []
+    monkeypatch.setattr(start, "replace_what_a_terminal_lacks", lambda: called.append(1))
+    monkeypatch.setattr(sys, "argv", ["colu", "--version"])
+    with pytest.raises(SystemExit):
+        start.main()
+    assert called == [1]
+
+
+def test_on_windows_the_build_says_where_it_builds(inside, monkeypatch):
+    monkeypatch.setattr("colu.press.project.sys.platform", "win32")
+    for command in (("execute",), ("validate",), ("render",), ("build",)):
+        status, said = _said("book", *command)
+        assert status == 1 and said.count("\n") == 1 and "builds on Linux and macOS" in said
+    assert not inside.executed("smoke").exists()

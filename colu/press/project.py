@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from colu.presets import PRESETS
 
-__all__ = ["BookError", "Project", "UnknownName", "find_project"]
+__all__ = ["BookError", "Project", "UnknownName", "check_system", "find_project"]
 
 
 class BookError(RuntimeError):
@@ -93,6 +94,12 @@ def check_preset(preset: str) -> str:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UnknownName(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}{hint}")
     return preset
+
+
+def check_system() -> None:
+    """Refuse to build where processes cannot be held together as the build does it."""
+    if sys.platform == "win32":
+        raise BookError("the book builds on Linux and macOS, not on Windows: use WSL; the package itself runs here")
 
 
 def find_project(start: Path | None = None) -> Project:

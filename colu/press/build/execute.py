@@ -18,7 +18,7 @@ from pathlib import Path
 
 from colu.files import file_digest, read_json, write_atomically
 from colu.press.notebook import Notebook
-from colu.press.project import BookError, Project, check_preset
+from colu.press.project import BookError, Project, check_preset, check_system
 
 from .keys import notebook_key, package_digest
 
@@ -66,10 +66,11 @@ def single_build(project: Project):
     Raises
     ------
     BookError
-        If another process holds it.
+        If another process holds it, or on Windows.
     """
     from filelock import FileLock, Timeout
 
+    check_system()
     folder = project.root / "executed"
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock", timeout=0)
@@ -122,7 +123,7 @@ class _Run:
         }
         self.request = self.folder / "request.json"
         self.request.write_text(json.dumps(request), encoding="utf8")
-        self.log = open(self.folder / "log.txt", "w+", encoding="utf8")
+        self.log = open(self.folder / "log.txt", "w+", encoding="utf8", errors="replace")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "colu.press.build.worker", str(self.request)],
             stdin=subprocess.DEVNULL,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from colu.files import read_json, write_atomically
 from colu.press.project import BookError, Project, check_preset
+from colu.programs import ProgramError, run_program
 
 from .keys import site_key
 
@@ -83,11 +83,14 @@ def run_jupyter_book(
     executed = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
     whole = [*(command or _jupyter_book()), *arguments, *options]
     environment = os.environ | executed | dict(told or {})
-    done = subprocess.run(whole, capture_output=True, text=True, env=environment, cwd=project.root)
-    if done.returncode != 0:
+    try:
+        done = run_program(whole, env=environment, cwd=project.root)
+    except ProgramError as error:
+        raise BookError(f"the book was not rendered: {error}") from None
+    if done.status != 0:
         raise BookError(
-            f"the book was not rendered (exit status {done.returncode}); what stood is untouched:\n"
-            + _complaints(done.stdout + done.stderr)
+            f"the book was not rendered (exit status {done.status}); what stood is untouched:\n"
+            + _complaints(done.out + done.err)
         )
 
 

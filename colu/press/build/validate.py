@@ -63,7 +63,8 @@ def _run(command: Sequence[str], **options) -> subprocess.CompletedProcess:
     """``subprocess.run`` that, when stopped, ends pytest's workers and their kernels too."""
     import psutil
 
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    options |= {"encoding": "utf8", "errors": "replace"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     try:
         out, err = process.communicate()
     except BaseException:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import signal
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from colu.lab.machine import peak_memory
 from colu.press.notebook import Notebook
 from colu.press.project import BookError
 
@@ -105,11 +105,10 @@ def execute(request: dict) -> dict:
         if failure["status"] == "stopped" or not _unstarted(failure) or attempt == START_TRIES:
             return failure
         print(f"the kernel did not start ({failure['message']}): try {attempt + 1} of {START_TRIES}", flush=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB on Linux, bytes on macOS
     return {
         "status": "ok",
         "seconds": round(time.monotonic() - began, 2),
-        "peak_memory_mb": round(peak / (1 if sys.platform != "darwin" else 1024) / 1024, 1),
+        "peak_memory_mb": round(peak_memory(children=True) / 1024**2, 1),
         "python": platform.python_version(),
         "device": _device(),
         "versions": {name: metadata.version(name) for name in VERSIONS if _installed(name)},
