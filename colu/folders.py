@@ -10,7 +10,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
-__all__ = ["NoFolder", "cache_folder", "named_folder"]
+__all__ = ["NoFolder", "cache_folder", "lasting_cache", "named_folder"]
 
 
 class NoFolder(RuntimeError):
@@ -41,11 +41,24 @@ def named_folder(variable: str) -> Path | None:
         raise NoFolder(f"{variable} is {value!r}, and no such home folder is known: write the path in full") from None
 
 
-def cache_folder() -> Path:
-    """The cache: ``$COLU_CACHE``, or ``colu`` in ``$XDG_CACHE_HOME``, or ``~/.cache/colu``.
+def lasting_cache() -> Path:
+    """The cache: ``$COLU_CACHE``, or ``colu`` in ``$XDG_CACHE_HOME``, or ``~/.cache/colu``; made where it is absent.
 
-    It is made where it does not exist.
-    Where it cannot be made, a temporary one that is private serves this process, and a warning says so.
+    Raises
+    ------
+    NoFolder
+        If it cannot be made.
+    """
+    folder = _wanted().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise NoFolder(f"{folder} cannot be made: {error.strerror or error}") from None
+    return folder
+
+
+def cache_folder() -> Path:
+    """The cache, or where there is none a temporary folder that is private; a warning says so.
 
     Raises
     ------
@@ -53,13 +66,9 @@ def cache_folder() -> Path:
         If not even a temporary folder can be had.
     """
     try:
-        folder = _wanted().absolute()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return lasting_cache()
     except NoFolder as error:
         return _temporary(str(error))
-    except OSError as error:
-        return _temporary(f"{folder} cannot be made: {error.strerror or error}")
-    return folder
 
 
 def _wanted() -> Path:
@@ -84,7 +93,7 @@ def _temporary(reason: str) -> Path:
     atexit.register(_remove, folder, os.getpid())
     warnings.warn(
         f"no cache folder ({reason}), so a temporary one serves this process: set COLU_CACHE to a folder of yours",
-        stacklevel=4,
+        stacklevel=3,
     )
     return folder
 

@@ -23,7 +23,7 @@ import warnings
 
 import torch
 
-from colu.folders import NoFolder, cache_folder
+from colu.folders import NoFolder, lasting_cache
 from colu.programs import ProgramError, run_program
 
 SOURCE = pathlib.Path(__file__).with_name("conic.c")
@@ -110,14 +110,14 @@ def library_name(dtype: torch.dtype) -> str:
 def kernels_folder() -> pathlib.Path:
     """The folder of the libraries in the cache, made where it is absent; the user's alone."""
     try:
-        folder = cache_folder() / "kernels"
+        folder = lasting_cache() / "kernels"
         folder.mkdir(mode=0o700, exist_ok=True)
         if problem := _foreign(folder):
             raise NotKept(f"{folder} {problem}")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise NotKept(f"{folder} cannot be written")
     except NoFolder as error:
-        raise Unavailable(str(error)) from None
+        raise NotKept(str(error)) from None
     except OSError as error:
         raise NotKept(f"{folder} cannot be made: {error.strerror or error}") from None
     return folder

@@ -11,7 +11,7 @@ import warnings
 import pytest
 import torch
 
-from colu.folders import cache_folder
+from colu.folders import lasting_cache
 from colu.functional import colu
 from colu.kernels import _build, explain
 
@@ -81,7 +81,7 @@ def assert_falls_back(pattern):
     assert explanation.rejected["fused"] in str(record[0].message)
     with pytest.raises(ValueError, match="backend='fused' is not available"):
         colu(x, dim=4, backend="fused")
-    folder = cache_folder() / "kernels"
+    folder = lasting_cache() / "kernels"
     assert not folder.is_dir() or not list(folder.iterdir())
 
 
@@ -176,7 +176,7 @@ def test_compiler_with_a_version_in_another_encoding(cache, tmp_path, monkeypatc
 def test_cache_that_cannot_be_made(quick, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("COLU_CACHE", str(tmp_path / "file" / "cache"))
-    assert_builds_its_own("no cache folder .*file/cache cannot be made: Not a directory", quick)
+    assert_builds_its_own("no fused kernels are kept.*file/cache cannot be made: Not a directory", quick)
 
 
 def test_folder_of_kernels_that_cannot_be_made(quick, tmp_path, monkeypatch):
