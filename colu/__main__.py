@@ -1,14 +1,19 @@
 """The command ``colu``, and ``python -m colu``."""
 
-from colu.extras import require
+import sys
+
+from colu.extras import MissingExtra, require
 
 
 def main() -> None:
-    """Run the command line, or say which extra it needs."""
-    require("lab", "the command line", "rich", "typer")
-    from colu.cli import app
+    """Run the command line, or say which extra it or the command needs."""
+    try:
+        require("lab", "the command line", "rich", "typer")
+        from colu.cli import app
 
-    app()
+        app()
+    except MissingExtra as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def test_other_folder_exits_1_and_says_so(tmp_path, monkeypatch):
 
 def test_broken_rules_stop_the_build_before_anything_runs(inside):
     status, said = _said("book", "build")
-    assert status == 1 and "10-cones.ipynb: it is not in _toc.yml" in said
+    assert status == 1 and "10-cones.ipynb: 0 words for 2 lines of code" in said
     assert not inside.executed("smoke").exists()
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from colu.files import write_atomically
 from colu.press.project import BookError, Project
+from colu.press.toc import select
 
 from .sheets import sheet_html, solutions_html
 from .slide_parts import cleaned, lead, moments, soup_of, split_exercise, split_list, without_links
@@ -254,4 +255,4 @@ def slides_command(project: Project, names: Sequence[str], folder: Path | None) 
     """Write the decks of a standing site; all chapters of it where none is named."""
     if not (project.site / "index.html").is_file():
         raise BookError(f"there is no site at {project.site}: run 'colu book build' first")
-    return write_decks(project.site, [path.stem for path in project.select(names)], folder)
+    return write_decks(project.site, [path.stem for path in select(project, names)], folder)

@@ -14,7 +14,7 @@ html = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build", "ht
 html.mkdir(parents=True)
 html.joinpath("index.html").write_text(os.environ["COLU_PRESET"] + " " + os.environ["COLU_EXECUTED_DIR"])
 print("page.md:3: WARNING: unknown role")
-sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
+sys.exit(int(os.environ.get("COLU_FAKE_STATUS", "0")))
 """
 COMMAND = [sys.executable, "-c", FAKE]
 
@@ -36,7 +36,7 @@ def test_site_is_rendered_once_and_again_only_after_a_change(toy):
 def test_failed_rendering_keeps_the_site_and_gives_the_warnings(toy, monkeypatch):
     page, _ = render(toy, command=COMMAND)
     page.write_text("old")
-    monkeypatch.setenv("FAKE_STATUS", "1")
+    monkeypatch.setenv("COLU_FAKE_STATUS", "1")
     with pytest.raises(BookError, match="WARNING: unknown role"):
         render(toy, command=COMMAND, force=True)
     assert page.read_text() == "old"
@@ -46,7 +46,7 @@ def test_swap_cut_off_between_its_renames_is_undone(toy, monkeypatch):
     page, _ = render(toy, command=COMMAND)
     page.write_text("old")
     os.replace(toy.site, toy.build / ".previous")
-    monkeypatch.setenv("FAKE_STATUS", "1")
+    monkeypatch.setenv("COLU_FAKE_STATUS", "1")
     with pytest.raises(BookError):
         render(toy, command=COMMAND, force=True)
     assert page.read_text() == "old"
