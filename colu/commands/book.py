@@ -198,7 +198,8 @@ def chapter(
         check_preset(preset)
         with _progress(project, [name], preset, 1) as report:
             raise_failures(run(project, preset=preset, names=[name], jobs=1, force=force, report=report))
-        console.print(f"a page alone, its links to other pages lead nowhere: {render_chapter(project, name, preset)}")
+        page = render_chapter(project, name, preset)
+        console.print(f"this page alone, its links to other pages lead nowhere: {page.as_uri()}")
 
     _locked(action)
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from colu.files import read_json, write_atomically
 from colu.press.project import BookError, Project, check_preset
+from colu.press.toc import TOC, select
 
 from .environment import clean_environment
 from .keys import site_parts
 
-__all__ = ["render", "run_jupyter_book"]
+__all__ = ["render", "render_chapter", "run_jupyter_book"]
 
 
 def _jupyter_book() -> list[str]:
@@ -60,8 +61,9 @@ def run_jupyter_book(
     *options: str,
     command: Sequence[str] | None = None,
     told: Mapping[str, str] | None = None,
+    strict: bool = True,
 ) -> None:
-    """Run Jupyter Book over the executed copies; warnings are errors.
+    """Run Jupyter Book over the executed copies.
 
     What ``output`` holds of a build before is used: leave there only one without a warning.
 
@@ -78,13 +80,16 @@ def run_jupyter_book(
         Instead of ``jupyter-book``.
     told : mapping, optional
         More of the environment.
+    strict : bool
+        Whether a warning is an error.
 
     Raises
     ------
     BookError
         With the warnings and errors.
     """
-    arguments = ["build", str(project.root), "--path-output", str(output), "-W", "--keep-going", "-n"]
+    arguments = ["build", str(project.root), "--path-output", str(output)]
+    arguments += ["-W", "--keep-going", "-n"] if strict else []
     executed = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
     whole = [*(command or _jupyter_book()), *arguments, *options]
     environment = clean_environment() | executed | dict(told or {})
@@ -168,3 +173,45 @@ def render(
     told = {"preset": preset, "began": began, "seconds": round(time.time() - began, 1)}
     write_atomically(stamp, json.dumps(told | {"shared": shared, "files": files}, indent=1) + "\n")
     return page, True
+
+
+def render_chapter(project: Project, name: str, preset: str = "smoke", *, command: Sequence[str] | None = None) -> Path:
+    """Render one chapter's page alone into ``_build/chapter``, beside the site and without the other copies.
+
+    Its links to other pages lead nowhere, which is no error here.
+
+    Parameters
+    ----------
+    project : Project
+    name : str
+        The chapter, by name or number.
+    preset : {"smoke", "laptop", "full"}
+        Which executed copy.
+    command : sequence of str, optional
+        Instead of ``jupyter-book``.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    BookError
+        With the errors, if it cannot be rendered.
+    """
+    (notebook,) = select(project, [name])
+    page = Path("notebooks", f"{notebook.stem}.html")
+    staging, place = project.build / ".chapter", project.build / "chapter"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    toc = staging / TOC
+    toc.write_text(f"format: jb-book\nroot: notebooks/{notebook.stem}\n", encoding="utf8")
+    run_jupyter_book(project, preset, staging, "--toc", str(toc), command=command, strict=False)
+    fresh = staging / "_build" / "html"
+    if not (fresh / page).is_file():
+        raise BookError(f"Jupyter Book wrote no {fresh / page}")
+    shutil.rmtree(place, ignore_errors=True)
+    os.replace(fresh, place)
+    shutil.rmtree(staging, ignore_errors=True)
+    return place / page
