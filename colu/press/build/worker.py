@@ -29,6 +29,8 @@ from .family import leave_with
 
 #: A kernel that got a port which another took at that moment never answers: another try gets other ports.
 START_TRIES, START_SECONDS = 3, 120
+#: Of NVIDIA on Linux and in WSL, and of AMD.
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "papermill", "jupyter-book")
 
 
@@ -105,24 +107,25 @@ def _papermill(request: dict) -> dict | None:
     return None
 
 
+def _tried(request: dict) -> tuple[dict | None, float]:
+    """Run the notebook, again where its kernel did not start; the failure, if any, and the seconds of the last run."""
+    for attempt in range(1, START_TRIES + 1):
+        began = time.monotonic()
+        failure = _papermill(request)
+        if failure is None or failure["status"] == "stopped" or not _unstarted(failure) or attempt == START_TRIES:
+            return failure, time.monotonic() - began
+        print(f"the kernel did not start ({failure['message']}): try {attempt + 1} of {START_TRIES}", flush=True)
+
+
 def execute(request: dict) -> dict:
     """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
         places = {name: Path(request[name]) for name in ("results", "reads")}
         os.environ |= private_folders(Path(folder), driver=request["driver"], **places)
-        return _execute(request | {"folder": folder})
-
-
-def _execute(request: dict) -> dict:
+        failure, seconds = _tried(request | {"folder": folder})
+    if failure:
+        return failure
     output = Path(request["output"])
-    for attempt in range(1, START_TRIES + 1):
-        began = time.monotonic()
-        failure = _papermill(request)
-        if failure is None:
-            break
-        if failure["status"] == "stopped" or not _unstarted(failure) or attempt == START_TRIES:
-            return failure
-        print(f"the kernel did not start ({failure['message']}): try {attempt + 1} of {START_TRIES}", flush=True)
     notebook = Notebook.read(output).settled()
     write_atomically(output, notebook.dumps())
     if blank := _blank(notebook.cells):
@@ -130,7 +133,7 @@ def _execute(request: dict) -> dict:
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB on Linux, bytes on macOS
     return {
         "status": "ok",
-        "seconds": round(time.monotonic() - began, 2),
+        "seconds": round(seconds, 2),
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
         "peak_memory_mb": round(peak / (1 if sys.platform != "darwin" else 1024) / 1024, 1),
         "python": platform.python_version(),
@@ -141,12 +144,14 @@ def _execute(request: dict) -> dict:
 
 def _device() -> str:
     """Name the processor, and the accelerator that the notebook could see."""
-    import torch
+    from colu.lab.results.records import processor
 
-    from colu.lab.results.records import environment
+    names = [processor()]
+    # PyTorch takes seconds of every notebook to import: only a machine that has a driver asks it.
+    if any(Path(driver).exists() for driver in _DRIVERS):
+        import torch
 
-    kind = "cuda" if torch.cuda.is_available() else "cpu"
-    names = [environment(name)["device"]["name"] for name in dict.fromkeys(("cpu", kind))]
+        names += [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     return ", ".join(names)
 
 
