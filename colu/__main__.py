@@ -2,7 +2,7 @@
 
 import sys
 
-from colu.extras import require
+from colu.extras import MissingExtra, require
 
 
 def replace_what_a_terminal_lacks() -> None:
@@ -14,12 +14,15 @@ def replace_what_a_terminal_lacks() -> None:
 
 
 def main() -> None:
-    """Run the command line, or say which extra it needs."""
+    """Run the command line, or say which extra it or the command needs."""
     replace_what_a_terminal_lacks()
-    require("lab", "the command line", "rich", "typer")
-    from colu.cli import app
+    try:
+        require("lab", "the command line", "rich", "typer")
+        from colu.cli import app
 
-    app()
+        app()
+    except MissingExtra as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

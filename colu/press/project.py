@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +52,11 @@ class Project:
         return self.root / "requirements.txt"
 
     @property
+    def results(self) -> Path:
+        """The recorded runs."""
+        return self.root / "results"
+
+    @property
     def build(self) -> Path:
         """Holds the rendered site in ``html``."""
         return self.root / "_build"
@@ -65,26 +69,6 @@ class Project:
     def executed(self, preset: str) -> Path:
         """Executed copies and their records, outside of ``_build``."""
         return self.root / "executed" / preset
-
-    def select(self, names: Iterable[str] = ()) -> list[Path]:
-        """Notebooks by name (``10-cones-and-projections``, with or without suffix); all where none is named.
-
-        Raises
-        ------
-        BookError
-            For a name that is no notebook; gives the nearest.
-        """
-        known = {path.stem: path for path in sorted(self.notebooks.glob("*.ipynb"))}
-        if not known:
-            raise BookError(f"{self.notebooks} holds no notebook: run this in the project's folder")
-        chosen = []
-        for name in names:
-            stem = Path(name).stem if name.endswith(".ipynb") else name
-            if stem not in known:
-                near = difflib.get_close_matches(stem, known, n=3, cutoff=0.3) or list(known)
-                raise UnknownName(f"there is no notebook {name!r}; the nearest are {', '.join(near)}")
-            chosen.append(known[stem])
-        return chosen or list(known.values())
 
 
 def check_preset(preset: str) -> str:
