@@ -25,20 +25,28 @@ endif
 # and an installation that was cut off leaves no stamp.
 LOCK_STAMP    := $(VENV)/.lock-$(shell cksum < $(LOCK) | cut -d' ' -f1)
 PACKAGE_STAMP := $(VENV)/.package-$(shell cksum < pyproject.toml | cut -d' ' -f1)
+JUPYTER_STAMP := $(VENV)/.jupyter
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # A venv of the caller's must not leak into ours.
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help book test check serve lint lock setup clean
+.PHONY: help book chapter validate test check serve jupyter lint lock setup clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 	@echo "Presets: make book PRESET=smoke (CPU, minutes) | laptop (more minutes) | full (GPU)"
 
-book: setup  ## execute, validate and render the book (PRESET=smoke|laptop|full); prints where the page is
+book: setup  ## execute and render the book (PRESET=smoke|laptop|full); prints where the page is
 	@$(BIN)/colu book build --preset $(PRESET) --jobs $(JOBS)
+
+chapter: setup  ## execute one chapter and render its page alone (make chapter N=11); prints where it is
+	@test -n "$(N)" || { echo "Which chapter? Say make chapter N=11"; exit 2; }
+	@$(BIN)/colu book chapter $(N) --preset $(PRESET)
+
+validate: setup  ## run the executed notebooks a second time and compare; the site then says so
+	@$(BIN)/colu book validate --preset $(PRESET) --jobs $(JOBS)
 
 test: setup  ## style, unit tests and docstring examples
 	@$(BIN)/ruff check .
@@ -51,6 +59,15 @@ serve: setup  ## show the built site on http://127.0.0.1:$(PORT)
 	@test -f _build/html/index.html || { echo "No site yet: run 'make book' first."; exit 1; }
 	@echo "http://127.0.0.1:$(PORT)/  (Ctrl-C stops)"
 	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+jupyter: setup $(JUPYTER_STAMP)  ## open the notebooks in JupyterLab; claims and theorems are readable there
+	@$(BIN)/jupyter-lab notebooks
+
+# Of use to those who edit alone, so not in the lock, which it leaves as it is.
+$(JUPYTER_STAMP): $(LOCK_STAMP)
+	@echo "Installing JupyterLab and its MyST extension into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet -c requirements.txt jupyterlab jupyterlab-myst
+	@touch $@
 
 lint: setup  ## style of the code, and the rules for notebooks and claims
 	@$(BIN)/ruff check .
@@ -65,8 +82,6 @@ $(LOCK_STAMP):
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet -r $(LOCK)
-	@# Kernels otherwise print a line about TCP encryption for every notebook.
-	@mkdir -p $(VENV)/etc/ipython && echo "c.IPKernelApp.log_level = 40" > $(VENV)/etc/ipython/ipython_kernel_config.py
 	@touch $@ $(if $(filter requirements-cpu.txt,$(LOCK)),$(VENV)/.torch-cpu)
 
 $(PACKAGE_STAMP): $(LOCK_STAMP)

@@ -42,6 +42,10 @@ MODULES = {
 ADDRESS = "git+https://github.com/colu-book/colu"
 
 
+class MissingExtra(ModuleNotFoundError):
+    """A part of the package lacks what its extra brings; the message has the command that installs it."""
+
+
 def require(extra: str, user: str, *modules: str) -> None:
     """Refuse to go on where modules of an extra are absent; nothing is imported.
 
@@ -56,7 +60,7 @@ def require(extra: str, user: str, *modules: str) -> None:
 
     Raises
     ------
-    ModuleNotFoundError
+    MissingExtra
         Names what is absent and the command that installs it.
 
     Examples
@@ -65,7 +69,7 @@ def require(extra: str, user: str, *modules: str) -> None:
     """
     absent = [module for module in modules or MODULES[extra] if find_spec(module) is None]
     if absent:
-        raise ModuleNotFoundError(
+        raise MissingExtra(
             f"{user} needs {', '.join(absent)}, which is not installed: "
             f'pip install "colu[{extra}] @ {ADDRESS}"',
             name=absent[0],

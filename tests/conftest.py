@@ -20,17 +20,23 @@ def toy(tmp_path):
     class Toy(Project):
         """A project whose notebooks a test writes as lists of code cells."""
 
-        def write(self, stem, *sources, tags=(), prose=""):
-            """Write a notebook: a parameters cell, ``prose``, then ``sources`` with ids c1, c2, ... and ``tags``."""
+        def write(self, stem, *sources, tags=(), prose="", alt=""):
+            """Write a notebook: a parameters cell, ``prose``, then ``sources`` with ids c1, c2, ... and ``tags``.
+
+            With ``alt`` each of them announces a figure.
+            """
+            figure = {"mystnb": {"image": {"alt": alt}}} if alt else {}
             new = nbformat.v4
             cells = [new.new_code_cell('PRESET = "none"', id="params", metadata={"tags": ["parameters"]})]
             cells += [new.new_markdown_cell(prose, id="prose")] if prose else []
             cells += [
-                new.new_code_cell(source, id=f"c{number}", metadata={"tags": list(tags)})
+                new.new_code_cell(source, id=f"c{number}", metadata={"tags": list(tags)} | figure)
                 for number, source in enumerate(sources, start=1)
             ]
             kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
             nbformat.write(new.new_notebook(cells=cells, metadata=kernel), self.notebooks / f"{stem}.ipynb")
+            chapters = "".join(f"- file: notebooks/{path.stem}\n" for path in sorted(self.notebooks.glob("*.ipynb")))
+            (self.root / "_toc.yml").write_text(f"format: jb-book\nroot: book/index\nchapters:\n{chapters}")
 
         def copy(self, stem, preset="smoke"):
             return self.executed(preset) / f"{stem}.ipynb"

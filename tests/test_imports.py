@@ -23,7 +23,7 @@ TOWER = (
     ("functional",),
     ("kernels",),
     ("blocks", "channels"),
-    ("checks", "extras", "families", "files", "presets"),
+    ("checks", "extras", "families", "files", "folders", "presets", "programs"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(reversed(TOWER)) for room in rooms}
 #: Files that import by a name made while running: a wing on first use, and the files of the caller's own folder.

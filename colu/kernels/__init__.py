@@ -22,7 +22,7 @@ for entries that differ in rounding alone from a tie either side may be taken;
 and on processors with bfloat16 instructions a bfloat16 result under 1.2e-38 may be zero.
 
 Importing builds and loads nothing.
-``COLU_CACHE`` names the cache folder (otherwise ``~/.cache/colu``), ``CC`` the compiler.
+``COLU_CACHE`` names the cache folder (otherwise ``~/.cache/colu``), where they lie in ``kernels``; ``CC`` the compiler.
 """
 
 from .dispatch import Explanation, explain

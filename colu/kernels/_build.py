@@ -4,6 +4,7 @@ One library a storage type, named by a checksum of source, flags, processor and 
 A build goes to a temporary file, gets a checksum of its content at its end,
 is loaded and asked for its version there, and only then renamed:
 two processes that build at once both succeed, and a reader sees a whole file or none.
+Loading a library runs it, so only what nobody but the user could have written is loaded.
 """
 
 import ctypes
@@ -14,12 +15,16 @@ import pathlib
 import platform
 import shlex
 import shutil
+import stat
 import struct
-import subprocess
 import tempfile
+import time
 import warnings
 
 import torch
+
+from colu.folders import NoFolder, lasting_cache
+from colu.programs import ProgramError, run_program
 
 SOURCE = pathlib.Path(__file__).with_name("conic.c")
 _HEADERS = ("vectors.h", "cones.h")
@@ -27,23 +32,24 @@ KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3
 FLAGS = ("-O1", "-fno-math-errno", "-fno-trapping-math", "-fopenmp", "-shared", "-fPIC")
 PLAN = struct.Struct("=12q5d")
 _SECONDS = 120
+# A build that is still at work is younger than this.
+_DEAD = 3600
 
 
 class Unavailable(RuntimeError):
     """The fused library cannot be had; the message says why, in one line."""
 
 
-def cache_folder() -> pathlib.Path:
-    """``$COLU_CACHE``, or ``colu`` in ``$XDG_CACHE_HOME``, or ``~/.cache/colu``."""
-    if os.environ.get("COLU_CACHE"):
-        return pathlib.Path(os.environ["COLU_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return pathlib.Path(base) / "colu"
+class NotKept(RuntimeError):
+    """There is no folder for libraries that only the user can write; the message says why, in one line."""
 
 
 def compiler() -> list[str]:
     """The command of the C compiler: ``$CC``, or ``cc``."""
-    command = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    try:
+        command = shlex.split(os.environ.get("CC", "")) or ["cc"]
+    except ValueError as error:
+        raise Unavailable(f"CC={os.environ['CC']!r} is no command: {error}") from None
     if shutil.which(command[0]) is None:
         raise Unavailable(f"no C compiler: {command[0]!r} is not on the path; install one or set CC")
     return command
@@ -53,7 +59,7 @@ def compiler() -> list[str]:
 def processor() -> str:
     """What decides the instructions a library may use: the machine and the flags of its processor."""
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             lines = [line for line in file if line.startswith(("flags", "Features", "model name"))]
         return platform.machine() + "".join(sorted(set(lines)))
     except OSError:
@@ -67,12 +73,12 @@ def _version(command: tuple[str, ...]) -> str:
 
 def _call(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise Unavailable(f"the C compiler did not run: {_first_line(error)}") from None
-    if done.returncode:
-        raise Unavailable(f"the C compiler failed ({done.returncode}): {_first_line(done.stderr)}")
-    return done.stdout
+        done = run_program(command, seconds=_SECONDS)
+    except ProgramError as error:
+        raise Unavailable(f"the C compiler did not run: {error}") from None
+    if done.status:
+        raise Unavailable(f"the C compiler failed ({done.status}): {_first_line(done.err)}")
+    return done.out
 
 
 def _first_line(text) -> str:
@@ -85,8 +91,8 @@ def target_flags() -> tuple[str, ...]:
     return ("-march=native",) if platform.machine().lower() in ("x86_64", "amd64") else ("-mcpu=native",)
 
 
-def library_path(dtype: torch.dtype) -> pathlib.Path:
-    """Where the library of ``dtype`` is cached; the name changes with all that could make it wrong."""
+def library_name(dtype: torch.dtype) -> str:
+    """The file of the library of ``dtype``; its name changes with all that could make it wrong."""
     command = compiler()
     sources = [SOURCE, *(SOURCE.with_name(name) for name in _HEADERS)]
     parts = [
@@ -96,21 +102,50 @@ def library_path(dtype: torch.dtype) -> pathlib.Path:
         *FLAGS,
         *target_flags(),
     ]
-    digest = hashlib.sha256("\0".join([*parts, processor()]).encode()).hexdigest()[:24]
-    return cache_folder() / f"conic-{str(dtype).removeprefix('torch.')}-{digest}.so"
+    # An environment variable may hold bytes that are no text.
+    digest = hashlib.sha256("\0".join([*parts, processor()]).encode(errors="surrogateescape")).hexdigest()[:24]
+    return f"conic-{str(dtype).removeprefix('torch.')}-{digest}.so"
+
+
+def kernels_folder() -> pathlib.Path:
+    """The folder of the libraries in the cache, made where it is absent; the user's alone."""
+    try:
+        folder = lasting_cache() / "kernels"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if problem := _foreign(folder):
+            raise NotKept(f"{folder} {problem}")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise NotKept(f"{folder} cannot be written")
+    except NoFolder as error:
+        raise NotKept(str(error)) from None
+    except OSError as error:
+        raise NotKept(f"{folder} cannot be made: {error.strerror or error}") from None
+    return folder
+
+
+def _foreign(path: pathlib.Path) -> str | None:
+    """How somebody else than the user could have written a file or folder; None if nobody could."""
+    found = path.stat()
+    if found.st_uid != os.geteuid():
+        return f"belongs to another user ({found.st_uid})"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"can be written by others (mode {stat.S_IMODE(found.st_mode):o})"
+    return None
 
 
 def build(dtype: torch.dtype, path: pathlib.Path) -> None:
     """Compile for ``dtype`` into ``path``, whole or not at all."""
+    _clean(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(suffix=".so", prefix=".building-", dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise Unavailable(f"the cache folder {path.parent} cannot be written: {error.strerror or error}") from None
+        raise Unavailable(f"the folder {path.parent} cannot be written: {error.strerror or error}") from None
     try:
         kind = f"-DKIND={KINDS[dtype]}"
         _call([*compiler(), kind, *FLAGS, *target_flags(), "-o", name, str(SOURCE), "-lm"])
+        # A linker makes the file anew, with what the umask leaves.
+        os.chmod(name, 0o600)
         _seal(name)
         _open(name, dtype)
         os.replace(name, path)
@@ -118,6 +153,16 @@ def build(dtype: torch.dtype, path: pathlib.Path) -> None:
         raise Unavailable(f"the built library could not be stored: {error.strerror or error}") from None
     finally:
         pathlib.Path(name).unlink(missing_ok=True)
+
+
+def _clean(folder: pathlib.Path) -> None:
+    """Remove what builds that were killed left."""
+    for path in folder.glob(".building-*"):
+        try:
+            if path.stat().st_mtime < time.time() - _DEAD:
+                path.unlink()
+        except OSError:
+            pass  # another process was first
 
 
 def _seal(path) -> None:
@@ -152,18 +197,40 @@ def _open(path, dtype: torch.dtype):
 @functools.cache
 def outcome(dtype: torch.dtype):
     """The function of the library of ``dtype`` and where it is, or None and why not; decided once a process."""
+    if not hasattr(os, "geteuid"):
+        return None, "the fused kernels are for Linux and macOS"
     try:
-        path = library_path(dtype)
-        if path.exists():
-            try:
-                return _open(path, dtype), str(path)
-            except Unavailable:
-                pass  # a file cut short or from elsewhere: build again over it
-        build(dtype, path)
-        return _open(path, dtype), str(path)
+        name = library_name(dtype)
+        try:
+            return _kept(dtype, kernels_folder() / name)
+        except NotKept as reason:
+            _warn(f"no fused kernels are kept, so this process builds its own: {reason}")
+            return _private(dtype, name)
     except Unavailable as error:
-        _warn(str(error))
+        _warn(f"no fused kernels, so colu takes a slower path: {error}")
         return None, str(error)
+
+
+def _kept(dtype: torch.dtype, path: pathlib.Path):
+    """From the cache, built there where it is absent."""
+    if path.exists() and not _foreign(path):
+        try:
+            return _open(path, dtype), str(path)
+        except Unavailable:
+            pass  # a file cut short or from elsewhere: build again over it
+    build(dtype, path)
+    return _open(path, dtype), str(path)
+
+
+def _private(dtype: torch.dtype, name: str):
+    """Built for this process alone; the system keeps what is loaded when the file goes."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="colu-", ignore_cleanup_errors=True) as folder:
+            path = pathlib.Path(folder, name)
+            build(dtype, path)
+            return _open(path, dtype), "a temporary folder"
+    except OSError as error:
+        raise Unavailable(f"there is no temporary folder either: {error.strerror or error}") from None
 
 
 # Said once a process, whatever the types and reasons that follow; explain() tells each of them.
@@ -172,8 +239,8 @@ def outcome(dtype: torch.dtype):
 _warned = False
 
 
-def _warn(reason: str) -> None:
+def _warn(message: str) -> None:
     global _warned
     if not _warned:
         _warned = True
-        warnings.warn(f"no fused kernels, so colu takes a slower path: {reason}", stacklevel=3)
+        warnings.warn(message, stacklevel=3)

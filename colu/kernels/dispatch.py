@@ -9,7 +9,7 @@ from torch.autograd import forward_ad
 
 from colu.checks import check_choice, check_floating
 
-from . import blocked, fused, reference, saving
+from . import blocked, fused, memory, reference, saving
 from .call import ConicCall, conic_call
 
 # Bound once: each call asks them all.
@@ -83,7 +83,7 @@ def decide(x: Tensor, call: ConicCall, backend: str | None = None) -> Explanatio
     """Apply the rule; a forced backend that is not available is an error."""
     if backend == "reference":
         return Explanation("reference", "it was asked for", {})
-    common = f"only the reference has {call.lacking}" if call.lacking else obstacle(x)
+    common = f"only the reference has {call.lacking}" if call.lacking else obstacle(x) or memory.lacking(x)
     if backend is not None:
         reason = common or _path(backend).missing(x, call)
         if reason:
@@ -109,6 +109,8 @@ def dispatch(x: Tensor, call: ConicCall, backend: str | None = None) -> Tensor:
         return x
     if call.special == "pointwise":
         return reference.run(x, call)
+    if x.layout is not torch.strided:
+        raise ValueError(f"x has the layout {x.layout}, wanted a dense tensor; convert with x.to_dense()")
     if backend is not None:
         check_choice("backend", backend, BACKENDS)
     if call.save == "output" and not saving.plain(x):
@@ -148,8 +150,15 @@ _apply = super(torch.autograd.Function, Conic).apply
 
 
 def needs_operations(grad: Tensor) -> bool:
-    """Whether the gradient is differentiated again, or is a batch in disguise."""
-    return _graphs() or _transforming() or _is_batched(grad) or _is_wrapped(grad)
+    """Whether the gradient is differentiated again, or is a batch in disguise or not what its memory says."""
+    return (
+        _graphs()
+        or _transforming()
+        or type(grad) is not Tensor
+        or grad.is_neg()
+        or _is_batched(grad)
+        or _is_wrapped(grad)
+    )
 
 
 def _compiled(x: Tensor, call: ConicCall, backend: str | None) -> Tensor:

@@ -6,9 +6,9 @@ import math
 import torch
 from torch import Tensor
 
-from . import _build
+from . import _build, reference
 from .call import ConicCall
-from .memory import alike, fit
+from .memory import alike, fit, held
 
 _MAPS = {"colu": 0, "rcolu": 1, "mpu": 2}
 
@@ -71,9 +71,15 @@ def run(x: Tensor, call: ConicCall, grad: Tensor | None = None) -> Tensor:
     threads = 1 if numel < 2 * _GRAIN else min(torch.get_num_threads(), numel // _GRAIN)
     plan = packed(call, x.shape, last, threads)
     kernel = _build.outcome(x.dtype)[0]
+    source = x.data_ptr()
     if grad is None:
-        kernel(plan, x.data_ptr(), None, y.data_ptr())
+        if source:
+            kernel(plan, source, None, y.data_ptr())
+            return y
     else:
         grad = alike(grad, x)
-        kernel(plan, x.data_ptr(), grad.data_ptr(), y.data_ptr())
-    return y
+        if source and (slope := grad.data_ptr()):
+            kernel(plan, source, slope, y.data_ptr())
+            return y
+    # Asked here, where it costs nothing: zeros without memory look like any other tensor.
+    return reference.run(held(x), call, None if grad is None else held(grad))

@@ -18,3 +18,23 @@ def alike(grad: Tensor, x: Tensor) -> Tensor:
     if grad.stride() == x.stride():
         return grad
     return torch.empty_like(x).copy_(grad)
+
+
+def lacking(x: Tensor) -> str | None:
+    """Why a tensor that looks plain has no numbers in memory: zeros that are known, or a wrapper; None if it has.
+
+    Raises
+    ------
+    ValueError
+        If its storage was freed: torch itself would read what is not there.
+    """
+    if x.is_meta or not x.numel() or x.data_ptr():
+        return None
+    if x._is_zerotensor() or torch._is_functional_tensor(x):
+        return "the tensor has no memory"
+    raise ValueError(f"the storage of a tensor of shape {tuple(x.shape)} was freed; use it before that")
+
+
+def held(x: Tensor) -> Tensor:
+    """``x`` with its numbers in memory."""
+    return x.clone() if lacking(x) else x

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .call import ConicCall
-from .memory import alike, fit
+from .memory import alike, fit, held
 
 _DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 # A tile holds a whole cone in registers.
@@ -83,7 +83,7 @@ def run(x: Tensor, call: ConicCall, grad: Tensor | None = None) -> Tensor:
     if x.numel() == 0:
         return y
     if grad is not None:
-        grad = alike(grad, x)
+        grad = held(alike(grad, x))
     inner = 1 if last else math.prod(x.shape[call.channel + 1 :])
     channels = x.shape[call.channel]
     cones = x.numel() // channels * call.groups

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from importlib import metadata
 
-__all__ = ["machine_facts"]
+__all__ = ["machine_facts", "peak_memory"]
 
 _PACKAGES = (
     "torch",
@@ -39,9 +40,9 @@ def _data() -> dict[str, str]:
     found = {}
     try:
         root = data.data_root()
+        found["COLU_DATA"] = str(root) if root else f"unset: sets are downloaded into {data.download_root()}"
     except data.DataUnavailableError as error:
         return {"COLU_DATA": str(error)}
-    found["COLU_DATA"] = str(root) if root else "unset: sets are downloaded into " + str(data.cache_root())
     for name in data.names():
         try:
             if root is None and name != "digits":
@@ -51,6 +52,37 @@ def _data() -> dict[str, str]:
         except (data.DataUnavailableError, data.DataCorruptedError, OSError) as error:
             found[name] = f"not usable: {error}"
     return found
+
+
+def _records() -> dict[str, str]:
+    from colu.folders import NoFolder
+    from colu.lab.results import results_root
+
+    try:
+        root = results_root()
+    except NoFolder as error:
+        return {"folder": str(error)}
+    return {"folder": str(root), "there": str(len(list(root.glob("*/*.json"))) // 2) if root.is_dir() else "0"}
+
+
+def peak_memory(*, children: bool = False) -> int:
+    """The most memory that this process, or the largest of its finished children, held so far, in bytes.
+
+    Examples
+    --------
+    >>> peak_memory() > 1e6
+    True
+    """
+    try:
+        import resource
+    except ImportError:
+        # Windows, which counts for the process alone.
+        import psutil
+
+        return 0 if children else psutil.Process().memory_info().peak_wset
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak * (1 if sys.platform == "darwin" else 1024)
 
 
 def machine_facts() -> dict[str, dict[str, str]]:
@@ -65,18 +97,20 @@ def machine_facts() -> dict[str, dict[str, str]]:
 
     from colu import __version__
     from colu.kernels import explain
-    from colu.lab.results import results_root
+
+    from .commit import commit_here
 
     cuda = torch.cuda.is_available()
     gpus = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())) if cuda else "none"
-    root = results_root()
+    commit, dirty = commit_here()
     return {
         "system": {
             "colu": __version__,
+            "commit": f"{commit}{', changed since' if dirty else ''}" if commit else "unknown: no git, or no clone",
             "python": platform.python_version(),
             "platform": platform.platform(),
             "cores": str(os.cpu_count()),
-            "compiler": shutil.which("cc") or "none: the fused kernels fall back to torch",
+            "compiler": os.environ.get("CC") or shutil.which("cc") or "none: the fused kernels fall back to torch",
         },
         "packages": {name: _version(name) for name in _PACKAGES},
         "torch": {
@@ -87,5 +121,5 @@ def machine_facts() -> dict[str, dict[str, str]]:
         },
         "kernels": {"CoLU, (64, 256), float32": str(explain(torch.zeros(64, 256), dim=4))},
         "data": _data(),
-        "records": {"folder": str(root), "there": str(len(list(root.glob("*/*.json"))) // 2) if root.is_dir() else "0"},
+        "records": _records(),
     }

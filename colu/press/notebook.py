@@ -14,11 +14,18 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from colu.files import write_atomically
+
 from .myst import Block, read_blocks
 from .project import BookError
 
-__all__ = ["Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook", "checked_claims"]
+__all__ = ["PLOTLY", "Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook", "checked_claims", "strip"]
 
+#: The kind of output that an interactive figure is.
+PLOTLY = "application/vnd.plotly.v1+json"
+
+#: What papermill, Jupyter and its editors note of one run; no two runs agree in it.
+_OF_A_RUN = ("ExecuteTime", "collapsed", "execution", "papermill", "scrolled", "widgets")
 _BOLD = re.compile(r"^\*\*(Question\.|You will be able to|Before you start\.|Cost\.)\*\*", re.MULTILINE)
 _CHECK = re.compile(r"""claims\.check\(\s*["']([^"']+)["']""")
 _DOC = re.compile(r"\{doc\}`(?:([^`<]*)<)?(\d\d-[\w-]+)>?`")
@@ -74,6 +81,23 @@ class Erratum:
     text: str
 
 
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The outputs with neighbouring pieces of one stream as one: where a stream is cut is chance."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            joined[-1] = NotebookNode(last | {"text": last.text + output.text})
+        else:
+            joined.append(output)
+    return joined
+
+
+def _lasting(metadata: dict) -> NotebookNode:
+    """Metadata without what belongs to one run."""
+    return NotebookNode({name: value for name, value in metadata.items() if name not in _OF_A_RUN})
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell, and its place in the notebook."""
@@ -109,6 +133,19 @@ class Cell:
         said = self.metadata.get("mystnb", {})
         figure, alt = said.get("figure", {}), said.get("image", {}).get("alt")
         return Figure(str(figure.get("caption") or ""), str(figure.get("name") or ""), str(alt or "").strip())
+
+    @property
+    def announced(self) -> str:
+        """What the reader is told that the cell draws: the figure's name or description; empty for no figure."""
+        said = self.figure
+        call = "show_interactive(...)" if self.kind == "code" and "show_interactive(" in self.text else ""
+        return said.name or said.alt or said.caption or call
+
+    @property
+    def pictured(self) -> bool:
+        """Whether an output is a picture, or an interactive figure."""
+        kinds = (mime for output in self.outputs for mime in output.get("data", {}))
+        return any(mime.startswith(("image/", PLOTLY)) for mime in kinds)
 
 
 def _exercise(block: Block, solutions: dict[str, tuple[int, ...]]) -> Exercise:
@@ -179,6 +216,26 @@ class Notebook:
     def with_cells(self, nodes: Iterable[dict]) -> Notebook:
         """The same notebook with other cells."""
         return Notebook(self.name, nbformat.from_dict({**self.node, "cells": list(nodes)}))
+
+    def _lasting(self, nodes: Iterable[dict]) -> Notebook:
+        notebook = self.with_cells(node | {"metadata": _lasting(node["metadata"])} for node in nodes)
+        notebook.node.metadata = _lasting(notebook.node.metadata)
+        return notebook
+
+    def stripped(self) -> Notebook:
+        """The same notebook as it is committed: without outputs and what else a run left."""
+        empty = {"outputs": [], "execution_count": None}
+        return self._lasting(cell.node | (empty if cell.kind == "code" else {}) for cell in self.cells)
+
+    def settled(self) -> Notebook:
+        """The same notebook, executed, as every run that gives the same outputs leaves it, byte for byte."""
+        nodes = []
+        for cell in self.cells:
+            # papermill draws an identifier for the cell that it puts in.
+            named = {"id": "injected-parameters"} if "injected-parameters" in cell.tags else {}
+            told = {"outputs": _joined(cell.outputs)} if cell.kind == "code" else {}
+            nodes.append(cell.node | named | told)
+        return self._lasting(nodes)
 
     @property
     def number(self) -> str:
@@ -291,3 +348,12 @@ class Notebook:
             return f"{{doc}}`{label}<../notebooks/{name}>`" if label else f"{{doc}}`../notebooks/{name}`"
 
         return _GLUE.sub(rf"\g<1>../notebooks/{self.name}.ipynb::\g<2>\g<3>", _DOC.sub(document, text))
+
+
+def strip(path: Path) -> bool:
+    """Take the outputs out of a committed notebook's file; whether there were any. A clean file stays as it is."""
+    notebook = Notebook.read(path)
+    if not any(cell.executed for cell in notebook.cells):
+        return False
+    write_atomically(path, notebook.stripped().dumps())
+    return True

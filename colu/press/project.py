@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from colu.presets import PRESETS
 
-__all__ = ["BookError", "Project", "UnknownName", "find_project"]
+__all__ = ["BookError", "Project", "UnknownName", "check_system", "find_project"]
 
 
 class BookError(RuntimeError):
@@ -52,6 +52,11 @@ class Project:
         return self.root / "requirements.txt"
 
     @property
+    def results(self) -> Path:
+        """The recorded runs."""
+        return self.root / "results"
+
+    @property
     def build(self) -> Path:
         """Holds the rendered site in ``html``."""
         return self.root / "_build"
@@ -65,26 +70,6 @@ class Project:
         """Executed copies and their records, outside of ``_build``."""
         return self.root / "executed" / preset
 
-    def select(self, names: Iterable[str] = ()) -> list[Path]:
-        """Notebooks by name (``10-cones-and-projections``, with or without suffix); all where none is named.
-
-        Raises
-        ------
-        BookError
-            For a name that is no notebook; gives the nearest.
-        """
-        known = {path.stem: path for path in sorted(self.notebooks.glob("*.ipynb"))}
-        if not known:
-            raise BookError(f"{self.notebooks} holds no notebook: run this in the project's folder")
-        chosen = []
-        for name in names:
-            stem = Path(name).stem if name.endswith(".ipynb") else name
-            if stem not in known:
-                near = difflib.get_close_matches(stem, known, n=3, cutoff=0.3) or list(known)
-                raise UnknownName(f"there is no notebook {name!r}; the nearest are {', '.join(near)}")
-            chosen.append(known[stem])
-        return chosen or list(known.values())
-
 
 def check_preset(preset: str) -> str:
     """``preset``, or an error that names the known ones."""
@@ -93,6 +78,12 @@ def check_preset(preset: str) -> str:
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UnknownName(f"unknown preset {preset!r}: choose one of {', '.join(PRESETS)}{hint}")
     return preset
+
+
+def check_system() -> None:
+    """Refuse to build where processes cannot be held together as the build does it."""
+    if sys.platform == "win32":
+        raise BookError("the book builds on Linux and macOS, not on Windows: use WSL; the package itself runs here")
 
 
 def find_project(start: Path | None = None) -> Project:

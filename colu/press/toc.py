@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .notebook import Notebook
-from .project import BookError
+from .project import BookError, Project, UnknownName
 
 if TYPE_CHECKING:
     from sphinx_external_toc.api import SiteMap
 
-__all__ = ["TOC", "toc_chapters", "toc_pages", "toc_parts"]
+__all__ = ["TOC", "outside", "select", "toc_chapters", "toc_pages", "toc_parts"]
 
 TOC = "_toc.yml"
 _NOTEBOOKS = "notebooks/"
@@ -50,7 +52,51 @@ def toc_parts(root: Path) -> list[tuple[str, list[str]]]:
     return parts
 
 
+def _listed(project: Project) -> list[str]:
+    """The chapters in the order of the book, by name."""
+    return [name for _, names in toc_parts(project.root) for name in names]
+
+
+def _there(project: Project) -> dict[str, Path]:
+    """The notebooks in their folder, by name."""
+    return {path.stem: path for path in sorted(project.notebooks.glob("*.ipynb"))}
+
+
+def outside(project: Project) -> list[str]:
+    """The notebooks that lie among the chapters and are none, for want of a line in the table of contents."""
+    listed = set(_listed(project))
+    return [name for name in _there(project) if name not in listed]
+
+
+def select(project: Project, names: Iterable[str] = ()) -> list[Path]:
+    """Notebooks by name, such as ``10-cones-and-projections``, with or without suffix, or by number, such as ``10``.
+
+    Where none is named, the chapters of the table of contents; a draft that is not in it is taken by name.
+
+    Raises
+    ------
+    BookError
+        For a name that is no notebook, giving the nearest, and for a chapter without its notebook.
+    """
+    known = _there(project)
+    if not known:
+        raise BookError(f"{project.notebooks} holds no notebook: run this in the project's folder")
+    chosen = []
+    for name in names:
+        stem = Path(name).stem if name.endswith(".ipynb") else name
+        numbered = [each for each in known if each.split("-")[0] == stem]
+        stem = numbered[0] if len(numbered) == 1 else stem
+        if stem not in known:
+            near = difflib.get_close_matches(stem, known, n=3, cutoff=0.3) or list(known)
+            raise UnknownName(f"there is no notebook {name!r}; the nearest are {', '.join(near)}")
+        chosen.append(known[stem])
+    if chosen:
+        return chosen
+    if absent := [name for name in _listed(project) if name not in known]:
+        raise BookError(f"{TOC} lists {', '.join(absent)}, which {project.notebooks} lacks: add it, or drop its line")
+    return [known[name] for name in _listed(project)]
+
+
 def toc_chapters(root: Path) -> list[Notebook]:
     """Every chapter in the order of the book."""
-    names = [name for _, names in toc_parts(root) for name in names]
-    return [Notebook.read(root / _NOTEBOOKS / f"{name}.ipynb") for name in names]
+    return [Notebook.read(root / _NOTEBOOKS / f"{name}.ipynb") for name in _listed(Project(root))]

@@ -11,33 +11,47 @@ import warnings
 import pytest
 import torch
 
+from colu.folders import lasting_cache
 from colu.functional import colu
 from colu.kernels import _build, explain
 
 F32 = torch.float32
 
 
+def _path(dtype=F32):
+    return _build.kernels_folder() / _build.library_name(dtype)
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A cache folder with the float32 library in it."""
+    """The float32 library, built once in a folder of its own."""
     folder = tmp_path_factory.mktemp("built")
     before = os.environ.get("COLU_CACHE")
     os.environ["COLU_CACHE"] = str(folder)
     try:
-        _build.build(F32, _build.library_path(F32))
+        _build.build(F32, _path())
     finally:
         os.environ.pop("COLU_CACHE") if before is None else os.environ.update(COLU_CACHE=before)
-    return folder
+    (path,) = (folder / "kernels").iterdir()
+    return path
 
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache folder, and no memory of earlier libraries."""
+    """The kernels of an empty cache folder, not made yet, and no memory of earlier libraries."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("COLU_CACHE", str(folder))
     forget()
-    yield folder
+    yield folder / "kernels"
     forget()
+
+
+@pytest.fixture
+def quick(cache, built, tmp_path, monkeypatch):
+    """A compiler that takes no time: what it makes was made before."""
+    copy = f'while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cat "{built}" > "$2"; fi; shift; done'
+    monkeypatch.setenv("CC", script(tmp_path / "quick", f"case $1 in --version) echo quick;; esac; {copy}"))
+    return cache
 
 
 def forget():
@@ -67,8 +81,25 @@ def assert_falls_back(pattern):
     assert explanation.rejected["fused"] in str(record[0].message)
     with pytest.raises(ValueError, match="backend='fused' is not available"):
         colu(x, dim=4, backend="fused")
-    folder = _build.cache_folder()
+    folder = lasting_cache() / "kernels"
     assert not folder.is_dir() or not list(folder.iterdir())
+
+
+def refuse_writing(folder, monkeypatch):
+    access = os.access
+    monkeypatch.setattr(_build.os, "access", lambda path, mode: path != folder and access(path, mode))
+
+
+def assert_builds_its_own(pattern, folder):
+    """One warning that matches, the fused path all the same, and nothing new in the folder."""
+    before = sorted(folder.iterdir()) if folder.is_dir() else []
+    x = torch.randn(5, 8)
+    with pytest.warns(UserWarning, match=pattern) as record:
+        assert explain(x, dim=4).path == "fused"
+        y = colu(x, dim=4)
+    assert len(record) == 1 and "\n" not in str(record[0].message)
+    torch.testing.assert_close(y, colu(x, dim=4, backend="reference"))
+    assert (sorted(folder.iterdir()) if folder.is_dir() else []) == before
 
 
 def test_library_is_built_once_and_kept(cache, monkeypatch):
@@ -76,7 +107,7 @@ def test_library_is_built_once_and_kept(cache, monkeypatch):
         warnings.simplefilter("error")
         assert explain(torch.zeros(2, 4)).path == "fused"
     (path,) = cache.iterdir()
-    assert path == _build.library_path(F32)
+    assert path == _path()
     before = path.stat().st_mtime_ns
     forget()
     monkeypatch.setattr(_build, "build", lambda *_: pytest.fail("built again"))
@@ -122,21 +153,87 @@ def test_compiler_that_writes_rubbish(cache, tmp_path, monkeypatch):
 def test_compiler_that_never_ends(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(_build, "_SECONDS", 0.2)
     monkeypatch.setenv("CC", script(tmp_path / "cc", "exec sleep 30"))
-    assert_falls_back("the C compiler did not run: .*timed out")
+    assert_falls_back("the C compiler did not run: .* was stopped: it took more than 0.2 s")
 
 
-def test_cache_that_cannot_be_made(cache, tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", ['gcc "x', "gcc 'x", "gcc \\"])
+def test_a_command_that_is_none(cache, monkeypatch, command):
+    monkeypatch.setenv("CC", command)
+    assert_falls_back("CC=.* is no command: No ")
+
+
+def test_compiler_that_speaks_another_encoding(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("CC", script(tmp_path / "cc", r"printf 'f\374r: error: f\374r\n' >&2; exit 1"))
+    assert_falls_back("the C compiler failed \\(1\\): f\N{REPLACEMENT CHARACTER}r: error")
+
+
+def test_compiler_with_a_version_in_another_encoding(cache, tmp_path, monkeypatch):
+    named = r"""case "$1" in --version) printf 'cc f\374r Leute\n';; *) exec cc "$@";; esac"""
+    monkeypatch.setenv("CC", script(tmp_path / "c\udcfc", named))
+    assert explain(torch.zeros(2, 4)).path == "fused"
+
+
+def test_cache_that_cannot_be_made(quick, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("COLU_CACHE", str(tmp_path / "file" / "cache"))
-    assert_falls_back("the cache folder .* cannot be written: Not a directory")
+    assert_builds_its_own("no fused kernels are kept.*file/cache cannot be made: Not a directory", quick)
 
 
-def test_read_only_cache(cache, monkeypatch):
-    def refuse(**_):
+def test_folder_of_kernels_that_cannot_be_made(quick, tmp_path, monkeypatch):
+    quick.parent.mkdir()
+    quick.write_text("in the way")
+    assert_builds_its_own("no fused kernels are kept, so this process builds its own: .*File exists", quick)
+
+
+def test_read_only_cache(quick, monkeypatch):
+    refuse_writing(quick, monkeypatch)
+    assert_builds_its_own("no fused kernels are kept.* cannot be written", quick)
+
+
+def test_no_temporary_folder_either(quick, monkeypatch):
+    def refuse(*_, **__):
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr(_build.tempfile, "mkstemp", refuse)
-    assert_falls_back("the cache folder .* cannot be written: Read-only file system")
+    refuse_writing(quick, monkeypatch)
+    monkeypatch.setattr(_build.tempfile, "TemporaryDirectory", refuse)
+    monkeypatch.setattr(_build, "_warned", True)
+    found, why = _build.outcome(F32)
+    assert found is None and why == "there is no temporary folder either: Read-only file system"
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o777])
+def test_a_folder_that_others_can_write_is_not_used(quick, mode):
+    quick.mkdir(parents=True)
+    quick.chmod(mode)
+    assert_builds_its_own(f"kernels can be written by others .mode {mode:o}.", quick)
+
+
+def test_a_folder_of_another_user_is_not_used(quick, monkeypatch):
+    quick.mkdir(parents=True, mode=0o700)
+    monkeypatch.setattr(_build.os, "geteuid", lambda: os.getuid() + 1)
+    assert_builds_its_own(f"kernels belongs to another user .{os.getuid()}.", quick)
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_library_that_others_could_have_written_is_built_again(quick, built, monkeypatch, mode):
+    path = _path()
+    shutil.copy(built, path)
+    path.chmod(mode)
+    opened, load = [], _build._open
+    monkeypatch.setattr(_build, "_open", lambda name, *rest: opened.append(name) or load(name, *rest))
+    assert explain(torch.zeros(2, 4)).path == "fused"
+    assert opened[0] != path and ".building-" in str(opened[0])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_is_kept_is_the_users_alone_whatever_the_umask(cache):
+    before = os.umask(0)
+    try:
+        assert explain(torch.zeros(2, 4)).path == "fused"
+    finally:
+        os.umask(before)
+    (path,) = cache.iterdir()
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (cache.parent, cache, path)] == [0o700, 0o700, 0o600]
 
 
 def test_disk_that_is_full_at_the_end(cache, monkeypatch):
@@ -148,10 +245,9 @@ def test_disk_that_is_full_at_the_end(cache, monkeypatch):
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "text", "unsealed"])
-def test_damaged_library_is_replaced(cache, built, damage):
-    path = _build.library_path(F32)
-    cache.mkdir()
-    content = (built / path.name).read_bytes()
+def test_damaged_library_is_replaced(quick, built, damage):
+    path = _path()
+    content = built.read_bytes()
     middle = len(content) // 2
     path.write_bytes(
         {
@@ -165,18 +261,17 @@ def test_damaged_library_is_replaced(cache, built, damage):
     with pytest.raises(_build.Unavailable, match="checksum is wrong"):
         _build._open(path, F32)
     assert explain(torch.zeros(2, 4)).path == "fused"
-    assert path.read_bytes() != b"" and list(cache.iterdir()) == [path]
+    assert path.read_bytes() != b"" and list(quick.iterdir()) == [path]
     _build._open(path, F32)
 
 
 def test_library_of_another_type_is_refused(cache, built):
-    wrong = built / _build.library_path(F32).name
     with pytest.raises(_build.Unavailable, match="reports version"):
-        _build._open(wrong, torch.float64)
+        _build._open(built, torch.float64)
 
 
 def test_library_of_another_machine_has_another_name(cache, monkeypatch):
-    here = _build.library_path(F32)
+    here = _build.library_name(F32)
     changes = {
         "processor": lambda: "another processor",
         "target_flags": lambda: ("-march=other",),
@@ -187,15 +282,15 @@ def test_library_of_another_machine_has_another_name(cache, monkeypatch):
     for name, value in changes.items():
         with monkeypatch.context() as patch:
             patch.setattr(_build, name, value)
-            names.add(_build.library_path(F32))
-    source = cache.parent / "conic.c"
+            names.add(_build.library_name(F32))
+    source = cache.parent.parent / "conic.c"
     source.write_text("another source")
     for name in _build._HEADERS:
         shutil.copy(_build.SOURCE.with_name(name), source.with_name(name))
     with monkeypatch.context() as patch:
         patch.setattr(_build, "SOURCE", source)
-        names.add(_build.library_path(F32))
-    names.add(_build.library_path(torch.float64))
+        names.add(_build.library_name(F32))
+    names.add(_build.library_name(torch.float64))
     assert len(names) == len(changes) + 3
 
 
@@ -207,22 +302,18 @@ def test_two_processes_build_at_once(tmp_path):
         for _ in range(3)
     ]
     assert [process.communicate(timeout=120)[0].strip() for process in running] == [b"fused"] * 3
-    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".so"]
+    assert [path.suffix for path in (tmp_path / "cache" / "kernels").iterdir()] == [".so"]
 
 
-def test_builder_killed_half_way_leaves_nothing_that_is_loaded(cache, built):
-    cache.mkdir()
-    (cache / ".building-abc.so").write_bytes(b"\x7fELF half a library")
+def test_what_a_killed_build_left_is_removed_and_one_at_work_is_not(quick):
+    dead, busy = _path().with_name(".building-dead.so"), _path().with_name(".building-busy.so")
+    for path in (dead, busy):
+        path.write_bytes(b"\x7fELF half a library")
+    os.utime(dead, (0, 0))
     assert explain(torch.zeros(2, 4)).path == "fused"
-    assert _build.library_path(F32).exists()
+    assert sorted(quick.iterdir()) == sorted([busy, _path()])
 
 
-def test_cache_folder_follows_the_environment(monkeypatch, tmp_path):
-    monkeypatch.setenv("COLU_CACHE", str(tmp_path / "a"))
-    assert _build.cache_folder() == tmp_path / "a"
-    monkeypatch.delenv("COLU_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "b"))
-    assert _build.cache_folder() == tmp_path / "b" / "colu"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "c"))
-    assert _build.cache_folder() == tmp_path / "c" / ".cache" / "colu"
+def test_without_users_there_are_no_kernels(cache, monkeypatch):
+    monkeypatch.delattr(_build.os, "geteuid")
+    assert explain(torch.zeros(2, 4)).rejected["fused"] == "the fused kernels are for Linux and macOS"

@@ -129,9 +129,6 @@ def test_unknown_names_are_refused():
 
 
 def test_obstacles_are_named():
-    class Odd(torch.Tensor):
-        pass
-
     plain = torch.randn(3, 8)
     assert dispatch.obstacle(plain) is None
     assert dispatch.obstacle(torch.nn.Parameter(plain)) is None
@@ -158,6 +155,70 @@ def test_meta_and_fake_tensors_have_a_shape():
     assert colu(torch.empty(3, 8, device="meta")).shape == (3, 8)
     with FakeTensorMode():
         assert colu(torch.empty(3, 8)).shape == (3, 8)
+
+
+@pytest.mark.parametrize("f", FUNCTIONS.values())
+def test_zeros_without_memory_take_the_reference(f):
+    zeros = torch._efficientzerotensor((2, 8))
+    assert torch.equal(f(zeros), torch.zeros(2, 8))
+    explanation = explain(zeros, f.__name__)
+    assert explanation.path == "reference" and "no memory" in explanation.why
+    with pytest.raises(ValueError, match="backend='fused' is not available: the tensor has no memory"):
+        f(zeros, backend="fused")
+    leaf = torch._efficientzerotensor((2, 8)).requires_grad_()
+    slope = torch.autograd.grad(f(leaf), leaf, torch.ones(2, 8))[0]
+    plain = torch.zeros(2, 8, requires_grad=True)
+    assert torch.equal(slope, torch.autograd.grad(f(plain), plain, torch.ones(2, 8))[0])
+
+
+def test_a_storage_that_was_freed_is_refused_not_read():
+    x, g = torch.randn(2, 8), torch.randn(2, 8)
+    x.untyped_storage().resize_(0)
+    for backend in (None, "fused", "blocked"):
+        with pytest.raises(ValueError, match=r"storage of a tensor of shape \(2, 8\) was freed"):
+            colu(x, backend=backend)
+    y = colu(leaf := torch.randn(2, 8, requires_grad=True))
+    g.untyped_storage().resize_(0)
+    with pytest.raises(ValueError, match="freed"):
+        torch.autograd.grad(y, leaf, g)
+
+
+def test_a_wrapper_for_functionalisation_stays_one():
+    x = torch.randn(2, 8)
+    wrapped = torch._to_functional_tensor(x)
+    y = colu(wrapped)
+    assert torch._is_functional_tensor(y)
+    torch._sync(y)
+    torch.testing.assert_close(torch._from_functional_tensor(y), colu(x))
+
+
+@pytest.mark.parametrize("make", ["to_sparse", "to_sparse_csr", "to_mkldnn"])
+def test_a_tensor_that_is_not_dense_is_refused_by_name(make):
+    with pytest.raises(ValueError, match=r"layout torch\.(sparse_coo|sparse_csr|_mkldnn).*x\.to_dense\(\)"):
+        colu(getattr(torch.randn(2, 8), make)())
+
+
+class Odd(torch.Tensor):
+    pass
+
+
+@pytest.mark.parametrize("path", ["fused", "blocked"])
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        lambda g: torch._neg_view(g),
+        lambda g: torch._efficientzerotensor(g.shape),
+        lambda g: g.as_subclass(Odd),
+        lambda g: g[:1].expand(4, 8),
+    ],
+    ids=["negated", "zeros", "subclass", "expanded"],
+)
+def test_a_gradient_in_disguise_is_what_it_says(path, disguise):
+    x, g = torch.randn(4, 8, requires_grad=True), torch.randn(4, 8)
+    found, wanted = (
+        torch.autograd.grad(colu(x, dim=4, backend=backend), x, disguise(g))[0] for backend in (path, "reference")
+    )
+    torch.testing.assert_close(found.as_subclass(torch.Tensor), wanted.as_subclass(torch.Tensor))
 
 
 def test_nothing_to_compute_is_the_identity():

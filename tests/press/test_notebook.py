@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from colu.press.notebook import Notebook
+from colu.press.notebook import PLOTLY, Cell, Notebook
 from colu.press.project import BookError
 
 FIRST = """# The first
@@ -134,3 +134,55 @@ def test_what_is_no_notebook_is_named(text, tmp_path):
     (tmp_path / "10-a.ipynb").write_text(text)
     with pytest.raises(BookError, match=r"10-a.ipynb is not a notebook of format 4"):
         Notebook.read(tmp_path / "10-a.ipynb")
+
+
+def _run(*outputs, **metadata):
+    new, extra = nbformat.v4, {"papermill": {"duration": 1}, "execution": {}, "tags": ["a"]}
+    cell = new.new_code_cell("1", id="a", execution_count=2, metadata=extra | metadata, outputs=list(outputs))
+    injected = new.new_code_cell("PRESET = 1", metadata={"tags": ["injected-parameters"]})
+    told = {"papermill": {"end_time": "now"}, "language_info": {"name": "python"}}
+    return Notebook("10-a", new.new_notebook(cells=[injected, cell], metadata=told))
+
+
+def _stream(name, text):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def test_where_a_stream_was_cut_and_when_a_cell_ran_leave_no_trace():
+    whole = _run(_stream("stdout", "ab"), _stream("stderr", "c"), _stream("stdout", "d"))
+    cut = _run(_stream("stdout", "a"), _stream("stdout", "b"), _stream("stderr", "c"), _stream("stdout", "d"))
+    assert whole.settled().dumps() == cut.settled().dumps() != cut.dumps()
+    settled = cut.settled()
+    assert settled.node.metadata == {"language_info": {"name": "python"}}
+    assert [cell.id for cell in settled.cells] == ["injected-parameters", "a"]
+    assert settled.cells[1].metadata == {"tags": ["a"]} and settled.cells[1].node.execution_count == 2
+    shown = [nbformat.v4.new_output("display_data", data={"text/plain": str(k)}) for k in range(2)]
+    assert _run(*shown).settled().cells[1].outputs == shown
+
+
+def test_a_stripped_notebook_keeps_its_cells_alone():
+    stripped = _run(_stream("stdout", "a")).stripped()
+    assert not any(cell.executed for cell in stripped.cells)
+    assert stripped.cells[1].metadata == {"tags": ["a"]} and stripped.cells[1].text == "1"
+
+
+@pytest.mark.parametrize(
+    ("source", "metadata", "announced"),
+    [
+        ("1", {}, ""),
+        ("1", {"mystnb": {"figure": {"name": "fig-a"}, "image": {"alt": "a"}}}, "fig-a"),
+        ("1", {"mystnb": {"image": {"alt": " a line "}}}, "a line"),
+        ("1", {"mystnb": {"figure": {"caption": "C."}}}, "C."),
+        ("show_interactive(figure, alt='a')", {}, "show_interactive(...)"),
+    ],
+)
+def test_a_cell_says_which_figure_it_announces(source, metadata, announced):
+    assert Cell(nbformat.v4.new_code_cell(source, metadata=metadata), 0).announced == announced
+
+
+@pytest.mark.parametrize(
+    ("mime", "pictured"), [("image/png", True), ("image/svg+xml", True), (PLOTLY, True), ("text/html", False)]
+)
+def test_a_picture_is_an_image_or_an_interactive_figure(mime, pictured):
+    output = nbformat.v4.new_output("display_data", data={mime: "x", "text/plain": "y"})
+    assert Cell(nbformat.v4.new_code_cell("1", outputs=[output]), 0).pictured is pictured

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.project import BookError
-from colu.press.toc import toc_chapters, toc_pages, toc_parts
+from colu.press.project import BookError, Project, UnknownName
+from colu.press.toc import outside, select, toc_chapters, toc_pages, toc_parts
 
 ROOT = Path(__file__).resolve().parents[2]
 TOC = """format: jb-book
@@ -51,3 +51,22 @@ def test_every_chapter_of_the_book_can_be_read():
         for exercise in chapter.exercises:
             assert exercise.label and 1 <= exercise.stars <= 3, (chapter.name, exercise)
             assert exercise.expected and exercise.solution, (chapter.name, exercise.label)
+
+
+def test_chapters_are_chosen_by_name_or_number_and_all_in_the_order_of_the_book(root):
+    project = Project(root)
+    project.notebooks.mkdir()
+    for name in ("11-b", "10-a", "12-draft", "12-other", "Untitled"):
+        (project.notebooks / f"{name}.ipynb").touch()
+
+    def names(*wanted):
+        return [path.stem for path in select(project, wanted)]
+
+    assert names() == ["10-a", "11-b"] and outside(project) == ["12-draft", "12-other", "Untitled"]
+    assert names("11", "10-a.ipynb", "Untitled") == ["11-b", "10-a", "Untitled"]
+    for unclear in ("12", "13", "10-b"):
+        with pytest.raises(UnknownName, match="the nearest are"):
+            names(unclear)
+    (project.notebooks / "10-a.ipynb").unlink()
+    with pytest.raises(BookError, match="_toc.yml lists 10-a, which"):
+        names()

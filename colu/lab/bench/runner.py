@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
+
+from colu.programs import ProgramError, run_program
 
 from .measure import BenchError, Case, control_problem, interleave, ratio_quartiles
 
@@ -111,13 +112,14 @@ def bench(
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
-        done = subprocess.run(
-            [sys.executable, "-m", "colu.lab.bench.runner", str(answer)],
-            input=json.dumps(request), env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+        command = [sys.executable, "-m", "colu.lab.bench.runner", str(answer)]
+        try:
+            done = run_program(command, given=json.dumps(request), env=environment)
+        except ProgramError as error:
+            raise BenchError(f"the benchmark's process: {error}") from None
         if not answer.exists():
-            lines = done.stderr.strip().splitlines() or ["no message"]
-            raise BenchError(f"the benchmark's process ended with {done.returncode}: {lines[-1]}")
+            lines = done.err.strip().splitlines() or ["no message"]
+            raise BenchError(f"the benchmark's process ended with {done.status}: {lines[-1]}")
         found = json.loads(answer.read_text(encoding="utf8"))
     if "problem" in found:
         raise BenchError(found["problem"])

@@ -5,7 +5,7 @@ The others are read from the folder named by the environment variable ``COLU_DAT
 or, where that is unset, downloaded with torchvision into the cache folder.
 """
 
-from .files import DataCorruptedError, DataUnavailableError, cache_root, data_root
+from .files import DataCorruptedError, DataUnavailableError, data_root, download_root
 from .images import ImageSet, labelled_images, load, names
 from .photographs import sample_image
 from .text import Text, load_text, text_names
@@ -15,8 +15,8 @@ __all__ = [
     "DataUnavailableError",
     "ImageSet",
     "Text",
-    "cache_root",
     "data_root",
+    "download_root",
     "labelled_images",
     "load",
     "load_text",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import warnings
 from functools import lru_cache
 from pathlib import Path
 
 from colu.files import file_digest
+from colu.folders import NoFolder, cache_folder, named_folder
 
-__all__ = ["DataCorruptedError", "DataUnavailableError", "cache_root", "data_root", "verify"]
+__all__ = ["DataCorruptedError", "DataUnavailableError", "data_root", "download_root", "verify"]
 
 
 class DataUnavailableError(RuntimeError):
@@ -28,23 +29,30 @@ def data_root() -> Path | None:
     DataUnavailableError
         If ``COLU_DATA`` names something that is not a folder.
     """
-    value = os.environ.get("COLU_DATA")
-    if not value:
-        return None
-    root = Path(value).expanduser()
-    if not root.is_dir():
+    try:
+        root = named_folder("COLU_DATA")
+    except NoFolder as error:
+        raise DataUnavailableError(str(error)) from None
+    if root is not None and not root.is_dir():
         raise DataUnavailableError(
-            f"COLU_DATA is {value!r}, which is not a folder: set it to the folder that holds the data sets, "
+            f"COLU_DATA is {str(root)!r}, which is not a folder: set it to the folder that holds the data sets, "
             "or unset it to download them"
         )
     return root
 
 
-def cache_root() -> Path:
-    """Folder for downloads: ``COLU_CACHE``, else ``$XDG_CACHE_HOME/colu``, else ``~/.cache/colu``."""
-    if value := os.environ.get("COLU_CACHE"):
-        return Path(value).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colu"
+def download_root() -> Path:
+    """The cache folder, where sets are downloaded to.
+
+    Raises
+    ------
+    DataUnavailableError
+        If there is none.
+    """
+    try:
+        return cache_folder()
+    except NoFolder as error:
+        raise DataUnavailableError(str(error)) from None
 
 
 @lru_cache
@@ -53,12 +61,24 @@ def _manifest(root: Path) -> dict[str, str]:
     path = root / "manifest.json"
     if not path.is_file():
         return {}
-    listed = {}
-    for entry in json.loads(path.read_text(encoding="utf8")).values():
-        if isinstance(entry, dict):
-            for file in entry.get("files", []):
-                listed[file["path"]] = file["sha256"]
-    return listed
+    try:
+        entries = json.loads(path.read_text(encoding="utf8")).values()
+        files = [file for entry in entries if isinstance(entry, dict) for file in entry.get("files", [])]
+        return {str(file["path"]): str(file["sha256"]) for file in files}
+    except (OSError, ValueError, AttributeError, LookupError, TypeError):
+        # Another tool's, or damaged.
+        warnings.warn(f"{path} does not list files with their sha256, so none is compared with it", stacklevel=4)
+        return {}
+
+
+def _found(folder: Path) -> str:
+    """What a folder holds, for a message."""
+    try:
+        there = sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return f"there is no folder {folder}"
+    some = ", ".join(there[:8]) + (f" and {len(there) - 8} more" if len(there) > 8 else "")
+    return f"{folder} holds {some or 'nothing'}"
 
 
 def verify(path: Path, *, md5: str | None = None, root: Path | None = None) -> Path:
@@ -81,7 +101,10 @@ def verify(path: Path, *, md5: str | None = None, root: Path | None = None) -> P
         If a checksum differs; names file, checksum wanted and checksum found.
     """
     if not path.is_file():
-        raise DataUnavailableError(f"{path} is missing: copy the whole data set, or unset COLU_DATA to download it")
+        remedy = "copy the whole data set there, or unset COLU_DATA to download it"
+        if data_root() is None:
+            remedy = f"remove {path.parent}, and the whole set is downloaded again"
+        raise DataUnavailableError(f"{path} is missing; {_found(path.parent)}: {remedy}")
     wanted = {"md5": md5}
     if root is not None:
         wanted["sha256"] = _manifest(root).get(path.relative_to(root).as_posix())

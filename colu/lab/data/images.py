@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .files import DataCorruptedError, DataUnavailableError, cache_root, data_root, verify
+from .files import DataCorruptedError, DataUnavailableError, data_root, download_root, verify
 
 __all__ = ["ImageSet", "labelled_images", "load", "names"]
 
@@ -113,7 +113,7 @@ def _idx_set(name: str, folder: str, torchvision_name: str) -> Callable[[str], I
         parts = [f"{stem}-images-idx3-ubyte.gz", f"{stem}-labels-idx1-ubyte.gz"]
         root = data_root()
         if root is None:
-            root = cache_root()
+            root = download_root()
             _download(name, lambda: cls(str(root), train=split == "train", download=True))
         files = [root / folder / "raw" / part for part in parts]
         images, labels = (
@@ -139,18 +139,21 @@ def _packed(name: str, split: str, root: Path) -> ImageSet:
     folder = root / name
     shards = sorted(folder.glob(f"{split}-[0-9]*.webp"))
     parts = []
-    for shard in shards:
-        with Image.open(verify(shard, root=root)) as image:
-            strip = np.asarray(image.convert("RGB"))
-        parts.append(strip.reshape(-1, strip.shape[1], strip.shape[1], 3))
-    labels = np.load(verify(folder / f"{split}-labels.npy", root=root), allow_pickle=False).astype(np.int64)
+    try:
+        for shard in shards:
+            with Image.open(verify(shard, root=root)) as image:
+                strip = np.asarray(image.convert("RGB"))
+            parts.append(strip.reshape(-1, strip.shape[1], strip.shape[1], 3))
+        labels = np.load(verify(folder / f"{split}-labels.npy", root=root), allow_pickle=False).astype(np.int64)
+        classes = tuple(verify(folder / "classes.txt", root=root).read_text(encoding="utf8").split())
+    except (OSError, ValueError, EOFError) as error:
+        raise DataCorruptedError(f"{folder} is not a packed set of ours: {error}; copy the set again") from error
     count = sum(len(part) for part in parts)
     if count != len(labels):
         raise DataCorruptedError(
             f"{folder} holds {count} {split} images for {len(labels)} labels: a shard is missing; copy the set again"
         )
     images = torch.from_numpy(np.concatenate(parts)).permute(0, 3, 1, 2).contiguous()
-    classes = tuple(verify(folder / "classes.txt", root=root).read_text(encoding="utf8").split())
     return ImageSet(images, torch.from_numpy(labels), classes, name, split, str(folder))
 
 
@@ -161,7 +164,7 @@ def _cifar10(split: str) -> ImageSet:
     from torchvision import datasets
 
     if root is None:
-        root = cache_root()
+        root = download_root()
         made = _download("cifar10", lambda: datasets.CIFAR10(str(root), train=split == "train", download=True))
     else:
         try:
@@ -222,7 +225,7 @@ def load(name: str, split: str = "train") -> ImageSet:
 
     ``digits`` is embedded (8 x 8, 1,347 for training and 450 for testing, a fixed stratified split of ours).
     The others come from the folder ``COLU_DATA`` or, where that is unset, by torchvision's download
-    into :func:`cache_root`; files are compared with their checksums before a byte is used.
+    into :func:`download_root`; files are compared with their checksums before a byte is used.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ def _shakespeare() -> tuple[str, str]:
             f"which is {'unset' if root is None else root}: put the file there, "
             "or use PRESET = 'smoke', which needs none"
         )
-    text = path.read_text(encoding="utf8")
+    text = path.read_text(encoding="utf8", errors="replace")
     if len(text) != _SHAKESPEARE_LENGTH or len(set(text)) != 65:
         raise DataCorruptedError(
             f"{path} has {len(text)} characters, {len(set(text))} of them distinct; "

@@ -12,6 +12,7 @@ import torch
 
 from colu.files import Busy, held
 from colu.lab.data import DataCorruptedError, DataUnavailableError
+from colu.lab.machine import peak_memory
 from colu.lab.results import Record, check_root, environment, read_record, results_root, write_record
 from colu.lab.training import Fit, fit, make_fabric
 
@@ -31,11 +32,7 @@ class _Refused(Exception):
 def _peak_memory(device: str) -> int:
     if device == "cuda":
         return torch.cuda.max_memory_allocated()
-    import resource
-    import sys
-
-    # Linux counts in KiB, macOS in bytes.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak_memory()
 
 
 def record_path(config: Config, root: str | Path) -> Path:

@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from colu.files import file_digest
-from colu.lab.data import cache_root
+from colu.folders import cache_folder, named_folder
 
 from .archive import ARCHIVE, unpack
 
@@ -25,15 +25,15 @@ def _project() -> Path | None:
 
 def results_root() -> Path:
     """Where runs are recorded: ``COLU_RESULTS``, else ``results`` of the project around here, else of here."""
-    if named := os.environ.get("COLU_RESULTS"):
-        return Path(named).expanduser().resolve()
+    if named := named_folder("COLU_RESULTS"):
+        return named.resolve()
     return (_project() or Path.cwd()) / "results"
 
 
 @cache
 def _shipped(archive: Path) -> Path:
     """The folder of the records that came with the package, unpacked into the cache folder under their digest."""
-    return unpack(archive, cache_root() / f"records-{file_digest(archive)[:16]}")
+    return unpack(archive, cache_folder() / f"records-{file_digest(archive)[:16]}")
 
 
 def result_folders(root: str | Path | None = None) -> list[Path]:

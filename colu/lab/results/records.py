@@ -6,7 +6,6 @@ import hashlib
 import json
 import platform
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, field
@@ -21,6 +20,7 @@ from pydantic.dataclasses import dataclass
 from typing_extensions import TypedDict
 
 from colu.files import digest_of, write_atomically
+from colu.lab.commit import commit_here
 from colu.lab.fields import AS_GIVEN, CLOSED, Count, Name, Number, Seed, Text, Whole, number, said
 from colu.presets import PRESETS
 
@@ -171,13 +171,6 @@ def config_hash(config: dict) -> str:
     return digest_of(config)
 
 
-def _git(*arguments: str) -> str | None:
-    done = subprocess.run(
-        ["git", "-C", str(Path(__file__).parent), *arguments], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else None
-
-
 @cache
 def _versions() -> dict[str, str]:
     names = ("torch", "torchvision", "numpy", "scipy", "lightning-fabric")
@@ -189,7 +182,7 @@ def _versions() -> dict[str, str]:
 def processor() -> str:
     """The name of the processor."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf8").splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf8", errors="replace").splitlines()
         return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
@@ -233,13 +226,11 @@ def environment(device: str = "cpu") -> dict:
     """
     import torch
 
-    commit = _git("rev-parse", "HEAD")
-    # Recorded runs lie in the tree themselves; they do not make the code another one.
-    changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/colu", ":/notebooks")
+    commit, dirty = commit_here()
     return {
         "command": typed_command(sys.argv),
         "commit": commit,
-        "dirty": None if commit is None else bool(changed),
+        "dirty": dirty,
         "device": {"type": device, "name": torch.cuda.get_device_name() if device == "cuda" else processor()},
         "threads": torch.get_num_threads(),
         "versions": dict(_versions()),

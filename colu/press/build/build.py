@@ -1,10 +1,11 @@
-"""All steps in order: lint, execute, validate, render."""
+"""All steps in order: lint, execute, render; and the second run, which belongs to continuous integration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from colu.files import read_json
 from colu.press.check.notebooks import lint
 from colu.press.project import BookError, Project, check_preset
 
@@ -12,7 +13,7 @@ from .execute import execute, single_build
 from .render import render
 from .validate import validate
 
-__all__ = ["build", "raise_failures", "raise_differences"]
+__all__ = ["build", "raise_failures", "validate_and_say"]
 
 
 def raise_failures(failures: list) -> None:
@@ -21,11 +22,22 @@ def raise_failures(failures: list) -> None:
         raise BookError("execution failed\n" + "\n".join(map(str, failures)))
 
 
-def raise_differences(differences: dict[str, list[str]]) -> None:
-    """Stop with what nbval found, by notebook."""
+def validate_and_say(
+    project: Project, *, preset: str = "smoke", names: Sequence[str] = (), jobs: int = 2, force: bool = False
+) -> None:
+    """Run each executed copy a second time and compare; then let the standing site say so, if it shows these copies.
+
+    Raises
+    ------
+    BookError
+        With what nbval found, by notebook.
+    """
+    differences = validate(project, preset=preset, names=names, jobs=jobs, force=force)
     if differences:
         lines = [f"notebook {name}: {text[-2000:]}" for name, texts in differences.items() for text in texts]
         raise BookError("validation failed: the second run of a notebook differs\n" + "\n".join(lines))
+    if project.site.is_dir() and (read_json(project.build / "site.json") or {}).get("preset") == preset:
+        render(project, preset=preset)
 
 
 def build(
@@ -69,7 +81,5 @@ def build(
             raise BookError("the rules for notebooks and claims are broken\n" + "\n".join(problems))
         step("execute")
         raise_failures(execute(project, preset=preset, jobs=jobs, force=force, report=report))
-        step("validate")
-        raise_differences(validate(project, preset=preset, jobs=jobs, force=force))
         step("render")
         return render(project, preset=preset, force=force)

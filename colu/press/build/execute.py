@@ -18,11 +18,13 @@ from pathlib import Path
 
 from colu.files import Busy, file_digest, held, read_json, write_atomically
 from colu.press.notebook import Notebook
-from colu.press.project import BookError, Project, check_preset
+from colu.press.project import BookError, Project, check_preset, check_system
+from colu.press.toc import TOC, outside, select
 
-from .keys import notebook_key, package_digest
+from .environment import kernel_environment
+from .keys import changed_since, key_with_reads, notebook_key, package_digest
 
-__all__ = ["Failure", "execute", "is_current", "record_path", "single_build"]
+__all__ = ["Failure", "execute", "is_current", "record_path", "recorded_seconds", "single_build"]
 
 #: Seconds a cell may take.
 CELL_TIMEOUT = {"smoke": 300, "laptop": 3600, "full": 36000}
@@ -51,12 +53,20 @@ def record_path(copy: Path) -> Path:
     return copy.with_suffix(".json")
 
 
-def is_current(copy: Path, key: str) -> bool:
-    """Whether the executed copy was made under ``key`` and is byte for byte what was written then."""
+def is_current(copy: Path, key: str, results: Path) -> bool:
+    """Whether the executed copy was made under ``key`` and the same records, and is what was written then."""
     record = read_json(record_path(copy))
-    if record is None or record.get("key") != key or not copy.is_file():
+    if record is None or not isinstance(record.get("reads"), list) or not copy.is_file():
+        return False
+    if record.get("key") != key_with_reads(key, results, record["reads"]):
         return False
     return record.get("sha256") == file_digest(copy)
+
+
+def recorded_seconds(project: Project, preset: str) -> dict[str, float]:
+    """What each chapter took when it was executed last."""
+    records = {path.stem: read_json(path) or {} for path in project.executed(preset).glob("*.json")}
+    return {name: float(record["seconds"]) for name, record in records.items() if "seconds" in record}
 
 
 @contextmanager
@@ -66,8 +76,9 @@ def single_build(project: Project):
     Raises
     ------
     BookError
-        If another process holds it.
+        If another process holds it, or on Windows.
     """
+    check_system()
     with ExitStack() as stack:
         try:
             stack.enter_context(held(project.root / "executed" / ".lock"))
@@ -75,20 +86,8 @@ def single_build(project: Project):
             raise BookError(f"another build of {project.root} is running: wait for it to end, or stop it") from None
         yield
 
-
-#: A page should not depend on the compiler of the machine that made it.
-WARNINGS = "ignore:no fused kernels"
-
-
-def _environment(preset: str, jobs: int, project: Project) -> dict[str, str]:
-    """One thread a kernel at smoke, so that its numbers do not depend on the machine's cores; else a fair share."""
-    threads = "1" if preset == "smoke" else str(max(1, (os.cpu_count() or 1) // jobs))
-    limits = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)
-    # A worker runs in a folder of its own, from where it would not find the project's records.
-    records = {"COLU_RESULTS": str(project.root / "results")}
-    fixed = {"PYTHONHASHSEED": "0", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    filters = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), WARNINGS)))
-    return os.environ | limits | records | fixed | {"PYTHONWARNINGS": filters}
+#: What a record keeps of a worker's answer.
+_FACTS = ("seconds", "ended", "peak_memory_mb", "python", "device", "versions")
 
 
 def _claimed(notebook: Path, message: str) -> str:
@@ -104,10 +103,14 @@ class _Run:
     def __init__(
         self, project: Project, notebook: Path, copy: Path, key: str, preset: str, cell_timeout: int, jobs: int
     ) -> None:
-        self.notebook, self.copy, self.key = notebook, copy, key
+        self.notebook, self.copy, self.key, self.results = notebook, copy, key, project.results
         self.folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=copy.parent))
         self.output = self.folder / notebook.name
+        self.reads = self.folder / "reads"
         request = {
+            "driver": os.getpid(),
+            "results": str(project.results),
+            "reads": str(self.reads),
             "notebook": str(notebook),
             "output": str(self.output),
             "preset": preset,
@@ -115,13 +118,14 @@ class _Run:
         }
         self.request = self.folder / "request.json"
         self.request.write_text(json.dumps(request), encoding="utf8")
-        self.log = open(self.folder / "log.txt", "w+", encoding="utf8")
+        self.began = self.request.stat().st_mtime_ns
+        self.log = open(self.folder / "log.txt", "w+", encoding="utf8", errors="replace")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "colu.press.build.worker", str(self.request)],
+            [sys.executable, "-P", "-m", "colu.press.build.worker", str(self.request)],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
-            env=_environment(preset, jobs, project),
+            env=kernel_environment(project, preset, jobs),
             start_new_session=True,
         )
 
@@ -150,12 +154,21 @@ class _Run:
             kept = aside if aside.is_file() else None
             message = answer["message"] + _claimed(self.notebook, answer["message"])
             return Failure(self.notebook.stem, answer["cell"], answer["cell_id"], answer["error"], message, kept)
-        record = {"key": self.key, "sha256": file_digest(self.output), "preset": preset, "validated": False}
-        record |= {name: answer[name] for name in ("seconds", "peak_memory_mb", "python", "device", "versions")}
+        reads = self._reads()
+        # What changed after it was read has no key: the next build executes the notebook again.
+        late = changed_since(self.results, reads, self.began)
+        key = None if late else key_with_reads(self.key, self.results, reads)
+        record = {"key": key, "sha256": file_digest(self.output), "preset": preset, "validated": None, "reads": reads}
+        record |= {name: answer[name] for name in _FACTS}
         os.replace(self.output, self.copy)
         write_atomically(record_path(self.copy), json.dumps(record, indent=1) + "\n")
         (self.copy.parent / "failed" / self.copy.name).unlink(missing_ok=True)
         return None
+
+    def _reads(self) -> list[str]:
+        """What the notebook read of the records, by the names that its kernel noted."""
+        noted = self.reads.read_bytes().split(b"\0") if self.reads.is_file() else []
+        return sorted({os.fsdecode(name) for name in noted if name})
 
     def clean(self) -> None:
         """Remove the run's own folder."""
@@ -203,7 +216,7 @@ def execute(
     cell_timeout : int, optional
         Seconds a cell may take; by default 300, 3,600 or 36,000 by preset.
     report : callable
-        Told ``(notebook, event)``, event being "current", "started", "done" or "failed".
+        Told ``(notebook, event)``, event being "current", "started", "done" or "failed", or why it is left out.
 
     Returns
     -------
@@ -219,14 +232,18 @@ def execute(
     folder = project.executed(preset)
     folder.mkdir(parents=True, exist_ok=True)
     _clear_leftovers(folder)
-    package = package_digest(project)
+    package, seconds = package_digest(project), recorded_seconds(project, preset)
     waiting = []
-    for notebook in project.select(names):
+    for name in () if names else outside(project):
+        report(name, f"left out, it is not in {TOC}")
+    for notebook in select(project, names):
         key, copy = notebook_key(project, notebook, preset, package=package), folder / notebook.name
-        if not force and is_current(copy, key):
+        if not force and is_current(copy, key, project.results):
             report(notebook.stem, "current")
         else:
             waiting.append((notebook, copy, key))
+    # The longest first, those of unknown length before them: then the last to end has little to wait for.
+    waiting.sort(key=lambda each: -seconds.get(each[0].stem, float("inf")))
     failures: list[Failure] = []
     running: list[_Run] = []
     jobs = max(1, min(jobs, len(waiting)))

@@ -1,30 +1,46 @@
 """What an executed notebook and a rendered site depend on, as checksums.
 
 A cache keyed on a notebook's text alone shows numbers of an older package.
-The key of a notebook covers the notebook, the package, the lock, the preset and its own claims.
+The key of a notebook covers the notebook, the package, the lock, the preset and its own claims; after its run also the
+records that it was seen to read, by what is in them and, of the folders that it listed, by the names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from colu.claims.ledger import ledger_files
 from colu.files import file_digest
 from colu.press.project import Project
 
-__all__ = ["notebook_key", "site_key"]
+from .kernel import EVERYTHING
+
+__all__ = ["changed_since", "key_with_reads", "notebook_key", "package_digest", "site_parts"]
 
 _CODE = {".py", ".yml", ".json", ".c", ".h"}
 _LOOKS = {".css", ".js", ".svg"}
 
 
+@cache
+def _digest(path: str, changed: int, size: int) -> str:
+    return file_digest(Path(path))
+
+
+def _known_digest(path: Path) -> str:
+    """The checksum of a file, taken once: several chapters read the same thousand records."""
+    stat = path.stat()
+    return _digest(str(path), stat.st_mtime_ns, stat.st_size)
+
+
 def _tree(root: Path, files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(f"{path.relative_to(root).as_posix()}\0{file_digest(path)}\n".encode())
+        digest.update(f"{path.relative_to(root).as_posix()}\0{_known_digest(path)}\n".encode())
     return digest.hexdigest()
 
 
@@ -51,15 +67,54 @@ def _own_claims(project: Project, notebook: str) -> str:
     return file_digest(own) if own.is_file() else ""
 
 
-def _records(project: Project, notebook: Path) -> str:
-    """Checksum of the recorded runs, for a notebook that reads them."""
-    if "find_records" not in notebook.read_text(encoding="utf8"):
-        return ""
-    return _tree(project.root, project.root.glob("results/*/*.json"))
+def _records(results: Path) -> list[Path]:
+    """Every file of the recorded runs; what begins by a dot is not finished."""
+    found = []
+    for folder, inside, files in os.walk(results):
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        found += [Path(folder, name) for name in files if not name.startswith(".")]
+    return found
+
+
+def _state(results: Path, name: str) -> str:
+    """What a notebook found under a name that its kernel noted."""
+    path = results / name
+    try:
+        if name == EVERYTHING:
+            return _tree(results, _records(results))
+        if name.endswith("/"):
+            return "\n".join(sorted(each for each in os.listdir(path) if not each.startswith(".")))
+        return _known_digest(path)
+    except OSError:
+        return "absent"
+
+
+def key_with_reads(key: str, results: Path, reads: Iterable[str]) -> str:
+    """Key of an executed copy: it is current exactly when its record holds this key.
+
+    Parameters
+    ----------
+    key : str
+        :func:`notebook_key`.
+    results : Path
+        The recorded runs.
+    reads : iterable of str
+        The names that the notebook's kernel noted, as :mod:`colu.press.build.kernel` writes them.
+    """
+    states = [(name, _state(results, name)) for name in sorted(set(reads))]
+    return hashlib.sha256(json.dumps([key, states]).encode()).hexdigest()
+
+
+def changed_since(results: Path, reads: Iterable[str], moment: int) -> bool:
+    """Whether anything that was read is younger than ``moment``, in nanoseconds of the file system's clock."""
+    named = set(reads)
+    paths = {results / name for name in named - {EVERYTHING}}
+    paths |= set(_records(results)) if EVERYTHING in named else set()
+    return any(path.exists() and path.stat().st_mtime_ns >= moment for path in paths)
 
 
 def notebook_key(project: Project, notebook: Path, preset: str, *, package: str | None = None) -> str:
-    """Key of an executed copy: it is current exactly when its record holds this key.
+    """Key of a notebook before its run.
 
     Parameters
     ----------
@@ -76,23 +131,21 @@ def notebook_key(project: Project, notebook: Path, preset: str, *, package: str 
         "lock": file_digest(project.lock) if project.lock.is_file() else "",
         "preset": preset,
         "claims": _own_claims(project, notebook.stem),
-        "records": _records(project, notebook),
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _whole_book(project: Project) -> list[Path]:
-    """Files outside of folders that the site is made from."""
-    names = ("_config.yml", "_toc.yml", "genindex.md", "CHANGELOG.md")
-    return [*(project.root / name for name in names), project.lock]
+def site_parts(project: Project, preset: str, executed: Iterable[Path]) -> tuple[str, dict[str, str]]:
+    """What the rendered site is made from: one checksum of what every page may depend on, and one a file of the rest.
 
-
-def site_key(project: Project, preset: str, executed: Iterable[Path]) -> str:
-    """Key of the rendered site: executed copies, pages, configuration, package, ledger, records and lock."""
-    files = [path for path in _whole_book(project) if path.is_file()]
-    files += [path for path in project.pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    files += [path for path in (project.root / "results").rglob("*.json")]
-    files += _package_files(project, _CODE | _LOOKS)
-    files += ledger_files(project.ledger)
-    files += list(executed)
-    return hashlib.sha256(f"{preset}\n{_tree(project.root, files)}".encode()).hexdigest()
+    Every page may depend on the preset, configuration, package, ledger, records and lock.
+    The rest is read by the pages that say so: pages, notebooks, the change log, executed copies and what is known of
+    their runs.
+    """
+    whole = [project.root / "_config.yml", project.root / "_toc.yml", project.root / "genindex.md", project.lock]
+    whole = [path for path in whole if path.is_file()] + _records(project.results)
+    whole += [*_package_files(project, _CODE | _LOOKS), *ledger_files(project.ledger)]
+    rest = [path for path in project.pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    rest += [*project.notebooks.glob("*.ipynb"), *executed, *project.root.glob("CHANGELOG.md")]
+    shared = hashlib.sha256(f"{preset}\n{_tree(project.root, whole)}".encode()).hexdigest()
+    return shared, {path.relative_to(project.root).as_posix(): _known_digest(path) for path in sorted(rest)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from .family import leave_with
 from .worker import START_TRIES
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-6
@@ -101,6 +103,17 @@ def watch(client: Any) -> None:
                     raise
 
     client.execute, client.get_shell_msg = with_history, watched
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that names the process that drives the build."""
+    parser.addoption("--leave-with", type=int, help="The process with which pytest ends, and each of its workers.")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """End with the process that drives the build; the kernels do so by themselves."""
+    if driver := config.getoption("leave_with"):
+        leave_with(driver, lambda: os._exit(1))
 
 
 def _is_notebook(node: pytest.Collector | pytest.Item) -> bool:

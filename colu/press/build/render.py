@@ -1,21 +1,27 @@
-"""Render the book with Jupyter Book, and put it in place only when it is whole."""
+"""Render the book with Jupyter Book, and put it in place only when it is whole.
+
+Pages that did not change are not read again, where that is sure to give the same site: see :func:`_reads_less`.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from colu.files import read_json, write_atomically
 from colu.press.project import BookError, Project, check_preset
+from colu.press.toc import TOC, select
+from colu.programs import ProgramError, run_program
 
-from .keys import site_key
+from .environment import clean_environment
+from .keys import site_parts
 
-__all__ = ["render", "run_jupyter_book"]
+__all__ = ["render", "render_chapter", "run_jupyter_book"]
 
 
 def _jupyter_book() -> list[str]:
@@ -55,10 +61,11 @@ def run_jupyter_book(
     *options: str,
     command: Sequence[str] | None = None,
     told: Mapping[str, str] | None = None,
+    strict: bool = True,
 ) -> None:
-    """Run Jupyter Book over the executed copies; warnings are errors.
+    """Run Jupyter Book over the executed copies.
 
-    Everything is read anew, because an incremental build passes over old warnings.
+    What ``output`` holds of a build before is used: leave there only one without a warning.
 
     Parameters
     ----------
@@ -73,22 +80,46 @@ def run_jupyter_book(
         Instead of ``jupyter-book``.
     told : mapping, optional
         More of the environment.
+    strict : bool
+        Whether a warning is an error.
 
     Raises
     ------
     BookError
         With the warnings and errors.
     """
-    arguments = ["build", str(project.root), "--path-output", str(output), "-W", "--keep-going", "--all", "-n"]
+    arguments = ["build", str(project.root), "--path-output", str(output)]
+    arguments += ["-W", "--keep-going", "-n"] if strict else []
     executed = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
     whole = [*(command or _jupyter_book()), *arguments, *options]
-    environment = os.environ | executed | dict(told or {})
-    done = subprocess.run(whole, capture_output=True, text=True, env=environment, cwd=project.root)
-    if done.returncode != 0:
+    environment = clean_environment() | executed | dict(told or {})
+    try:
+        done = run_program(whole, env=environment, cwd=project.root)
+    except ProgramError as error:
+        raise BookError(f"the book was not rendered: {error}") from None
+    if done.status != 0:
         raise BookError(
-            f"the book was not rendered (exit status {done.returncode}); what stood is untouched:\n"
-            + _complaints(done.stdout + done.stderr)
+            f"the book was not rendered (exit status {done.status}); what stood is untouched:\n"
+            + _complaints(done.out + done.err)
         )
+
+
+def _inputs(project: Project, preset: str) -> tuple[str, dict[str, str]]:
+    folder = project.executed(preset)
+    return site_parts(project, preset, [*folder.glob("*.ipynb"), *folder.glob("*.json")])
+
+
+def _reads_less(project: Project, stamp: dict, shared: str, files: Mapping[str, str]) -> bool:
+    """Whether Sphinx will see by itself which pages it must read again.
+
+    It compares times: what changed must be younger than the last build, and nothing come or gone.
+    What a page may use without saying so must be the same. All pages are written anew, so that links are checked.
+    """
+    before = stamp.get("files") or {}
+    if stamp.get("shared") != shared or before.keys() != files.keys():
+        return False
+    changed = [name for name in files if files[name] != before[name]]
+    return all((project.root / name).stat().st_mtime > stamp["began"] for name in changed)
 
 
 def render(
@@ -122,19 +153,68 @@ def render(
     """
     check_preset(preset)
     project.build.mkdir(exist_ok=True)
-    stamp, staging, previous = (project.build / name for name in ("site.json", ".staging", ".previous"))
+    stamp, staging, previous, kept = (
+        project.build / name for name in ("site.json", ".staging", ".previous", ".kept")
+    )
     _restore(project, previous)
-    copies = sorted(project.executed(preset).glob("*.ipynb"))
-    key, page = site_key(project, preset, copies), project.site / "index.html"
-    if not force and page.is_file() and (read_json(stamp) or {}).get("key") == key:
+    (shared, files), page = _inputs(project, preset), project.site / "index.html"
+    known, began = read_json(stamp) or {}, time.time()
+    if not force and page.is_file() and (known.get("shared"), known.get("files")) == (shared, files):
         return page, False
     shutil.rmtree(staging, ignore_errors=True)
+    if not force and _reads_less(project, known, shared, files) and kept.is_dir():
+        # Under the name that it was made by; a build that fails or is stopped leaves nothing to go on from.
+        os.replace(kept, staging)
+    shutil.rmtree(kept, ignore_errors=True)
     run_jupyter_book(project, preset, staging, command=command)
     fresh = staging / "_build" / "html"
     if not (fresh / "index.html").is_file():
         raise BookError(f"Jupyter Book wrote no {fresh / 'index.html'}; the site that stood is untouched")
     stamp.unlink(missing_ok=True)
     _swap(project, fresh, previous)
-    write_atomically(stamp, json.dumps({"key": key, "preset": preset}) + "\n")
-    shutil.rmtree(staging, ignore_errors=True)
+    os.replace(staging, kept)
+    told = {"preset": preset, "began": began, "seconds": round(time.time() - began, 1)}
+    write_atomically(stamp, json.dumps(told | {"shared": shared, "files": files}, indent=1) + "\n")
     return page, True
+
+
+def render_chapter(project: Project, name: str, preset: str = "smoke", *, command: Sequence[str] | None = None) -> Path:
+    """Render one chapter's page alone into ``_build/chapter``, beside the site and without the other copies.
+
+    Its links to other pages lead nowhere, which is no error here.
+
+    Parameters
+    ----------
+    project : Project
+    name : str
+        The chapter, by name or number.
+    preset : {"smoke", "laptop", "full"}
+        Which executed copy.
+    command : sequence of str, optional
+        Instead of ``jupyter-book``.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    BookError
+        With the errors, if it cannot be rendered.
+    """
+    (notebook,) = select(project, [name])
+    page = Path("notebooks", f"{notebook.stem}.html")
+    staging, place = project.build / ".chapter", project.build / "chapter"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    toc = staging / TOC
+    toc.write_text(f"format: jb-book\nroot: notebooks/{notebook.stem}\n", encoding="utf8")
+    run_jupyter_book(project, preset, staging, "--toc", str(toc), command=command, strict=False)
+    fresh = staging / "_build" / "html"
+    if not (fresh / page).is_file():
+        raise BookError(f"Jupyter Book wrote no {fresh / page}")
+    shutil.rmtree(place, ignore_errors=True)
+    os.replace(fresh, place)
+    shutil.rmtree(staging, ignore_errors=True)
+    return place / page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,8 +16,10 @@ from xml.etree import ElementTree
 from colu.files import file_digest, read_json, write_atomically
 from colu.press.notebook import Notebook
 from colu.press.project import BookError, Project, check_preset
+from colu.press.toc import select
 
-from .execute import CELL_TIMEOUT, _environment, record_path
+from .environment import kernel_environment, private_folders
+from .execute import CELL_TIMEOUT, record_path
 from .worker import START_SECONDS
 
 __all__ = ["validate"]
@@ -25,8 +28,9 @@ __all__ = ["validate"]
 def _command(copies: Sequence[Path], jobs: int, cell_timeout: int, report: Path, config: Path) -> list[str]:
     # Outside of its root pytest names every notebook's cells alike, and xdist then runs only one notebook of them all.
     return [
-        *(sys.executable, "-m", "pytest", "-q", "--tb=short", "-c", str(config), "--rootdir", str(copies[0].parent)),
-        *("-p", "no:cacheprovider", "-p", "colu.press.build.nbval_plugin"),
+        *(sys.executable, "-P", "-m", "pytest", "-q", "--tb=short"),
+        *("-c", str(config), "--rootdir", str(copies[0].parent)),
+        *("-p", "no:cacheprovider", "-p", "colu.press.build.nbval_plugin", f"--leave-with={os.getpid()}"),
         *("--nbval-lax", "--nbval-current-env", f"--nbval-cell-timeout={cell_timeout}"),
         f"--nbval-kernel-startup-timeout={START_SECONDS}",
         *("-n", str(jobs), "--dist", "loadfile", f"--junitxml={report}"),
@@ -63,7 +67,8 @@ def _run(command: Sequence[str], **options) -> subprocess.CompletedProcess:
     """``subprocess.run`` that, when stopped, ends pytest's workers and their kernels too."""
     import psutil
 
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    options |= {"encoding": "utf8", "errors": "replace"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
     try:
         out, err = process.communicate()
     except BaseException:
@@ -113,7 +118,7 @@ def validate(
     """
     check_preset(preset)
     waiting: list[Path] = []
-    for notebook in project.select(names):
+    for notebook in select(project, names):
         copy = project.executed(preset) / notebook.name
         record = read_json(record_path(copy))
         if record is None or not copy.is_file() or record.get("sha256") != file_digest(copy):
@@ -127,7 +132,8 @@ def validate(
         report, config = Path(folder, "report.xml"), Path(folder, "pytest.ini")
         config.write_text("[pytest]\n", encoding="utf8")
         command = _command(waiting, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
-        done = _run(command, env=_environment(preset, jobs, project), cwd=folder)
+        own = private_folders(Path(folder), driver=os.getpid(), results=project.results)
+        done = _run(command, env=kernel_environment(project, preset, jobs) | own, cwd=folder)
         if not report.is_file() or done.returncode not in (0, 1):
             said = (done.stdout + done.stderr)[-3000:]
             raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")
@@ -137,7 +143,6 @@ def validate(
     if done.returncode == 1 and not failures:
         raise BookError(f"nbval failed without naming a cell:\n{done.stdout[-3000:]}")
     for copy in waiting:
-        if copy.stem not in failures:
-            record = read_json(record_path(copy)) | {"validated": True}
-            write_atomically(record_path(copy), json.dumps(record, indent=1) + "\n")
+        record = read_json(record_path(copy)) | {"validated": copy.stem not in failures}
+        write_atomically(record_path(copy), json.dumps(record, indent=1) + "\n")
     return failures

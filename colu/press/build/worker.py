@@ -1,7 +1,7 @@
 """Execute one notebook with papermill, in a process of its own.
 
 Called by :mod:`colu.press.build.execute` as ``python -m colu.press.build.worker REQUEST``;
-REQUEST is a JSON file, and the answer is written beside it.
+REQUEST is a JSON file, and the answer is written beside it; what the notebook reads of the records is noted there too.
 """
 
 from __future__ import annotations
@@ -9,33 +9,29 @@ from __future__ import annotations
 import json
 import os
 import platform
-import resource
 import signal
+import subprocess
 import sys
 import tempfile
-import threading
 import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from colu.press.notebook import Notebook
+from colu.files import write_atomically
+from colu.lab.machine import peak_memory
+from colu.press.notebook import Cell, Notebook
 from colu.press.project import BookError
+
+from .environment import private_folders
+from .family import leave_with
 
 #: A kernel that got a port which another took at that moment never answers: another try gets other ports.
 START_TRIES, START_SECONDS = 3, 120
+#: Of NVIDIA on Linux and in WSL, and of AMD.
+_DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "papermill", "jupyter-book")
-
-
-def _leave_with_parent() -> None:
-    """Stop, and with us the kernel, when the process that started us is gone."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _stop(*_: object) -> None:
@@ -70,12 +66,28 @@ def _unstarted(failure: dict) -> bool:
     return failure["cell"] is None and failure["message"].startswith(("Kernel didn't respond", "Kernel died before"))
 
 
+def _blank(cells: Iterable[Cell]) -> dict | None:
+    """The failure of a cell that announces a figure and shows none: the page would have a caption without a picture."""
+    for cell in cells:
+        if cell.announced and not cell.pictured:
+            said = f"the cell announces {cell.announced!r} and shows no picture: draw it, or take the announcement out"
+            return {"status": "failed", "cell": cell.number, "cell_id": cell.id, "error": "NoPicture", "message": said}
+    return None
+
+
+def _list_fonts(notebook: Path) -> None:
+    """Let matplotlib list the machine's fonts beforehand, or the first cell that draws would say that it does."""
+    listed = any(Path(os.environ["MPLCONFIGDIR"]).glob("fontlist-*.json")) if "MPLCONFIGDIR" in os.environ else True
+    if not listed and "matplotlib" in notebook.read_text(encoding="utf8"):
+        subprocess.run([sys.executable, "-P", "-c", "import matplotlib.font_manager"], capture_output=True, check=False)
+
+
 def _papermill(request: dict) -> dict | None:
     """Run the notebook once; None where it ran to its end."""
     import papermill
 
     output = Path(request["output"])
-    with tempfile.TemporaryDirectory(prefix="colu-") as folder:
+    with tempfile.TemporaryDirectory(prefix="work-", dir=request["folder"]) as folder:
         try:
             papermill.execute_notebook(
                 request["notebook"],
@@ -95,21 +107,34 @@ def _papermill(request: dict) -> dict | None:
     return None
 
 
-def execute(request: dict) -> dict:
-    """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
+def _tried(request: dict) -> tuple[dict | None, float]:
+    """Run the notebook, again where its kernel did not start; the failure, if any, and the seconds of the last run."""
     for attempt in range(1, START_TRIES + 1):
         began = time.monotonic()
         failure = _papermill(request)
-        if failure is None:
-            break
-        if failure["status"] == "stopped" or not _unstarted(failure) or attempt == START_TRIES:
-            return failure
+        if failure is None or failure["status"] == "stopped" or not _unstarted(failure) or attempt == START_TRIES:
+            return failure, time.monotonic() - began
         print(f"the kernel did not start ({failure['message']}): try {attempt + 1} of {START_TRIES}", flush=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # kB on Linux, bytes on macOS
+
+
+def execute(request: dict) -> dict:
+    """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
+    with tempfile.TemporaryDirectory(prefix="colu-") as folder:
+        places = {name: Path(request[name]) for name in ("results", "reads")}
+        os.environ |= private_folders(Path(folder), driver=request["driver"], **places)
+        failure, seconds = _tried(request | {"folder": folder})
+    if failure:
+        return failure
+    output = Path(request["output"])
+    notebook = Notebook.read(output).settled()
+    write_atomically(output, notebook.dumps())
+    if blank := _blank(notebook.cells):
+        return blank
     return {
         "status": "ok",
-        "seconds": round(time.monotonic() - began, 2),
-        "peak_memory_mb": round(peak / (1 if sys.platform != "darwin" else 1024) / 1024, 1),
+        "seconds": round(seconds, 2),
+        "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+        "peak_memory_mb": round(peak_memory(children=True) / 1024**2, 1),
         "python": platform.python_version(),
         "device": _device(),
         "versions": {name: metadata.version(name) for name in VERSIONS if _installed(name)},
@@ -118,12 +143,14 @@ def execute(request: dict) -> dict:
 
 def _device() -> str:
     """Name the processor, and the accelerator that the notebook could see."""
-    import torch
+    from colu.lab.results.records import processor
 
-    from colu.lab.results.records import environment
+    names = [processor()]
+    # PyTorch takes seconds of every notebook to import: only a machine that has a driver asks it.
+    if any(Path(driver).exists() for driver in _DRIVERS):
+        import torch
 
-    kind = "cuda" if torch.cuda.is_available() else "cpu"
-    names = [environment(name)["device"]["name"] for name in dict.fromkeys(("cpu", kind))]
+        names += [torch.cuda.get_device_name()] if torch.cuda.is_available() else []
     return ", ".join(names)
 
 
@@ -138,9 +165,12 @@ def _installed(name: str) -> bool:
 def main() -> None:
     """Read the request, run, write the answer."""
     signal.signal(signal.SIGTERM, _stop)
-    _leave_with_parent()
     path = Path(sys.argv[1])
-    answer = execute(json.loads(path.read_text(encoding="utf8")))
+    request = json.loads(path.read_text(encoding="utf8"))
+    # Politely, so that the kernel is shut down too.
+    leave_with(request["driver"], lambda: os.kill(os.getpid(), signal.SIGTERM))
+    _list_fonts(Path(request["notebook"]))
+    answer = execute(request)
     path.with_suffix(".answer").write_text(json.dumps(answer), encoding="utf8")
 
 

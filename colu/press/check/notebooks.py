@@ -7,7 +7,7 @@ import re
 from colu.lab.results import verify_records
 from colu.press.notebook import Cell, Notebook
 from colu.press.project import Project
-from colu.press.toc import TOC, toc_pages
+from colu.press.toc import select
 
 from .claims import lint as lint_claims
 from .spelling import misspelt
@@ -33,6 +33,11 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
     for cell in cells:
         if cell.kind == "markdown":
             found += [f"cell {cell.id!r}: {problem}" for problem in misspelt(cell.text)]
+    if executed := [cell.id for cell in cells if cell.kind == "code" and cell.executed]:
+        found.append(
+            f"it holds outputs, in {len(executed)} cells from {executed[0]!r} on: "
+            f"'colu book strip {notebook.name}' takes them out"
+        )
     words = len(notebook.prose.split())
     lines = 0
     for cell in cells:
@@ -40,8 +45,6 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
             continue
         length = len(cell.text.splitlines())
         lines += length
-        if cell.executed:
-            found.append(f"cell {cell.id!r} holds outputs: strip them")
         if length > LONGEST_CELL:
             found.append(f"cell {cell.id!r} has {length} lines, at most {LONGEST_CELL}: move code into the package")
         if "plt.show()" in cell.text:
@@ -63,7 +66,9 @@ def _lint_figure(cell: Cell) -> list[str]:
 
 
 def lint(project: Project) -> list[str]:
-    """Problems of the committed notebooks, the ledger and the records, each a line that says where.
+    """Problems of the chapters, the ledger and the records, each a line that says where.
+
+    A notebook that is not in the table of contents is no chapter: the build says that it leaves it out.
 
     Parameters
     ----------
@@ -74,12 +79,9 @@ def lint(project: Project) -> list[str]:
     list of str
         Empty if all rules hold.
     """
-    listed, found = toc_pages(project.root), []
-    notebooks = [Notebook.read(path) for path in project.select()]
+    notebooks, found = [Notebook.read(path) for path in select(project)], []
     for notebook in notebooks:
         found += _lint_notebook(notebook)
-        if f"notebooks/{notebook.name}" not in listed:
-            found.append(f"{notebook.name}.ipynb: it is not in {TOC}")
     for page in [*sorted(project.pages.rglob("*.md")), *(project.root / name for name in TEXTS)]:
         if page.is_file():
             found += [f"{page.name}: {problem}" for problem in misspelt(page.read_text(encoding="utf8"))]

@@ -17,11 +17,10 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.fileutil import copy_asset
 
-from colu.press.notebook import Notebook
+from colu.press.notebook import PLOTLY, Notebook
 
 logger = logging.getLogger(__name__)
 
-PLOTLY = "application/vnd.plotly.v1+json"
 MATHJAX_PARTS = ("tex-chtml.js", "output/chtml/fonts", "input/tex/extensions")
 
 LOADER = """

@@ -14,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from colu.files import read_json
 from colu.press.toc import toc_chapters
 
-from .executed import executed_path, read_executed
+from .executed import executed_path
 
 ABSENT = "–"
 
@@ -22,8 +22,7 @@ ABSENT = "–"
 def notebook_facts(copy: Path) -> dict[str, str]:
     """Return what is known of one executed copy; a dash where a fact was not recorded."""
     record = read_json(copy.with_suffix(".json")) or {}
-    notebook = read_executed(copy)
-    stamp = notebook.node.metadata.get("papermill", {}).get("end_time") or "" if notebook else ""
+    stamp = str(record.get("ended") or "")
     versions = record.get("versions", {})
     known = [f"Python {record['python']}"] if record.get("python") else []
     known += [f"torch {versions['torch']}"] if versions.get("torch") else []

@@ -8,6 +8,8 @@ What the section says in between becomes the notes of the slide before it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -16,8 +18,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colu.files import write_atomically
+from colu.files import read_json, write_atomically
 from colu.press.project import BookError, Project
+from colu.press.toc import select
 
 from .sheets import sheet_html, solutions_html
 from .slide_parts import cleaned, lead, moments, soup_of, split_exercise, split_list, without_links
@@ -160,12 +163,11 @@ def _slide_html(slide: Slide, number: int, total: int) -> str:
 def deck_html(page: str, name: str) -> str:
     """Return the deck of a chapter as a whole HTML page that stands in ``slides/`` beside ``notebooks/``."""
     slides = chapter_slides(page, name)
-    soup = soup_of(page)
     title = escape(soup_of(slides[0].body).find("h1").get_text())
     shown = "\n".join(_slide_html(slide, number, len(slides)) for number, slide in enumerate(slides, 1))
     scripts = ['<script defer src="../_static/mathjax/tex-chtml.js"></script>']
     if "plotly-figure" in shown:
-        loaders = [str(tag) for tag in soup.find_all("script") if "Plotly.newPlot" in (tag.string or "")]
+        loaders = [str(tag) for tag in soup_of(page).find_all("script") if "Plotly.newPlot" in (tag.string or "")]
         scripts += ['<script defer src="../_static/plotly.min.js"></script>', *loaders[:1]]
     return f"""<!doctype html>
 <html lang="en">
@@ -206,7 +208,22 @@ def _take_along(site: Path, folder: Path, text: str) -> None:
             shutil.copyfile(source, target)
 
 
-def write_decks(site: Path, names: list[str], folder: Path | None = None) -> list[Path]:
+def _made(page: str, name: str, cache: Path | None) -> list[str]:
+    """The deck, the sheet and the solutions of a chapter's page, taken from ``cache`` where they were made of it."""
+    digest = hashlib.sha256(page.encode()).hexdigest()
+    kept = cache / f"{name}.json" if cache else None
+    known = (read_json(kept) or {}) if kept else {}
+    if known.get("page") == digest:
+        return known["made"]
+    made = [deck_html(page, name), sheet_html(page, name), solutions_html(page, name)]
+    if kept:
+        write_atomically(kept, json.dumps({"page": digest, "made": made}))
+    return made
+
+
+def write_decks(
+    site: Path, names: list[str], folder: Path | None = None, *, cache: Path | None = None
+) -> list[Path]:
     """Write the slides, the exercise sheets and the solutions of the chapters named.
 
     Parameters
@@ -218,6 +235,8 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
     folder : Path, optional
         Where ``slides/``, ``sheets/`` and ``solutions/`` go; the site itself where left out.
         Elsewhere the images and scripts come along, and links to pages of the book become plain text.
+    cache : Path, optional
+        A folder that lives no longer than this code, for what is made of pages that do not change.
 
     Returns
     -------
@@ -236,8 +255,7 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
         if not page.is_file():
             raise BookError(f"{page} is missing: run 'colu book build' first")
         text = page.read_text(encoding="utf8")
-        pages = deck_html(text, name), sheet_html(text, name), solutions_html(text, name)
-        for kind, made in zip(KINDS, pages, strict=True):
+        for kind, made in zip(KINDS, _made(text, name, cache), strict=True):
             if away:
                 made = without_links(made)
                 _take_along(site, root, made)
@@ -254,4 +272,4 @@ def slides_command(project: Project, names: Sequence[str], folder: Path | None) 
     """Write the decks of a standing site; all chapters of it where none is named."""
     if not (project.site / "index.html").is_file():
         raise BookError(f"there is no site at {project.site}: run 'colu book build' first")
-    return write_decks(project.site, [path.stem for path in project.select(names)], folder)
+    return write_decks(project.site, [path.stem for path in select(project, names)], folder)

@@ -12,6 +12,7 @@ from pathlib import Path
 from colu.files import write_atomically
 from colu.press.notebook import Cell, Exercise, Notebook
 from colu.press.project import Project
+from colu.press.toc import select
 
 __all__ = ["student_notebook", "teacher_notebook", "write_teaching_notebooks"]
 
@@ -105,7 +106,7 @@ def write_teaching_notebooks(project: Project, folder: Path, names=()) -> list[P
         What was written.
     """
     written = []
-    for path in project.select(names):
+    for path in select(project, names):
         notebook = Notebook.read(path)
         for kind, edition in (("students", student_notebook), ("teachers", teacher_notebook)):
             target = folder / kind / path.name

@@ -79,6 +79,31 @@ def test_a_harmed_idx_file_is_refused_by_name_and_checksum(harm, tmp_path, monke
         data.load("mnist")
 
 
+def test_a_set_that_was_only_extracted_is_not_told_to_unset_what_is_unset(tmp_path, monkeypatch):
+    raw = tmp_path / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for stem in ("train", "t10k"):
+        for part in ("images-idx3", "labels-idx1"):
+            (raw / f"{stem}-{part}-ubyte").write_bytes(b"x")
+    monkeypatch.delenv("COLU_DATA", raising=False)
+    monkeypatch.setenv("COLU_CACHE", str(tmp_path))
+    monkeypatch.setattr("torchvision.datasets.MNIST._load_data", lambda self: (None, None))
+    with pytest.raises(data.DataUnavailableError) as error:
+        data.load("mnist")
+    said = str(error.value)
+    assert "train-images-idx3-ubyte.gz is missing" in said and "holds t10k-images-idx3-ubyte," in said
+    assert f"remove {raw}" in said and "COLU_DATA" not in said
+
+
+@pytest.mark.parametrize("content", [b"no array", b"", b"\x93NUMPY"])
+def test_a_packed_set_of_another_tool_is_refused_by_name(tmp_path, monkeypatch, content):
+    (tmp_path / "eurosat32").mkdir()
+    (tmp_path / "eurosat32" / "test-labels.npy").write_bytes(content)
+    monkeypatch.setenv("COLU_DATA", str(tmp_path))
+    with pytest.raises(data.DataCorruptedError, match="eurosat32 is not a packed set of ours"):
+        data.load("eurosat32", "test")
+
+
 def test_a_missing_file_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("COLU_DATA", str(tmp_path))
     with pytest.raises(data.DataUnavailableError, match="train-images-idx3-ubyte.gz is missing"):

@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from colu.folders import NoFolder
 from colu.lab.results import (
     NoRecordsError,
     check_root,
@@ -35,7 +36,7 @@ def outside(tmp_path, monkeypatch):
     here = tmp_path / "empty"
     here.mkdir()
     monkeypatch.setattr(place, "__file__", str(package / "place.py"))
-    monkeypatch.setattr(place, "cache_root", lambda: tmp_path / "cache")
+    monkeypatch.setattr(place, "cache_folder", lambda: tmp_path / "cache")
     monkeypatch.delenv("COLU_RESULTS", raising=False)
     monkeypatch.chdir(here)
     place._shipped.cache_clear()
@@ -107,3 +108,9 @@ def test_a_file_is_no_folder_of_records(tmp_path):
     for name in ("afile", "afile/below"):
         with pytest.raises(ValueError, match="afile is a file; name a folder"):
             check_root(tmp_path / name)
+
+
+def test_a_folder_of_records_in_no_home_is_refused(monkeypatch):
+    monkeypatch.setenv("COLU_RESULTS", "~no-such-user/results")
+    with pytest.raises(NoFolder, match="COLU_RESULTS is '~no-such-user/results'"):
+        results_root()

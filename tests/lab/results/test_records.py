@@ -214,6 +214,12 @@ def test_records_are_chosen_by_setting(tmp_path):
     assert find_records("toy", tmp_path, arms=["colu"]) == []
 
 
+def test_a_run_without_git_is_recorded_without_a_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    read = read_record(write_record(record(), tmp_path))
+    assert read.commit is None and read.dirty is None
+
+
 def test_hash_does_not_depend_on_the_order_of_keys_but_on_every_value():
     assert config_hash({"a": 1, "b": 2}) == config_hash({"b": 2, "a": 1}) != config_hash({"a": 1, "b": 3})
 

@@ -1,10 +1,11 @@
 """A key changes exactly with what an executed copy depends on."""
 
 from colu.press.build.keys import notebook_key
+from colu.press.toc import select
 
 
 def _keys(toy):
-    return {path.stem: notebook_key(toy, path, "smoke") for path in toy.select()}
+    return {path.stem: notebook_key(toy, path, "smoke") for path in select(toy)}
 
 
 def _changed(before, after):
@@ -30,4 +31,4 @@ def test_key_changes_exactly_with_what_a_notebook_depends_on(toy):
     assert _changed(third, fourth) == ["01-one", "02-two"]
     toy.lock.write_text("torch==3\n")
     assert _changed(fourth, _keys(toy)) == ["01-one", "02-two"]
-    assert notebook_key(toy, toy.select()[0], "laptop") != notebook_key(toy, toy.select()[0], "smoke")
+    assert notebook_key(toy, select(toy)[0], "laptop") != notebook_key(toy, select(toy)[0], "smoke")

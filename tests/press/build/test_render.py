@@ -5,16 +5,21 @@ import sys
 
 import pytest
 
-from colu.press.build.render import render
+from colu.press.build.render import render, render_chapter
 from colu.press.project import BookError
 
 FAKE = """
 import os, pathlib, sys
-html = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build", "html")
+made = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build")
+html = made / "html"
 html.mkdir(parents=True)
 html.joinpath("index.html").write_text(os.environ["COLU_PRESET"] + " " + os.environ["COLU_EXECUTED_DIR"])
+kept = (made / ".doctrees").is_dir()
+(made / ".doctrees").mkdir(exist_ok=True)
+html.joinpath("kept").write_text(str(kept))
+html.joinpath("environment").write_text(" ".join(sorted(os.environ)))
 print("page.md:3: WARNING: unknown role")
-sys.exit(int(os.environ.get("FAKE_STATUS", "0")))
+sys.exit(int(os.environ.get("COLU_FAKE_STATUS", "0")))
 """
 COMMAND = [sys.executable, "-c", FAKE]
 
@@ -36,7 +41,7 @@ def test_site_is_rendered_once_and_again_only_after_a_change(toy):
 def test_failed_rendering_keeps_the_site_and_gives_the_warnings(toy, monkeypatch):
     page, _ = render(toy, command=COMMAND)
     page.write_text("old")
-    monkeypatch.setenv("FAKE_STATUS", "1")
+    monkeypatch.setenv("COLU_FAKE_STATUS", "1")
     with pytest.raises(BookError, match="WARNING: unknown role"):
         render(toy, command=COMMAND, force=True)
     assert page.read_text() == "old"
@@ -46,7 +51,60 @@ def test_swap_cut_off_between_its_renames_is_undone(toy, monkeypatch):
     page, _ = render(toy, command=COMMAND)
     page.write_text("old")
     os.replace(toy.site, toy.build / ".previous")
-    monkeypatch.setenv("FAKE_STATUS", "1")
+    monkeypatch.setenv("COLU_FAKE_STATUS", "1")
     with pytest.raises(BookError):
         render(toy, command=COMMAND, force=True)
     assert page.read_text() == "old"
+
+
+def test_pages_are_read_again_unless_it_is_sure_which_changed(toy, monkeypatch):
+    page, _ = render(toy, command=COMMAND)
+
+    def kept(path, text, **options):
+        path.write_text(text)
+        changed = path.stat().st_mtime_ns
+        os.utime(path, ns=(changed + options.get("later", 10**9),) * 2)
+        assert render(toy, command=COMMAND)[1]
+        return (toy.site / "kept").read_text() == "True"
+
+    index = toy.pages / "index.md"
+    assert kept(index, "# One\n")
+    assert kept(index, "# Two\n", later=10**12)
+    assert not kept(index, "# Three\n", later=-(10**12)), "older than the last reading"
+    assert not kept(toy.pages / "new.md", "# New\n")
+    for shared in (toy.package / "code.py", toy.ledger / "01-one.yml", toy.results / "a.csv", toy.root / "_toc.yml"):
+        assert not kept(shared, "# changed\n"), shared
+    assert kept(index, "# Four\n")
+    monkeypatch.setenv("COLU_FAKE_STATUS", "1")
+    index.write_text("# Five\n")
+    with pytest.raises(BookError):
+        render(toy, command=COMMAND)
+    monkeypatch.setenv("COLU_FAKE_STATUS", "0")
+    assert not kept(index, "# Five\n"), "what a failed build read passes over its warnings"
+    assert not render(toy, command=COMMAND)[1] and render(toy, command=COMMAND, force=True)[1]
+    assert (toy.site / "kept").read_text() == "False"
+
+
+def test_rendering_sees_an_environment_by_allow_list(toy, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("HTTPS_PROXY", "x")
+    render(toy, command=COMMAND)
+    seen = (toy.site / "environment").read_text().split()
+    assert "MPLBACKEND" not in seen and {"HTTPS_PROXY", "PATH", "COLU_PRESET"} <= set(seen)
+
+
+CHAPTER = """
+import pathlib, sys
+toc = pathlib.Path(sys.argv[sys.argv.index("--toc") + 1]).read_text()
+page = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build", "html", "notebooks", "01-one.html")
+page.parent.mkdir(parents=True)
+page.write_text(toc + str("-W" in sys.argv))
+"""
+
+
+def test_one_chapter_is_rendered_beside_the_site(toy):
+    toy.write("01-one", "1")
+    page, _ = render(toy, command=COMMAND)
+    alone = render_chapter(toy, "01", command=[sys.executable, "-c", CHAPTER])
+    assert alone.read_text() == "format: jb-book\nroot: notebooks/01-one\nFalse"
+    assert page.is_file() and alone == toy.build / "chapter" / "notebooks" / "01-one.html"

@@ -1,5 +1,8 @@
 """The process that runs one notebook."""
 
+import subprocess
+import sys
+
 from colu.press.build import worker
 
 
@@ -7,10 +10,19 @@ def test_kernel_that_does_not_answer_is_started_again(monkeypatch):
     silent = {"status": "failed", "cell": None, "message": "Kernel didn't respond in 120 seconds"}
     answers = [silent, silent, None]
     monkeypatch.setattr(worker, "_papermill", lambda request: answers.pop(0))
-    assert worker.execute({})["status"] == "ok" and answers == []
+    assert worker._tried({})[0] is None and answers == []
     answers[:] = [silent] * 4
-    assert worker.execute({}) == silent and len(answers) == 1
+    assert worker._tried({})[0] == silent and len(answers) == 1
     # What a cell raised is never tried again.
     raised = silent | {"cell": 2}
     answers[:] = [raised, None]
-    assert worker.execute({}) == raised and len(answers) == 1
+    assert worker._tried({})[0] == raised and len(answers) == 1
+
+
+def test_naming_the_device_imports_no_pytorch_where_there_is_no_driver():
+    program = (
+        "import sys; from colu.press.build import worker; worker._DRIVERS = (); "
+        "print(bool(worker._device()), 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True False\n"

@@ -87,10 +87,7 @@ def gathered(tmp_path_factory):
     for name, listed in cells.items():
         notebook = {
             "cells": listed,
-            "metadata": {
-                "kernelspec": {"name": "python3", "display_name": "P", "language": "python"},
-                "papermill": {"end_time": "2026-11-27T06:05:19.5+00:00"},
-            },
+            "metadata": {"kernelspec": {"name": "python3", "display_name": "P", "language": "python"}},
             "nbformat": 4,
             "nbformat_minor": 5,
         }
@@ -98,6 +95,7 @@ def gathered(tmp_path_factory):
             (root / folder / f"{name}.ipynb").write_text(json.dumps(notebook))
     record = {"seconds": 61.0, "peak_memory_mb": 1536.0, "python": "3.11.7", "versions": {"torch": "2.15.0"}}
     record |= {"preset": "smoke", "validated": True, "device": "A processor"}
+    record |= {"ended": "2026-11-27T06:05:19+00:00"}
     (root / "executed/smoke/10-a.json").write_text(json.dumps(record))
     run = {"experiment": "small_book", "preset": "laptop", "device": {"type": "cpu", "name": "P"}, "seconds": 3.2}
     run |= {"versions": {"torch": "2.15.0"}, "started": "2026-11-24T00:42:30Z", "peak_memory_bytes": 2**30}
