@@ -1,5 +1,6 @@
 """``colu book``: wrong names, what it prints, and what it says without its extra."""
 
+import io
 import json
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import nbformat
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from colu.cli import app
@@ -106,3 +108,20 @@ def test_every_command_without_the_extra_says_how_to_get_it(tmp_path):
     for name, message in json.loads(said).items():
         assert re.search(r'colu book needs .*: pip install "colu\[book\]', message), name
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_shows_a_bar_and_anything_else_plain_lines(inside, monkeypatch, terminal):
+    shown = io.StringIO()
+    monkeypatch.setattr(book, "console", Console(file=shown, force_terminal=terminal, width=120, highlight=False))
+    copies = inside.executed("smoke")
+    copies.mkdir(parents=True)
+    (copies / "11-rotations.json").write_text('{"seconds": 600}')
+    with book._progress(inside, None, "smoke", 1) as report:
+        report("10-cones", "current")
+        report("11-rotations", "started")
+    said = shown.getvalue()
+    if terminal:
+        assert "running 11, 0 to come" in said and "about 10 min left" in said and "1/2" in said
+    else:
+        assert said == "  10-cones: current\n"
