@@ -21,11 +21,18 @@ from .keys import site_key
 __all__ = ["render", "render_chapter", "rendered_in", "run_jupyter_book"]
 
 
+#: ``jupyter-book`` that ends with the process named first: it would write on into the folder of the next build.
+_JUPYTER_BOOK = """
+import os, sys
+from colu.press.build.family import leave_with
+leave_with(int(sys.argv.pop(1)), lambda: os._exit(1))
+from jupyter_book.cli.main import main
+main(prog_name="jupyter-book")
+"""
+
+
 def _jupyter_book() -> list[str]:
-    beside = Path(sys.executable).with_name("jupyter-book")
-    if not beside.is_file():
-        raise BookError(f"{beside} is missing: run 'make setup', or pip install 'colu[book]' into this environment")
-    return [str(beside)]
+    return [sys.executable, "-P", "-c", _JUPYTER_BOOK, str(os.getpid())]
 
 
 def _restore(project: Project, previous: Path) -> None:

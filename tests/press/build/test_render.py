@@ -1,11 +1,12 @@
 """The site that stands is replaced only by a whole one, and only when something changed."""
 
 import os
+import subprocess
 import sys
 
 import pytest
 
-from colu.press.build.render import render, render_chapter
+from colu.press.build.render import _jupyter_book, render, render_chapter
 from colu.press.project import BookError
 
 FAKE = """
@@ -77,3 +78,15 @@ def test_one_chapter_is_rendered_beside_the_site(toy):
     alone = render_chapter(toy, "01", command=[sys.executable, "-c", CHAPTER])
     assert alone.read_text() == "format: jb-book\nroot: notebooks/01-one\nFalse"
     assert page.is_file() and alone == toy.build / "chapter" / "notebooks" / "01-one.html"
+
+
+def test_jupyter_book_runs_and_ends_with_the_build():
+    *command, driver = _jupyter_book()
+    assert driver == str(os.getpid())
+    done = subprocess.run([*command, driver, "--version"], capture_output=True, text=True, check=True)
+    assert "Jupyter Book" in done.stdout
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    # It would wait for ever otherwise.
+    waits = [*command[:-1], command[-1].replace("main(prog", "import threading; threading.Event().wait(); main(prog")]
+    assert subprocess.run([*waits, str(gone.pid)], timeout=600).returncode == 1
