@@ -69,7 +69,7 @@ def _clock(seconds: float | None) -> str:
 
 
 @contextmanager
-def _progress(project: Project, names: list[str] | None, preset: str, jobs: int):
+def _progress(project: Project, names: list[str] | None, preset: str, jobs: int, site: float = 0.0):
     """A reporter: a bar of the chapters in a terminal, one short line an event elsewhere."""
     from colu.press.build.execute import recorded_seconds
     from colu.press.build.progress import Remaining
@@ -82,7 +82,7 @@ def _progress(project: Project, names: list[str] | None, preset: str, jobs: int)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
     from rich.text import Text
 
-    left = Remaining(chapters, recorded_seconds(project, preset), jobs)
+    left = Remaining(chapters, recorded_seconds(project, preset), jobs, site)
 
     class Left(ProgressColumn):
         def render(self, task: Task) -> Text:
@@ -97,7 +97,7 @@ def _progress(project: Project, names: list[str] | None, preset: str, jobs: int)
             if event not in ("started", "current"):
                 progress.console.print(f"  {name}: {event}", markup=False)
             running = ", ".join(each.split("-")[0] for each in left.running) or "none"
-            said = f"running {running}, {len(left.waiting)} to come"
+            said = f"running {running}, {len(left.waiting)} to come" if left.rendering is None else "rendering the site"
             progress.update(task, description=said, completed=len(chapters) - len(left.running) - len(left.waiting))
 
         yield report
@@ -164,12 +164,13 @@ def render(preset: Preset = "smoke", force: Force = False) -> None:
 def build(preset: Preset = "smoke", jobs: Jobs = "auto", force: Force = False) -> None:
     """Lint, execute and render; what is current is skipped."""
     from colu.press.build.build import build as run
+    from colu.press.build.render import rendered_in
     from colu.press.project import check_preset, find_project
 
     with _told():
         check_preset(preset)
         project, at_a_time = find_project(), _jobs(jobs)
-        with _progress(project, None, preset, at_a_time) as report:
+        with _progress(project, None, preset, at_a_time, rendered_in(project)) as report:
             options = {"preset": preset, "jobs": at_a_time, "force": force}
             page = run(project, step=lambda title: console.print(title), report=report, **options)
         _say_where(*page)

@@ -1,5 +1,6 @@
 """``colu book``: wrong names, what it prints, and what it says without its extra."""
 
+import io
 import json
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 
 import nbformat
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from colu.cli import app
@@ -114,3 +116,20 @@ def test_on_windows_the_build_says_where_it_builds(inside, monkeypatch):
         status, said = _said("book", *command)
         assert status == 1 and said.count("\n") == 1 and "builds on Linux and macOS" in said
     assert not inside.executed("smoke").exists()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_shows_a_bar_and_anything_else_plain_lines(inside, monkeypatch, terminal):
+    shown = io.StringIO()
+    monkeypatch.setattr(book, "console", Console(file=shown, force_terminal=terminal, width=120, highlight=False))
+    copies = inside.executed("smoke")
+    copies.mkdir(parents=True)
+    (copies / "11-rotations.json").write_text('{"seconds": 600}')
+    with book._progress(inside, None, "smoke", 1) as report:
+        report("10-cones", "current")
+        report("11-rotations", "started")
+    said = shown.getvalue()
+    if terminal:
+        assert "running 11, 0 to come" in said and "about 10 min left" in said and "1/2" in said
+    else:
+        assert said == "  10-cones: current\n"

@@ -10,6 +10,7 @@ from colu.press.check.notebooks import lint
 from colu.press.project import BookError, Project, check_preset
 
 from .execute import execute, single_build
+from .progress import SITE
 from .render import render
 from .validate import validate
 
@@ -60,7 +61,7 @@ def build(
     force : bool
         Do everything again.
     step, report : callable
-        Told the title of each step, and what happens to each notebook.
+        Told the title of each step, and what happens to each notebook; and when the site is begun.
 
     Returns
     -------
@@ -82,4 +83,5 @@ def build(
         step("execute")
         raise_failures(execute(project, preset=preset, jobs=jobs, force=force, report=report))
         step("render")
+        report(SITE, "started")
         return render(project, preset=preset, force=force)

@@ -20,7 +20,7 @@ from colu.press.project import Project
 
 from .kernel import EVERYTHING
 
-__all__ = ["changed_since", "key_with_reads", "notebook_key", "package_digest", "site_parts"]
+__all__ = ["changed_since", "key_with_reads", "notebook_key", "package_digest", "site_key"]
 
 _CODE = {".py", ".yml", ".json", ".c", ".h"}
 _LOOKS = {".css", ".js", ".svg"}
@@ -135,17 +135,12 @@ def notebook_key(project: Project, notebook: Path, preset: str, *, package: str 
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def site_parts(project: Project, preset: str, executed: Iterable[Path]) -> tuple[str, dict[str, str]]:
-    """What the rendered site is made from: one checksum of what every page may depend on, and one a file of the rest.
-
-    Every page may depend on the preset, configuration, package, ledger, records and lock.
-    The rest is read by the pages that say so: pages, notebooks, the change log, executed copies and what is known of
-    their runs.
-    """
-    whole = [project.root / "_config.yml", project.root / "_toc.yml", project.root / "genindex.md", project.lock]
-    whole = [path for path in whole if path.is_file()] + _records(project.results)
-    whole += [*_package_files(project, _CODE | _LOOKS), *ledger_files(project.ledger)]
-    rest = [path for path in project.pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    rest += [*project.notebooks.glob("*.ipynb"), *executed, *project.root.glob("CHANGELOG.md")]
-    shared = hashlib.sha256(f"{preset}\n{_tree(project.root, whole)}".encode()).hexdigest()
-    return shared, {path.relative_to(project.root).as_posix(): _known_digest(path) for path in sorted(rest)}
+def site_key(project: Project, preset: str, executed: Iterable[Path]) -> str:
+    """Key of the rendered site: executed copies and what is known of their runs, pages, notebooks, configuration,
+    package, ledger, records and lock."""
+    names = ("_config.yml", "_toc.yml", "genindex.md", "CHANGELOG.md")
+    files = [path for path in (*(project.root / name for name in names), project.lock) if path.is_file()]
+    files += [path for path in project.pages.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    files += [*project.notebooks.glob("*.ipynb"), *_records(project.results), *executed]
+    files += [*_package_files(project, _CODE | _LOOKS), *ledger_files(project.ledger)]
+    return hashlib.sha256(f"{preset}\n{_tree(project.root, files)}".encode()).hexdigest()

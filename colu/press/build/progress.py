@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-__all__ = ["Remaining"]
+__all__ = ["SITE", "Remaining"]
+
+#: The name under which the rendering of the site is reported.
+SITE = "site"
 
 
 class Remaining:
@@ -18,6 +21,8 @@ class Remaining:
         Chapter -> seconds of its last run, where there was one.
     jobs : int
         Chapters at a time.
+    site : float
+        The seconds of the site's last rendering, which comes after all chapters; 0 where none comes or none is known.
 
     Examples
     --------
@@ -30,13 +35,17 @@ class Remaining:
     70.0
     """
 
-    def __init__(self, names: Iterable[str], known: Mapping[str, float], jobs: int) -> None:
+    def __init__(self, names: Iterable[str], known: Mapping[str, float], jobs: int, site: float = 0.0) -> None:
         self.waiting, self.running, self.jobs = set(names), {}, jobs
         self.known = {name: known[name] for name in self.waiting if name in known}
         self.took: dict[str, float] = {}
+        self.site, self.rendering = site, None
 
     def note(self, name: str, event: str, now: float) -> None:
-        """Take in what happened to a chapter at the moment ``now``, in seconds."""
+        """Take in what happened to a chapter, or to the ``SITE``, at the moment ``now``, in seconds."""
+        if name == SITE:
+            self.rendering = now
+            return
         self.waiting.discard(name)
         if event == "started":
             self.running[name] = now
@@ -47,6 +56,8 @@ class Remaining:
 
     def seconds(self, now: float) -> float | None:
         """The seconds that are left; None before anything is known."""
+        if self.rendering is not None:
+            return max(0.0, self.site - (now - self.rendering)) if self.site else None
         known = self.known | {name: took for name, took in self.took.items() if name not in self.known}
         if not known:
             return None
@@ -56,4 +67,4 @@ class Remaining:
         rests = [pace * known.get(name, mean) for name in self.waiting]
         rests += [max(0.0, pace * known.get(name, mean) - (now - began)) for name, began in self.running.items()]
         # No sooner than the longest, however many run beside it.
-        return max(sum(rests) / self.jobs, max(rests, default=0.0))
+        return max(sum(rests) / self.jobs, max(rests, default=0.0)) + self.site

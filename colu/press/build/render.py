@@ -1,7 +1,4 @@
-"""Render the book with Jupyter Book, and put it in place only when it is whole.
-
-Pages that did not change are not read again, where that is sure to give the same site: see :func:`_reads_less`.
-"""
+"""Render the book with Jupyter Book, and put it in place only when it is whole."""
 
 from __future__ import annotations
 
@@ -19,16 +16,23 @@ from colu.press.toc import TOC, select
 from colu.programs import ProgramError, run_program
 
 from .environment import clean_environment
-from .keys import site_parts
+from .keys import site_key
 
-__all__ = ["render", "render_chapter", "run_jupyter_book"]
+__all__ = ["render", "render_chapter", "rendered_in", "run_jupyter_book"]
+
+
+#: ``jupyter-book`` that ends with the process named first: it would write on into the folder of the next build.
+_JUPYTER_BOOK = """
+import os, sys
+from colu.press.build.family import leave_with
+leave_with(int(sys.argv.pop(1)), lambda: os._exit(1))
+from jupyter_book.cli.main import main
+main(prog_name="jupyter-book")
+"""
 
 
 def _jupyter_book() -> list[str]:
-    beside = Path(sys.executable).with_name("jupyter-book")
-    if not beside.is_file():
-        raise BookError(f"{beside} is missing: run 'make setup', or pip install 'colu[book]' into this environment")
-    return [str(beside)]
+    return [sys.executable, "-P", "-c", _JUPYTER_BOOK, str(os.getpid())]
 
 
 def _restore(project: Project, previous: Path) -> None:
@@ -65,7 +69,8 @@ def run_jupyter_book(
 ) -> None:
     """Run Jupyter Book over the executed copies.
 
-    What ``output`` holds of a build before is used: leave there only one without a warning.
+    Everything is read anew: an incremental build passes over old warnings, loses links from code to the reference,
+    and takes citations to other pages.
 
     Parameters
     ----------
@@ -88,7 +93,7 @@ def run_jupyter_book(
     BookError
         With the warnings and errors.
     """
-    arguments = ["build", str(project.root), "--path-output", str(output)]
+    arguments = ["build", str(project.root), "--path-output", str(output), "--all"]
     arguments += ["-W", "--keep-going", "-n"] if strict else []
     executed = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
     whole = [*(command or _jupyter_book()), *arguments, *options]
@@ -102,24 +107,6 @@ def run_jupyter_book(
             f"the book was not rendered (exit status {done.status}); what stood is untouched:\n"
             + _complaints(done.out + done.err)
         )
-
-
-def _inputs(project: Project, preset: str) -> tuple[str, dict[str, str]]:
-    folder = project.executed(preset)
-    return site_parts(project, preset, [*folder.glob("*.ipynb"), *folder.glob("*.json")])
-
-
-def _reads_less(project: Project, stamp: dict, shared: str, files: Mapping[str, str]) -> bool:
-    """Whether Sphinx will see by itself which pages it must read again.
-
-    It compares times: what changed must be younger than the last build, and nothing come or gone.
-    What a page may use without saying so must be the same. All pages are written anew, so that links are checked.
-    """
-    before = stamp.get("files") or {}
-    if stamp.get("shared") != shared or before.keys() != files.keys():
-        return False
-    changed = [name for name in files if files[name] != before[name]]
-    return all((project.root / name).stat().st_mtime > stamp["began"] for name in changed)
 
 
 def render(
@@ -153,29 +140,29 @@ def render(
     """
     check_preset(preset)
     project.build.mkdir(exist_ok=True)
-    stamp, staging, previous, kept = (
-        project.build / name for name in ("site.json", ".staging", ".previous", ".kept")
-    )
+    stamp, staging, previous = (project.build / name for name in ("site.json", ".staging", ".previous"))
     _restore(project, previous)
-    (shared, files), page = _inputs(project, preset), project.site / "index.html"
-    known, began = read_json(stamp) or {}, time.time()
-    if not force and page.is_file() and (known.get("shared"), known.get("files")) == (shared, files):
+    copies = [path for path in project.executed(preset).glob("*") if path.suffix in (".ipynb", ".json")]
+    key, page = site_key(project, preset, copies), project.site / "index.html"
+    if not force and page.is_file() and (read_json(stamp) or {}).get("key") == key:
         return page, False
     shutil.rmtree(staging, ignore_errors=True)
-    if not force and _reads_less(project, known, shared, files) and kept.is_dir():
-        # Under the name that it was made by; a build that fails or is stopped leaves nothing to go on from.
-        os.replace(kept, staging)
-    shutil.rmtree(kept, ignore_errors=True)
+    began = time.monotonic()
     run_jupyter_book(project, preset, staging, command=command)
     fresh = staging / "_build" / "html"
     if not (fresh / "index.html").is_file():
         raise BookError(f"Jupyter Book wrote no {fresh / 'index.html'}; the site that stood is untouched")
     stamp.unlink(missing_ok=True)
     _swap(project, fresh, previous)
-    os.replace(staging, kept)
-    told = {"preset": preset, "began": began, "seconds": round(time.time() - began, 1)}
-    write_atomically(stamp, json.dumps(told | {"shared": shared, "files": files}, indent=1) + "\n")
+    told = {"key": key, "preset": preset, "seconds": round(time.monotonic() - began, 1)}
+    write_atomically(stamp, json.dumps(told) + "\n")
+    shutil.rmtree(staging, ignore_errors=True)
     return page, True
+
+
+def rendered_in(project: Project) -> float:
+    """The seconds that the site took when it was rendered last; 0 where that is not known."""
+    return float((read_json(project.build / "site.json") or {}).get("seconds") or 0.0)
 
 
 def render_chapter(project: Project, name: str, preset: str = "smoke", *, command: Sequence[str] | None = None) -> Path:

@@ -39,9 +39,7 @@ def write(app: Sphinx, error: Exception | None) -> None:
         return
     site = Path(app.outdir)
     names = [chapter.name for chapter in toc_chapters(Path(app.srcdir))]
-    there = [name for name in names if (site / "notebooks" / f"{name}.html").is_file()]
-    # Beside the pages as they were read, which the build drops with every change of the package.
-    write_decks(site, there, cache=Path(app.doctreedir, "decks"))
+    write_decks(site, [name for name in names if (site / "notebooks" / f"{name}.html").is_file()])
 
 
 def setup(app: Sphinx) -> dict:

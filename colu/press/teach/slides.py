@@ -8,8 +8,6 @@ What the section says in between becomes the notes of the slide before it.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -18,7 +16,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from colu.files import read_json, write_atomically
+from colu.files import write_atomically
 from colu.press.project import BookError, Project
 from colu.press.toc import select
 
@@ -208,22 +206,7 @@ def _take_along(site: Path, folder: Path, text: str) -> None:
             shutil.copyfile(source, target)
 
 
-def _made(page: str, name: str, cache: Path | None) -> list[str]:
-    """The deck, the sheet and the solutions of a chapter's page, taken from ``cache`` where they were made of it."""
-    digest = hashlib.sha256(page.encode()).hexdigest()
-    kept = cache / f"{name}.json" if cache else None
-    known = (read_json(kept) or {}) if kept else {}
-    if known.get("page") == digest:
-        return known["made"]
-    made = [deck_html(page, name), sheet_html(page, name), solutions_html(page, name)]
-    if kept:
-        write_atomically(kept, json.dumps({"page": digest, "made": made}))
-    return made
-
-
-def write_decks(
-    site: Path, names: list[str], folder: Path | None = None, *, cache: Path | None = None
-) -> list[Path]:
+def write_decks(site: Path, names: list[str], folder: Path | None = None) -> list[Path]:
     """Write the slides, the exercise sheets and the solutions of the chapters named.
 
     Parameters
@@ -235,8 +218,6 @@ def write_decks(
     folder : Path, optional
         Where ``slides/``, ``sheets/`` and ``solutions/`` go; the site itself where left out.
         Elsewhere the images and scripts come along, and links to pages of the book become plain text.
-    cache : Path, optional
-        A folder that lives no longer than this code, for what is made of pages that do not change.
 
     Returns
     -------
@@ -255,7 +236,8 @@ def write_decks(
         if not page.is_file():
             raise BookError(f"{page} is missing: run 'colu book build' first")
         text = page.read_text(encoding="utf8")
-        for kind, made in zip(KINDS, _made(text, name, cache), strict=True):
+        pages = deck_html(text, name), sheet_html(text, name), solutions_html(text, name)
+        for kind, made in zip(KINDS, pages, strict=True):
             if away:
                 made = without_links(made)
                 _take_along(site, root, made)

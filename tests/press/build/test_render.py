@@ -1,22 +1,19 @@
 """The site that stands is replaced only by a whole one, and only when something changed."""
 
 import os
+import subprocess
 import sys
 
 import pytest
 
-from colu.press.build.render import render, render_chapter
+from colu.press.build.render import _jupyter_book, render, render_chapter
 from colu.press.project import BookError
 
 FAKE = """
 import os, pathlib, sys
-made = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build")
-html = made / "html"
+html = pathlib.Path(sys.argv[sys.argv.index("--path-output") + 1], "_build", "html")
 html.mkdir(parents=True)
 html.joinpath("index.html").write_text(os.environ["COLU_PRESET"] + " " + os.environ["COLU_EXECUTED_DIR"])
-kept = (made / ".doctrees").is_dir()
-(made / ".doctrees").mkdir(exist_ok=True)
-html.joinpath("kept").write_text(str(kept))
 html.joinpath("environment").write_text(" ".join(sorted(os.environ)))
 print("page.md:3: WARNING: unknown role")
 sys.exit(int(os.environ.get("COLU_FAKE_STATUS", "0")))
@@ -30,7 +27,8 @@ def test_site_is_rendered_once_and_again_only_after_a_change(toy):
     assert page.read_text() == f"smoke {toy.executed('smoke')}"
     assert render(toy, command=COMMAND) == (page, False)
     changes = [toy.pages / "index.md", toy.package / "look.css", toy.ledger / "01-one.yml", toy.lock]
-    for path in [*changes, toy.root / "_toc.yml", toy.root / "results" / "r.json"]:
+    for path in [*changes, toy.root / "_toc.yml", toy.results / "r.csv", toy.executed("smoke") / "01.json"]:
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text((path.read_text() if path.exists() else "{}") + "\n# changed\n")
         assert render(toy, command=COMMAND)[1], path
         assert not render(toy, command=COMMAND)[1], path
@@ -57,34 +55,6 @@ def test_swap_cut_off_between_its_renames_is_undone(toy, monkeypatch):
     assert page.read_text() == "old"
 
 
-def test_pages_are_read_again_unless_it_is_sure_which_changed(toy, monkeypatch):
-    page, _ = render(toy, command=COMMAND)
-
-    def kept(path, text, **options):
-        path.write_text(text)
-        changed = path.stat().st_mtime_ns
-        os.utime(path, ns=(changed + options.get("later", 10**9),) * 2)
-        assert render(toy, command=COMMAND)[1]
-        return (toy.site / "kept").read_text() == "True"
-
-    index = toy.pages / "index.md"
-    assert kept(index, "# One\n")
-    assert kept(index, "# Two\n", later=10**12)
-    assert not kept(index, "# Three\n", later=-(10**12)), "older than the last reading"
-    assert not kept(toy.pages / "new.md", "# New\n")
-    for shared in (toy.package / "code.py", toy.ledger / "01-one.yml", toy.results / "a.csv", toy.root / "_toc.yml"):
-        assert not kept(shared, "# changed\n"), shared
-    assert kept(index, "# Four\n")
-    monkeypatch.setenv("COLU_FAKE_STATUS", "1")
-    index.write_text("# Five\n")
-    with pytest.raises(BookError):
-        render(toy, command=COMMAND)
-    monkeypatch.setenv("COLU_FAKE_STATUS", "0")
-    assert not kept(index, "# Five\n"), "what a failed build read passes over its warnings"
-    assert not render(toy, command=COMMAND)[1] and render(toy, command=COMMAND, force=True)[1]
-    assert (toy.site / "kept").read_text() == "False"
-
-
 def test_rendering_sees_an_environment_by_allow_list(toy, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("HTTPS_PROXY", "x")
@@ -108,3 +78,15 @@ def test_one_chapter_is_rendered_beside_the_site(toy):
     alone = render_chapter(toy, "01", command=[sys.executable, "-c", CHAPTER])
     assert alone.read_text() == "format: jb-book\nroot: notebooks/01-one\nFalse"
     assert page.is_file() and alone == toy.build / "chapter" / "notebooks" / "01-one.html"
+
+
+def test_jupyter_book_runs_and_ends_with_the_build():
+    *command, driver = _jupyter_book()
+    assert driver == str(os.getpid())
+    done = subprocess.run([*command, driver, "--version"], capture_output=True, text=True, check=True)
+    assert "Jupyter Book" in done.stdout
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    # It would wait for ever otherwise.
+    waits = [*command[:-1], command[-1].replace("main(prog", "import threading; threading.Event().wait(); main(prog")]
+    assert subprocess.run([*waits, str(gone.pid)], timeout=600).returncode == 1

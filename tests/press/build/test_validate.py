@@ -1,7 +1,6 @@
 """Validation runs executed copies again: drift passes; changed numbers, words and dead kernels do not."""
 
 import json
-import time
 
 import pytest
 
@@ -25,11 +24,11 @@ def _executed(toy, stem, source, printed, tags=("nbval-check-output",), record=N
     copy = toy.copy(stem)
     copy.parent.mkdir(parents=True, exist_ok=True)
     copy.write_text(json.dumps(notebook))
-    record_path(copy).write_text(json.dumps({"sha256": file_digest(copy), "validated": False}))
+    record_path(copy).write_text(json.dumps({"sha256": file_digest(copy), "validated": None}))
 
 
 @pytest.mark.slow
-def test_only_what_differs_fails_and_what_agrees_is_not_run_again(toy):
+def test_only_what_differs_fails_and_what_agrees_is_not_run_again(toy, monkeypatch):
     claim = "from pathlib import Path\nfrom colu import claims\n"
     claim += f"claims.check('toy-two', 2.0, ledger=Path({str(toy.ledger)!r}));"
     line = "claim toy-two holds: measured 2.000, expected 2 ± 0.001\n"
@@ -41,19 +40,17 @@ def test_only_what_differs_fails_and_what_agrees_is_not_run_again(toy):
     _executed(toy, "06-semicolon", "1 + 1;", "")
     _executed(toy, "08-claim", claim, line, record="2.0")
     _executed(toy, "07-untagged", "print(2)", "1\n", tags=())
-    began = time.monotonic()
-    failures = validate(toy, cell_timeout=120)
-    assert time.monotonic() - began < 60
+    # A kernel that is gone is not waited for: that would take an hour.
+    failures = validate(toy, cell_timeout=3600)
     assert sorted(failures) == ["02-number", "03-word", "04-dies", "05-claim"]
     assert "0.6" in failures["02-number"][0] and "Cell 1" in failures["02-number"][0]
     assert "gain" in failures["03-word"][0]
     assert "died" in failures["04-dies"][0]
     assert "2.500" in failures["05-claim"][0]
     validated = {path.stem: json.loads(path.read_text())["validated"] for path in toy.executed("smoke").glob("*.json")}
-    assert sorted(stem for stem, done in validated.items() if not done) == sorted(failures)
-    began = time.monotonic()
+    assert validated == {path.stem: path.stem not in failures for path in toy.notebooks.glob("*.ipynb")}
+    monkeypatch.setattr("colu.press.build.validate._run", None)
     assert validate(toy, names=["08-claim", "01-drift", "06-semicolon", "07-untagged"]) == {}
-    assert time.monotonic() - began < 1
 
 
 def test_cell_missing_from_the_report_is_a_failure(toy, tmp_path):

@@ -9,7 +9,6 @@ import pytest
 
 from colu.press.check.browser import ARGUMENTS, find_chromium, served
 from colu.press.project import BookError, Project
-from colu.press.teach import slides
 from colu.press.teach.slides import chapter_slides, deck_html, slides_command, write_decks
 
 
@@ -47,19 +46,6 @@ def test_links_lead_from_the_folder_of_the_slides(page):
     assert 'href="../notebooks/12-a.html#thm"' in text and 'href="../notebooks/11-b.html#x"' in text
     identifiers = re.findall(r'\sid="([^"]+)"', text)
     assert len(identifiers) == len(set(identifiers))
-
-
-def test_what_was_made_of_the_same_page_is_taken_from_the_cache(site, tmp_path, monkeypatch):
-    cache = tmp_path / "cache"
-    (deck,) = write_decks(site, ["12-a"], cache=cache)
-    first = {kind: (site / kind / "12-a.html").read_text() for kind in ("slides", "sheets", "solutions")}
-    monkeypatch.setattr(slides, "deck_html", lambda page, name: "made anew")
-    write_decks(site, ["12-a"], cache=cache)
-    assert first == {kind: (site / kind / "12-a.html").read_text() for kind in first}
-    page = site / "notebooks" / "12-a.html"
-    page.write_text(page.read_text() + " ")
-    write_decks(site, ["12-a"], cache=cache)
-    assert deck.read_text() == "made anew"
 
 
 def test_a_deck_elsewhere_takes_along_what_it_loads(site, tmp_path):
