@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import shutil
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -50,6 +52,7 @@ def test_hooks_before_a_commit_use_the_project_tools():
         assert hook["language"] == "system" and hook["entry"].startswith(".venv/bin/")
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_release_script_parses_and_refuses_a_dirty_tree(tmp_path):
     script = ROOT / ".ci" / "release"
     assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
@@ -93,3 +96,9 @@ def test_every_public_object_is_described_on_one_page_only():
                     pages.setdefault(f"{described.__module__}.{described.__qualname__}", []).append(page.name)
     assert len(pages) > 200
     assert {name: where for name, where in pages.items() if len(where) > 1} == {}
+
+
+def test_the_hostile_machine_is_part_of_continuous_integration():
+    script = ROOT / ".ci" / "hostile"
+    assert subprocess.run(["bash", "-n", str(script)]).returncode == 0 and os.access(script, os.X_OK)
+    assert "step .ci/hostile" in (ROOT / ".ci" / "run").read_text()
