@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -54,6 +56,7 @@ def test_hooks_before_a_commit_use_the_project_tools():
         assert hook["language"] == "system" and hook["entry"].startswith(".venv/bin/")
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_release_script_parses_and_refuses_a_dirty_tree(tmp_path):
     script = ROOT / ".ci" / "release"
     assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
@@ -231,3 +234,9 @@ def test_make_takes_the_lock_that_was_asked_for(tmp_path, options, lock):
     assert f"pip install --quiet -r {kept}\n" in again
     wrong = subprocess.run([*make, "TORCH=gpu"], capture_output=True, text=True)
     assert wrong.returncode != 0 and "TORCH=gpu is unknown: use cpu or default" in wrong.stderr
+
+
+def test_the_hostile_machine_is_part_of_continuous_integration():
+    script = ROOT / ".ci" / "hostile"
+    assert subprocess.run(["bash", "-n", str(script)]).returncode == 0 and os.access(script, os.X_OK)
+    assert "step .ci/hostile" in (ROOT / ".ci" / "run").read_text()
