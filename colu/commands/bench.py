@@ -55,10 +55,10 @@ def bench(
     tiny: Annotated[bool, typer.Option("--tiny", hidden=True)] = False,
     compiled: Annotated[bool, typer.Option(help="Also torch.compile of the reference; seconds a case.")] = False,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    rounds: Annotated[int, typer.Option(help="Rounds of each case.")] = 25,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each case.")] = 25,
     least: Annotated[float, typer.Option(help="Seconds that a measurement takes at least.")] = 1e-3,
     allocator: Annotated[str, typer.Option(help="warm, default (of the C library) or both.")] = "both",
-    out: Annotated[Path, typer.Option(help="Folder for the CSV and the figure.")] = Path("bench"),
+    out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the CSV and the figure.")] = Path("bench"),
 ) -> None:
     """Time the activations against ReLU, with a control, and weigh their memory."""
     import torch
@@ -67,7 +67,12 @@ def bench(
     from colu.lab.bench.runner import ALLOCATORS
     from colu.lab.bench.runner import bench as run
     from colu.lab.bench.table import ratio_table, write_csv
+    from colu.lab.training import check_device
 
+    try:
+        check_device(device)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     size = "tiny" if tiny else "quick" if quick else "full"
     networks = ["tiny"] if tiny else ["mlp", "resnet"] if device == "cpu" else ["resnet56", "unet"]
     # glibc's allocator does not decide about the memory of a GPU.

@@ -20,9 +20,7 @@ Name = Annotated[str, typer.Argument(help="An experiment; an unknown name lists 
 Preset = Annotated[str, typer.Option(help="smoke, laptop or full.")]
 Arms = Annotated[str | None, typer.Option(help="Activations, with commas; those of the preset where left out.")]
 Seeds = Annotated[str | None, typer.Option(help="Such as 0-4 or 0,3,7; as many as the preset has where left out.")]
-Results = Annotated[
-    Path | None, typer.Option(file_okay=False, help="Folder of records; by default results/ of the project.")
-]
+Results = Annotated[Path | None, typer.Option(help="Folder of records; by default results/ of the project.")]
 Settings = Annotated[
     list[str] | None, typer.Option("--set", help="A setting, such as learning_rate=0.003; repeatable.")
 ]

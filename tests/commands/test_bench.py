@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from colu.cli import app
 from colu.commands.bench import grid
-from colu.lab.bench import BenchError, control_problem
+from colu.lab.bench import BenchError, bench, control_problem
 
 
 def test_grid_is_that_of_the_issue():
@@ -51,3 +51,19 @@ def test_command_measures_one_allocator_where_asked_and_refuses_unknown_ones(tmp
         assert {row["allocator"] for row in csv.DictReader(file)} == {"warm"}
     done = CliRunner().invoke(app, ["bench", *options, "--allocator", "jemalloc"])
     assert done.exit_code == 2 and "'jemalloc'" in done.output and "default" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--rounds", "0"], "0"), (["--device", "tpu"], "'tpu'"), (["--out", __file__], "'--out'")],
+)
+def test_command_refuses_what_cannot_be_before_anything_starts(words, said):
+    done = CliRunner().invoke(app, ["bench", "--tiny", *words])
+    assert done.exit_code == 2 and said in done.output and "allocator ..." not in done.output
+
+
+@pytest.mark.parametrize("options", [{"rounds": 0}, {"least": 0.0}, {"least": float("nan")}])
+def test_numbers_that_time_nothing_are_refused(options):
+    ((name, value),) = options.items()
+    with pytest.raises(BenchError, match=f"{name} is {value}"):
+        bench([], **options)

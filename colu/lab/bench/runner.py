@@ -101,10 +101,15 @@ def bench(
     Raises
     ------
     BenchError
-        For a contender that computes something else, an unknown allocator, or a process that fails.
+        For a contender that computes something else, an unknown allocator, a number out of range, or a process that
+        fails.
     """
     if allocator not in ALLOCATORS:
         raise BenchError(f"allocator is {allocator!r}, choose one of {', '.join(ALLOCATORS)}")
+    if rounds < 1:
+        raise BenchError(f"rounds is {rounds}, wanted at least 1")
+    if not 0 < least < float("inf"):
+        raise BenchError(f"least is {least}, wanted seconds, more than 0")
     options = {"threads": threads, "rounds": rounds, "compiled": compiled, "least": least, "seed": seed}
     request = options | {"cases": [case.as_dict() for case in cases], "networks": list(networks), "device": device}
     request["allocator"] = allocator

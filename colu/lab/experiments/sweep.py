@@ -107,6 +107,8 @@ def _locally(configs: list[Config], root: Path, workers: int) -> Iterator[tuple[
                 deaths = 0
                 left.remove(futures[future])
                 yield futures[future], error
+        except BrokenProcessPool:
+            pass  # while runs were handed out
         finally:
             ours.close()
             theirs.close()

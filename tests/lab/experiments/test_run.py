@@ -107,7 +107,7 @@ def test_a_run_that_runs_elsewhere_is_waited_for_and_not_done_again(tmp_path):
 @pytest.mark.slow
 def test_the_same_command_twice_at_once_gives_one_record_and_no_failure(tmp_path):
     command = [sys.executable, "-m", "colu", "run", "mnist-mlp", "--arms", "colu", "--seeds", "0-1"]
-    command += ["--set", "steps=400", "--set", "checkpoint_every=5", "--results", str(tmp_path)]
+    command += ["--set", "steps=100", "--set", "checkpoint_every=5", "--results", str(tmp_path)]
     twins = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "ab"]
     for twin in twins:
         output, _ = twin.communicate(timeout=600)
