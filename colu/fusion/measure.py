@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from colu.checks import as_int
 
 from .matching import Alignment
 from .spec import Spec, State
-from .states import check_tensors, loaded, plain_state
+from .states import check_tensors, plain_state, unwrapped
 
 __all__ = [
     "BARRIER",
@@ -110,13 +111,18 @@ def _measure(predict: Callable[[Tensor], Tensor], data) -> Metrics:
     return Metrics(loss / count, right / count, count)
 
 
-def _predictor(model: nn.Module, state: State) -> Callable[[Tensor], Tensor]:
-    model = loaded(model, state).eval()
-    first = next(model.parameters())
+def _copied(model: nn.Module) -> nn.Module:
+    return copy.deepcopy(unwrapped(model)).eval()
+
+
+def _predictor(copied: nn.Module, state: State) -> Callable[[Tensor], Tensor]:
+    """Log probabilities by a copy of the caller's model, good until the copy takes another state."""
+    copied.load_state_dict(dict(plain_state(state, copied.state_dict())))
+    first = next(copied.parameters())
 
     def predict(x: Tensor) -> Tensor:
         x = x.to(first.device, first.dtype if x.is_floating_point() else x.dtype)
-        return model(x).double().log_softmax(1)
+        return copied(x).double().log_softmax(1)
 
     return predict
 
@@ -143,7 +149,7 @@ def evaluate(model: nn.Module, state: State, data) -> Metrics:
     >>> evaluate(model, state, (torch.eye(2), torch.arange(2))).accuracy
     1.0
     """
-    return _measure(_predictor(model, state), data)
+    return _measure(_predictor(_copied(model), state), data)
 
 
 def evaluate_ensemble(model: nn.Module, states: Sequence[State], data) -> Metrics:
@@ -160,7 +166,7 @@ def evaluate_ensemble(model: nn.Module, states: Sequence[State], data) -> Metric
     """
     if not states:
         raise ValueError("an ensemble of no states; give at least one")
-    members = [_predictor(model, state) for state in states]
+    members = [_predictor(_copied(model), state) for state in states]
 
     def predict(x: Tensor) -> Tensor:
         return torch.stack([member(x) for member in members]).logsumexp(0) - math.log(len(members))
@@ -257,12 +263,13 @@ def barrier(
         raise ValueError(
             f"lambdas={lambdas!r}: wanted at least three, ascending from 0 to 1, or their number"
         )
-    metrics = []
+    # One copy for all points: making it takes longer than the loss of a small network.
+    copied, metrics = _copied(model), []
     for t in points:
         state = lerp(a, b, t)
         if adjust is not None and 0 < t < 1:
             state = adjust(state, t)
-        metrics.append(evaluate(model, state, data))
+        metrics.append(_measure(_predictor(copied, state), data))
     return BarrierCurve(
         tuple(points),
         tuple(m.loss for m in metrics),
@@ -337,8 +344,9 @@ def compare(
         for name in b
         if b[name].is_floating_point() and b[name].dim() > 1
     }
+    copied = _copied(model)
     return FusionMetrics(
-        *(evaluate(model, state, data) for state in (a, b, moved, fused)),
+        *(_measure(_predictor(copied, state), data) for state in (a, b, moved, fused)),
         evaluate_ensemble(model, [a, b], data),
         ratios,
         split,

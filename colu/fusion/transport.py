@@ -162,10 +162,10 @@ def _couple(
     if solver == "emd":
         return torch.as_tensor(ot.emd(a, b, scaled, numItermax=max(max_iterations, 10**6)))
     if solver == "sinkhorn":
-        return torch.as_tensor(
-            ot.sinkhorn(
-                a, b, scaled, eps, method="sinkhorn_log", numItermax=max_iterations, stopThr=1e-7, warn=False
-            )
+        # On tensors POT sums exponentials with PyTorch, ten times as fast as with SciPy.
+        tensors = (torch.as_tensor(x) for x in (a, b, scaled))
+        return ot.sinkhorn(
+            *tensors, eps, method="sinkhorn_log", numItermax=max_iterations, stopThr=1e-7, warn=False
         )
     from scipy.optimize import linear_sum_assignment
 

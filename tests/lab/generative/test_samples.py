@@ -1,5 +1,8 @@
 """Measures of samples: exact cases, what each of them sees and does not see, and no false names."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -30,6 +33,31 @@ def test_frechet_distance_of_commuting_covariances_is_exact():
     scales, shift = torch.tensor([1.0, 2.0, 3.0, 0.5]).double(), torch.tensor([1.0, 0.0, 2.0, 0.0]).double()
     wanted = float(((scales - 1) ** 2).sum() + shift.square().sum())
     assert frechet_distance(x, x * scales + shift) == pytest.approx(wanted, rel=1e-9)
+
+
+def test_frechet_distance_is_that_of_torchmetrics_to_the_bit():
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    class Features(torch.nn.Module):
+        num_features = 16
+
+        def forward(self, x):
+            return x
+
+    generator = torch.Generator().manual_seed(0)
+    a, b = torch.randn(50, 16, generator=generator), 1.3 * torch.randn(40, 16, generator=generator) + 0.2
+    metric = FrechetInceptionDistance(feature=Features()).set_dtype(torch.float64)
+    metric.update(a.double(), real=True)
+    metric.update(b.double(), real=False)
+    assert frechet_distance(a, b) == float(metric.compute())
+
+
+def test_frechet_distance_does_not_load_torchmetrics():
+    script = (
+        "import sys, torch; from colu.lab.generative import frechet_distance; "
+        "frechet_distance(torch.eye(3), torch.ones(2, 3)); assert 'torchmetrics' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_frechet_score_puts_blur_and_noise_far_above_the_floor(digits):
