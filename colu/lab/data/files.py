@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from colu.files import file_digest
 
-__all__ = ["DataCorruptedError", "DataUnavailableError", "cache_root", "data_root", "verify"]
+__all__ = ["DataCorruptedError", "DataUnavailableError", "cache_root", "data_root", "embedded_file", "verify"]
 
 
 class DataUnavailableError(RuntimeError):
@@ -45,6 +46,24 @@ def cache_root() -> Path:
     if value := os.environ.get("COLU_CACHE"):
         return Path(value).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colu"
+
+
+def embedded_file(name: str) -> Path:
+    """A file below ``sklearn/datasets``, found without importing scikit-learn, which takes longer than PyTorch.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the installed scikit-learn keeps no such file.
+    """
+    spec = find_spec("sklearn")
+    folder = Path(spec.submodule_search_locations[0]) if spec else Path("sklearn")
+    path = folder / "datasets" / name
+    if not path.is_file():
+        raise DataUnavailableError(
+            f"{path} is missing: install the scikit-learn that requirements.txt names, which brings the file"
+        )
+    return path
 
 
 @lru_cache

@@ -25,3 +25,8 @@ def test_verify_accepts_a_whole_file_and_reads_the_manifest(tmp_path):
     file.write_bytes(b"whale")
     with pytest.raises(data.DataCorruptedError, match=good):
         files.verify(file, root=tmp_path)
+
+
+def test_a_file_that_scikit_learn_does_not_keep_is_named():
+    with pytest.raises(data.DataUnavailableError, match="sklearn.datasets.data.letters.*requirements.txt"):
+        files.embedded_file("data/letters.csv.gz")
