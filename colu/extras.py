@@ -15,7 +15,6 @@ MODULES = {
         "pydantic",
         "rich",
         "safetensors",
-        "seaborn",
         "sklearn",
         "torchmetrics",
         "torchvision",
