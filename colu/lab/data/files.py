@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import warnings
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from colu.files import file_digest
 from colu.folders import NoFolder, cache_folder, named_folder
 
-__all__ = ["DataCorruptedError", "DataUnavailableError", "data_root", "download_root", "verify"]
+__all__ = ["DataCorruptedError", "DataUnavailableError", "data_root", "download_root", "embedded_file", "verify"]
 
 
 class DataUnavailableError(RuntimeError):
@@ -53,6 +54,24 @@ def download_root() -> Path:
         return cache_folder()
     except NoFolder as error:
         raise DataUnavailableError(str(error)) from None
+
+
+def embedded_file(name: str) -> Path:
+    """A file below ``sklearn/datasets``, found without importing scikit-learn, which takes longer than PyTorch.
+
+    Raises
+    ------
+    DataUnavailableError
+        If the installed scikit-learn keeps no such file.
+    """
+    spec = find_spec("sklearn")
+    folder = Path(spec.submodule_search_locations[0]) if spec else Path("sklearn")
+    path = folder / "datasets" / name
+    if not path.is_file():
+        raise DataUnavailableError(
+            f"{path} is missing: install the scikit-learn that requirements.txt names, which brings the file"
+        )
+    return path
 
 
 @lru_cache

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from PIL import Image
+
+from .files import embedded_file
 
 __all__ = ["sample_image"]
 
@@ -38,8 +42,7 @@ def sample_image(name: str = "china", *, stride: int = 1) -> torch.Tensor:
         raise ValueError(f"unknown photograph {name!r}: choose one of {sorted(_FILES)}")
     if stride < 1:
         raise ValueError(f"stride is {stride}, it must be at least 1")
-    from sklearn.datasets import load_sample_image
-
-    image = torch.tensor(load_sample_image(_FILES[name]), dtype=torch.float64) / 255
+    with Image.open(embedded_file(f"images/{_FILES[name]}")) as picture:
+        image = torch.tensor(np.asarray(picture), dtype=torch.float64) / 255
     pooled = torch.nn.functional.avg_pool2d(image.permute(2, 0, 1), stride)
     return pooled.permute(1, 2, 0).contiguous()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .files import DataCorruptedError, DataUnavailableError, data_root
+from .files import DataCorruptedError, DataUnavailableError, data_root, embedded_file
 
 __all__ = ["Text", "load_text", "text_names"]
 
@@ -39,17 +39,9 @@ class Text:
 
 
 def _descriptions() -> tuple[str, str]:
-    from sklearn import datasets
-
-    loaders = (
-        datasets.load_breast_cancer,
-        datasets.load_diabetes,
-        datasets.load_digits,
-        datasets.load_iris,
-        datasets.load_linnerud,
-        datasets.load_wine,
-    )
-    return "\n".join(loader().DESCR for loader in loaders), "scikit-learn, embedded"
+    names = ("breast_cancer", "diabetes", "digits", "iris", "linnerud", "wine_data")
+    texts = [embedded_file(f"descr/{name}.rst").read_text(encoding="utf8") for name in names]
+    return "\n".join(texts), "scikit-learn, embedded"
 
 
 def _shakespeare() -> tuple[str, str]:

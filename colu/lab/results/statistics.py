@@ -49,12 +49,12 @@ class PairedDifference(Summary):
     @property
     def p_value(self) -> float:
         """Two-sided p-value of the paired t-test, from mean, interval and level; 0 where all differences are equal."""
-        from scipy import stats
+        from scipy.special import stdtr, stdtrit
 
         if self.half_width == 0:
             return 1.0 if self.mean == 0 else 0.0
-        standard_error = self.half_width / stats.t.ppf((1 + self.level) / 2, df=self.n - 1)
-        return float(2 * stats.t.sf(abs(self.mean) / standard_error, df=self.n - 1))
+        standard_error = self.half_width / stdtrit(self.n - 1, (1 + self.level) / 2)
+        return float(2 * stdtr(self.n - 1, -abs(self.mean) / standard_error))
 
     @property
     def decided(self) -> bool:
@@ -78,12 +78,13 @@ class PairedDifference(Summary):
 
 
 def _interval(values: np.ndarray, level: float) -> tuple[float, float, float]:
-    from scipy import stats
+    # The quantile that scipy.stats.t gives; scipy.stats takes a third as long to import as PyTorch.
+    from scipy.special import stdtrit
 
     n = len(values)
     mean = float(values.mean())
     standard_error = float(values.std(ddof=1)) / np.sqrt(n)
-    half = float(stats.t.ppf((1 + level) / 2, df=n - 1)) * standard_error
+    half = float(stdtrit(n - 1, (1 + level) / 2)) * standard_error
     return mean, float(mean - half), float(mean + half)
 
 

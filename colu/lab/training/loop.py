@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import os
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -100,8 +101,16 @@ def _fabric_class():
     # are forked, which nothing here does, and 150 us in each step of an optimiser where there is no GPU.
     name = "PYTORCH_NVML_BASED_CUDA_CHECK"
     before = os.environ.get(name)
-    from lightning_fabric import Fabric
-
+    # Lightning imports all of torchmetrics, and with it torchvision and scipy.signal, to read its version for a
+    # callback that nothing here uses: it takes as long as importing torch. None is the module that is not there.
+    absent = "torchmetrics" not in sys.modules
+    if absent:
+        sys.modules["torchmetrics"] = None
+    try:
+        from lightning_fabric import Fabric
+    finally:
+        if absent:
+            del sys.modules["torchmetrics"]
     if before is None:
         os.environ.pop(name, None)
     return Fabric

@@ -75,3 +75,8 @@ def test_a_home_that_is_not_known_is_named(monkeypatch):
     monkeypatch.setenv("COLU_DATA", "~no-such-user/sets")
     with pytest.raises(data.DataUnavailableError, match="COLU_DATA is '~no-such-user/sets', and no such home folder"):
         data.load("mnist")
+
+
+def test_a_file_that_scikit_learn_does_not_keep_is_named():
+    with pytest.raises(data.DataUnavailableError, match="sklearn.datasets.data.letters.*requirements.txt"):
+        files.embedded_file("data/letters.csv.gz")

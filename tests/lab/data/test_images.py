@@ -3,6 +3,8 @@
 import gzip
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,22 @@ def test_a_missing_shard_is_noticed(tmp_path, monkeypatch):
     monkeypatch.setenv("COLU_DATA", str(tmp_path))
     with pytest.raises(data.DataCorruptedError, match="a shard is missing"):
         data.load("eurosat32", "test")
+
+
+def test_the_digits_are_those_of_scikit_learn_in_its_stratified_split():
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    pixels, labels = load_digits(return_X_y=True)
+    parts = train_test_split(pixels, labels, range(1797), test_size=0.25, random_state=0, stratify=labels)
+    for split, images, wanted, order in (("train", *parts[::2]), ("test", *parts[1::2])):
+        found = data.load("digits", split)
+        by_number = torch.tensor(order).argsort()
+        assert torch.equal(found.images.flatten(1).double(), torch.tensor(images)[by_number])
+        assert torch.equal(found.labels, torch.tensor(wanted)[by_number])
+
+
+def test_the_digits_are_read_without_importing_scikit_learn():
+    program = "import sys; from colu.lab import data; data.load('digits'); print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -14,3 +14,11 @@ def test_the_photographs_are_colour_in_the_unit_range():
         data.sample_image("rose")
     with pytest.raises(ValueError, match="stride is 0"):
         data.sample_image("china", stride=0)
+
+
+def test_the_photographs_are_those_of_scikit_learn():
+    from sklearn.datasets import load_sample_image
+
+    for name in ("china", "flower"):
+        wanted = torch.tensor(load_sample_image(f"{name}.jpg"), dtype=torch.float64) / 255
+        assert torch.equal(data.sample_image(name), wanted)

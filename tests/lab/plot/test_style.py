@@ -51,3 +51,12 @@ def test_a_band_is_drawn_with_its_label():
     line = band(ax, [0, 1, 2], [0, 0, 0], [1, 1, 1], [2, 2, 2], label="mean", index=1)
     assert line.get_color() == COLOURS[1] and ax.get_legend_handles_labels()[1] == ["mean"]
     plt.close(fig)
+
+
+def test_the_style_needs_matplotlib_alone():
+    code = (
+        "import sys, matplotlib, numpy; before = set(sys.modules); import colu.lab.plot; colu.lab.plot.use_style(); "
+        "new = {name.split('.')[0] for name in set(sys.modules) - before}; print(new & {'pandas', 'scipy', 'seaborn'})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

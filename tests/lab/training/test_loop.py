@@ -315,3 +315,15 @@ print({k: v for k, v in os.environ.items() if before.get(k) != v})
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "{}"
+
+
+def test_making_a_fabric_imports_no_torchmetrics_and_leaves_it_importable():
+    program = """
+import sys
+from colu.lab.training import make_fabric
+make_fabric("cpu")
+print([name for name in ("torchmetrics", "torchvision", "scipy.signal") if name in sys.modules])
+import torchmetrics
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
