@@ -55,7 +55,7 @@ def test_command_measures_one_allocator_where_asked_and_refuses_unknown_ones(tmp
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--rounds", "0"], "0"), (["--device", "tpu"], "'tpu'"), (["--out", __file__], "'--out'")],
+    [(["--rounds", "0"], "'--rounds'"), (["--device", "tpu"], "'tpu'"), (["--out", __file__], "'--out'")],
 )
 def test_command_refuses_what_cannot_be_before_anything_starts(words, said):
     done = CliRunner().invoke(app, ["bench", "--tiny", *words])
