@@ -15,7 +15,7 @@ from colu.lab.results import arm_table, find_records
 
 ARMS, SEEDS = ("relu", "colu"), (0, 1, 2)
 # Long enough to be killed in, with checkpoints to go on from.
-LONG = {"steps": 2000, "checkpoint_every": 100, "evaluate_every": 1000, "log_every": 100}
+LONG = {"steps": 800, "checkpoint_every": 50, "evaluate_every": 400, "log_every": 50}
 
 
 @pytest.mark.parametrize(
