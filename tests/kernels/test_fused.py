@@ -97,7 +97,7 @@ def test_older_processors_get_the_same_values(paths, target, monkeypatch, tmp_pa
     monkeypatch.setattr(_build, "outcome", lambda dtype: libraries[dtype])
     libraries = {}
     for dtype in paths.dtypes:
-        path = _build.library_path(dtype)
+        path = _build.kernels_folder() / _build.library_name(dtype)
         _build.build(dtype, path)
         libraries[dtype] = _build._open(path, dtype), str(path)
     for (name, options), dtype in itertools.product(paths.requests, paths.dtypes):
