@@ -15,7 +15,7 @@ from colu.geometry import Symmetry
 from colu.kernels.call import AXES, check_angle, check_leak, check_options, check_save
 from colu.kernels.reference import cone_weight, rectified
 
-from .gain import gain, gauss_legendre, measured_ratio
+from .gain import gain, gauss_legendre, measured_ratio, normal_norm
 from .registry import register
 
 __all__ = ["MPU", "CoLU", "RCoLU"]
@@ -130,20 +130,12 @@ class _Skew(_Conic):
         weight = weight * theta.sin() ** (size - 2)
         weight = (weight / weight.sum())[:, None]
         homogeneous = not self.eps and (self.axis_mode == "pass" or mode == "hard")
-        radius, mass = _chi(size) if not homogeneous else (torch.ones(1).double(), torch.ones(1).double() * size)
+        radius, mass = normal_norm(size) if not homogeneous else (torch.ones(1).double(), torch.ones(1).double() * size)
         axis, section = theta.cos()[:, None, None] * radius[:, None], theta.sin()[:, None, None] * radius[:, None]
         if self.axis_mode == "rectify":
             axis = rectified(axis, self.scaling)
         section = section * cone_weight(axis, section, 2, self.scaling, 2, math.tan(alpha), self.double_cone, self.eps)
         return tuple((weight * mass * v[..., 0].square()).sum().item() for v in (axis, section))
-
-
-def _chi(size: int) -> tuple[Tensor, Tensor]:
-    """Nodes and probabilities of the norm of a standard normal vector of ``size`` entries."""
-    end = math.sqrt(size) + 9
-    radius, weight = gauss_legendre([end * k / 24 for k in range(25)], 8)
-    log_density = (size - 1) * radius.log() - radius.square() / 2 - (size / 2 - 1) * math.log(2) - math.lgamma(size / 2)
-    return radius, weight * log_density.exp()
 
 
 def _normal_moment(f) -> float:

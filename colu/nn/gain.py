@@ -118,6 +118,21 @@ def _legendre(order: int):
     return numpy.polynomial.legendre.leggauss(order)
 
 
+def normal_norm(size: int) -> tuple[Tensor, Tensor]:
+    """Nodes and probabilities of the norm of a standard normal vector of ``size`` entries.
+
+    Examples
+    --------
+    >>> radius, mass = normal_norm(3)
+    >>> round((mass * radius**2).sum().item(), 9)
+    3.0
+    """
+    end = math.sqrt(size) + 9
+    radius, weight = gauss_legendre([end * k / 24 for k in range(25)], 8)
+    log_density = (size - 1) * radius.log() - radius.square() / 2 - (size / 2 - 1) * math.log(2) - math.lgamma(size / 2)
+    return radius, weight * log_density.exp()
+
+
 def kaiming_like_(
     tensor: Tensor,
     activation: str | nn.Module | Callable[[Tensor], Tensor],
