@@ -147,7 +147,7 @@ def test_the_bare_environment_is_bare(bare):
 def test_a_wing_without_its_extra_says_what_to_install(bare, wing):
     done = run(bare, "-c", f"import colu; colu.{wing}")
     assert done.returncode == 1
-    assert f"ModuleNotFoundError: colu.{wing} needs " in done.stderr
+    assert f"colu.extras.MissingExtra: colu.{wing} needs " in done.stderr
     assert f'pip install "colu[{WINGS[wing]}] @ git+https://' in done.stderr
 
 
