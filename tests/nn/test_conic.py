@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from colu.functional import colu, rcolu, soc_projection
@@ -63,10 +62,11 @@ def test_no_parameters_unless_asked(tmp_path):
 
 
 def test_safetensors_round_trip(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
     source = nn.Sequential(nn.Linear(6, 8), MPU(angle=0.7, learnable_angle=True), nn.Linear(8, 8), CoLU(8))
     copy = nn.Sequential(nn.Linear(6, 8), MPU(learnable_angle=True), nn.Linear(8, 8), CoLU(8))
-    save_file(source.state_dict(), tmp_path / "net.safetensors")
-    copy.load_state_dict(load_file(tmp_path / "net.safetensors"))
+    safetensors.save_file(source.state_dict(), tmp_path / "net.safetensors")
+    copy.load_state_dict(safetensors.load_file(tmp_path / "net.safetensors"))
     assert_same_function(source, copy, normal(4, 6).float(), tol=0.0)
 
 
