@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from colu.press.project import Project
+
+from .preload import PLAIN
 
 __all__ = ["clean_environment", "kernel_environment", "private_folders"]
 
@@ -60,7 +62,9 @@ def kernel_environment(project: Project, preset: str, jobs: int) -> dict[str, st
     return clean_environment() | limits | fixed | own | records
 
 
-def private_folders(folder: Path, *, driver: int, results: Path, reads: Path | None = None) -> dict[str, str]:
+def private_folders(
+    folder: Path, *, driver: int, results: Path, start: Sequence[str] = PLAIN, notes: Path | None = None
+) -> dict[str, str]:
     """Make folders for IPython and Jupyter in ``folder``; return the variables that lead there.
 
     The only kernel there is ``python3``: this interpreter, with :mod:`colu.press.build.kernel`.
@@ -72,13 +76,15 @@ def private_folders(folder: Path, *, driver: int, results: Path, reads: Path | N
         The process with which the kernels end.
     results : Path
         The recorded runs.
-    reads : Path, optional
-        Where a kernel writes down what it reads of them.
+    start : sequence of str
+        What comes before the name of a module to start it, by :func:`colu.press.build.preload.launcher`.
+    notes : Path, optional
+        The folder where a kernel writes down what it reads of them, and its memory.
     """
     spec = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
     spec.parent.mkdir(parents=True)
-    own = (str(driver), str(results), str(reads or ""))
-    argv = [sys.executable, "-P", "-m", "colu.press.build.kernel", *own, "-f", "{connection_file}"]
+    own = (str(driver), str(results), str(notes or ""))
+    argv = [*start, "colu.press.build.kernel", *own, "-f", "{connection_file}"]
     kernel = {"argv": argv, "display_name": "Python 3", "language": "python"}
     spec.write_text(json.dumps(kernel), encoding="utf8")
     (folder / "ipython").mkdir()

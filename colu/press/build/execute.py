@@ -8,10 +8,9 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from colu.press.toc import TOC, outside, select
 
 from .environment import kernel_environment
 from .keys import changed_since, key_with_reads, notebook_key, package_digest
+from .preload import launcher
 
 __all__ = ["Failure", "execute", "is_current", "record_path", "recorded_seconds", "single_build"]
 
@@ -86,6 +86,7 @@ def single_build(project: Project):
             raise BookError(f"another build of {project.root} is running: wait for it to end, or stop it") from None
         yield
 
+
 #: What a record keeps of a worker's answer.
 _FACTS = ("seconds", "ended", "peak_memory_mb", "python", "device", "versions")
 
@@ -101,16 +102,24 @@ class _Run:
     """One notebook being executed."""
 
     def __init__(
-        self, project: Project, notebook: Path, copy: Path, key: str, preset: str, cell_timeout: int, jobs: int
+        self,
+        project: Project,
+        notebook: Path,
+        copy: Path,
+        key: str,
+        preset: str,
+        cell_timeout: int,
+        environment: Mapping[str, str],
+        start: Sequence[str],
     ) -> None:
         self.notebook, self.copy, self.key, self.results = notebook, copy, key, project.results
         self.folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=copy.parent))
         self.output = self.folder / notebook.name
-        self.reads = self.folder / "reads"
         request = {
             "driver": os.getpid(),
             "results": str(project.results),
-            "reads": str(self.reads),
+            "start": [*start],
+            "notes": str(self.folder),
             "notebook": str(notebook),
             "output": str(self.output),
             "preset": preset,
@@ -121,11 +130,11 @@ class _Run:
         self.began = self.request.stat().st_mtime_ns
         self.log = open(self.folder / "log.txt", "w+", encoding="utf8", errors="replace")
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "colu.press.build.worker", str(self.request)],
+            [*start, "colu.press.build.worker", str(self.request)],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
-            env=kernel_environment(project, preset, jobs),
+            env=environment,
             start_new_session=True,
         )
 
@@ -167,7 +176,8 @@ class _Run:
 
     def _reads(self) -> list[str]:
         """What the notebook read of the records, by the names that its kernel noted."""
-        noted = self.reads.read_bytes().split(b"\0") if self.reads.is_file() else []
+        reads = self.folder / "reads"
+        noted = reads.read_bytes().split(b"\0") if reads.is_file() else []
         return sorted({os.fsdecode(name) for name in noted if name})
 
     def clean(self) -> None:
@@ -247,21 +257,22 @@ def execute(
     failures: list[Failure] = []
     running: list[_Run] = []
     jobs = max(1, min(jobs, len(waiting)))
-    try:
-        while waiting or running:
-            while waiting and len(running) < jobs:
-                notebook, copy, key = waiting.pop(0)
-                running.append(_Run(project, notebook, copy, key, preset, cell_timeout or CELL_TIMEOUT[preset], jobs))
-                report(notebook.stem, "started")
-            for run in [run for run in running if run.process.poll() is not None]:
-                running.remove(run)
-                failure = run.finish(preset)
+    environment, timeout = kernel_environment(project, preset, jobs), cell_timeout or CELL_TIMEOUT[preset]
+    with launcher(environment, len(waiting)) as start:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    running.append(_Run(project, *waiting.pop(0), preset, timeout, environment, start))
+                    report(running[-1].notebook.stem, "started")
+                for run in [run for run in running if run.process.poll() is not None]:
+                    running.remove(run)
+                    failure = run.finish(preset)
+                    run.clean()
+                    report(run.notebook.stem, "failed" if failure else "done")
+                    failures += [failure] if failure else []
+                time.sleep(0.05)
+        finally:
+            for run in running:
+                run.stop()
                 run.clean()
-                report(run.notebook.stem, "failed" if failure else "done")
-                failures += [failure] if failure else []
-            time.sleep(0.05)
-    finally:
-        for run in running:
-            run.stop()
-            run.clean()
     return failures

@@ -1,8 +1,9 @@
 """The kernel of a notebook, as the build starts it: apart from the machine's set-up, with its reads noted.
 
-``python -P -m colu.press.build.kernel DRIVER RESULTS READS -f CONNECTION``: it ends with the process DRIVER.
-Each file below RESULTS that it opens goes into the file READS once, by its name there, each folder that it lists with
-a slash behind, and ``**`` where it starts a program that may read any of them. A name begun by a dot is no record.
+``python -P -m colu.press.build.kernel DRIVER RESULTS NOTES -f CONNECTION``: it ends with the process DRIVER.
+Each file below RESULTS that it opens goes into the file ``reads`` in the folder NOTES once, by its name there, each
+folder that it lists with a slash behind, and ``**`` where it starts a program that may read any of them. A name begun
+by a dot is no record. The most memory that it held goes into ``memory``.
 Whether a file is there can be asked without opening it or listing its folder; that is not seen.
 """
 
@@ -12,7 +13,10 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+from colu.files import write_atomically
+from colu.lab.machine import peak_memory
 from colu.press.build.family import leave_with
 
 __all__ = ["EVERYTHING", "observer"]
@@ -80,12 +84,12 @@ def observer(results: str, note: Callable[[str], None]) -> Callable[[str, tuple]
 
 def main() -> None:
     """Run the kernel until it is shut down."""
-    driver, results, reads = sys.argv[1:4]
+    driver, results, notes = sys.argv[1:4]
     del sys.argv[1:4]
     leave_with(int(driver), lambda: os._exit(1))
-    if reads:
+    if notes:
         # Appended at once and by the descriptor, so that the children that a notebook forks are heard too.
-        log = os.open(reads, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = os.open(os.path.join(notes, "reads"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         sys.addaudithook(observer(results, lambda name: os.write(log, os.fsencode(name) + b"\0")))
     from ipykernel.kernelapp import IPKernelApp
     from IPython.core import application
@@ -95,6 +99,8 @@ def main() -> None:
     application.SYSTEM_CONFIG_DIRS.clear()
     # Below this level every kernel prints a line about encryption.
     IPKernelApp.launch_instance([*sys.argv[1:], "--IPKernelApp.log_level=40"])
+    if notes:
+        write_atomically(Path(notes, "memory"), str(max(peak_memory(), peak_memory(children=True))))
 
 
 if __name__ == "__main__":

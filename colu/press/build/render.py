@@ -21,18 +21,26 @@ from .keys import site_key
 __all__ = ["render", "render_chapter", "rendered_in", "run_jupyter_book"]
 
 
-#: ``jupyter-book`` that ends with the process named first: it would write on into the folder of the next build.
+#: Pages at a time: each process holds some hundred MB.
+PROCESSES = min(4, os.cpu_count() or 1)
+#: ``jupyter-book`` in several processes, for which it has no option, that end with the process named first: they would
+#: write on into the folder of the next build.
 _JUPYTER_BOOK = """
-import os, sys
-from colu.press.build.family import leave_with
-leave_with(int(sys.argv.pop(1)), lambda: os._exit(1))
+import functools, os, sys
+import jupyter_book.sphinx
 from jupyter_book.cli.main import main
+from colu.press.build.family import leave_with
+driver, processes = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+end = lambda: leave_with(driver, lambda: os._exit(1))
+end()
+os.register_at_fork(after_in_child=end)
+jupyter_book.sphinx.build_sphinx = functools.partial(jupyter_book.sphinx.build_sphinx, jobs=processes)
 main(prog_name="jupyter-book")
 """
 
 
 def _jupyter_book() -> list[str]:
-    return [sys.executable, "-P", "-c", _JUPYTER_BOOK, str(os.getpid())]
+    return [sys.executable, "-P", "-c", _JUPYTER_BOOK, str(os.getpid()), str(PROCESSES)]
 
 
 def _restore(project: Project, previous: Path) -> None:

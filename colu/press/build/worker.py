@@ -20,7 +20,6 @@ from importlib import metadata
 from pathlib import Path
 
 from colu.files import write_atomically
-from colu.lab.machine import peak_memory
 from colu.press.notebook import Cell, Notebook
 from colu.press.project import BookError
 
@@ -120,8 +119,8 @@ def _tried(request: dict) -> tuple[dict | None, float]:
 def execute(request: dict) -> dict:
     """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
-        places = {name: Path(request[name]) for name in ("results", "reads")}
-        os.environ |= private_folders(Path(folder), driver=request["driver"], **places)
+        places = {name: Path(request[name]) for name in ("results", "notes")}
+        os.environ |= private_folders(Path(folder), driver=request["driver"], start=request["start"], **places)
         failure, seconds = _tried(request | {"folder": folder})
     if failure:
         return failure
@@ -134,11 +133,16 @@ def execute(request: dict) -> dict:
         "status": "ok",
         "seconds": round(seconds, 2),
         "ended": datetime.now(UTC).isoformat(timespec="seconds"),
-        "peak_memory_mb": round(peak_memory(children=True) / 1024**2, 1),
+        "peak_memory_mb": _memory(Path(request["notes"], "memory")),
         "python": platform.python_version(),
         "device": _device(),
         "versions": {name: metadata.version(name) for name in VERSIONS if _installed(name)},
     }
+
+
+def _memory(noted: Path) -> float | None:
+    """The most that the kernel held, in MB; None where it ended before it said so."""
+    return round(int(noted.read_text()) / 1024**2, 1) if noted.is_file() else None
 
 
 def _device() -> str:

@@ -28,7 +28,7 @@ def notebook_facts(copy: Path) -> dict[str, str]:
     known += [f"torch {versions['torch']}"] if versions.get("torch") else []
     return {
         "time": f"{record['seconds']:.0f} s" if "seconds" in record else ABSENT,
-        "memory": f"{record['peak_memory_mb'] / 1024:.1f} GB" if "peak_memory_mb" in record else ABSENT,
+        "memory": f"{record['peak_memory_mb'] / 1024:.1f} GB" if record.get("peak_memory_mb") else ABSENT,
         "versions": ", ".join(known) or ABSENT,
         "device": str(record.get("device") or ABSENT),
         "last": stamp[:16].replace("T", " ") + " UTC" if stamp else ABSENT,

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import nbformat
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from colu.press.build.environment import WARNINGS
 from colu.press.build.execute import execute, is_current, recorded_seconds, single_build
 from colu.press.build.keys import notebook_key
+from colu.press.build.preload import ENOUGH, launcher
 from colu.press.project import BookError
 
 #: One pixel.
@@ -51,6 +53,22 @@ def test_copy_has_preset_and_record_and_is_made_again_when_altered(toy):
     copy.write_text(copy.read_text().replace("smoke 1", "smoke 2"))
     assert _events(toy)[0] == {"01-one": "done"}
     assert "smoke 1 []" in copy.read_text()
+
+
+def test_many_notebooks_share_the_imports_and_give_the_same_copies(toy, monkeypatch):
+    monkeypatch.setattr(f"{execute.__module__}.launcher", partial(launcher, libraries="ipykernel.kernelapp"))
+    names = [f"0{number}-same" for number in range(1, ENOUGH + 1)]
+    for name in names:
+        toy.write(name, "import os, sys; print(PRESET, sys.argv[0], sorted(os.environ.keys() & {'MPLBACKEND'}))")
+    asked = "open('/proc/{0}/cmdline'.format(os.getppid())).read().split(chr(0))[3]"
+    toy.write("09-parent", f"import os; print({asked})")
+    assert _events(toy) == (dict.fromkeys([*names, "09-parent"], "done"), [])
+    assert "colu.press.build.preload" in toy.copy("09-parent").read_text()
+    shared = {name: toy.copy(name).read_text() for name in names}
+    assert all(json.loads(toy.copy(name).with_suffix(".json").read_text())["peak_memory_mb"] > 10 for name in names)
+    for name in names[:2]:
+        assert execute(toy, names=[name], force=True) == []
+        assert toy.copy(name).read_text() == shared[name]
 
 
 @pytest.mark.slow

@@ -81,12 +81,12 @@ def test_one_chapter_is_rendered_beside_the_site(toy):
 
 
 def test_jupyter_book_runs_and_ends_with_the_build():
-    *command, driver = _jupyter_book()
+    *command, code, driver, processes = _jupyter_book()
     assert driver == str(os.getpid())
-    done = subprocess.run([*command, driver, "--version"], capture_output=True, text=True, check=True)
+    done = subprocess.run([*command, code, driver, processes, "--version"], capture_output=True, text=True, check=True)
     assert "Jupyter Book" in done.stdout
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     # It would wait for ever otherwise.
-    waits = [*command[:-1], command[-1].replace("main(prog", "import threading; threading.Event().wait(); main(prog")]
-    assert subprocess.run([*waits, str(gone.pid)], timeout=600).returncode == 1
+    waits = code.replace("main(prog", "import threading; threading.Event().wait(); main(prog")
+    assert subprocess.run([*command, waits, str(gone.pid), processes], timeout=600).returncode == 1
