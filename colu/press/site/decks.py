@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 
 from colu.press.teach.slides import KINDS, write_decks
 from colu.press.toc import toc_chapters
@@ -39,7 +41,11 @@ def write(app: Sphinx, error: Exception | None) -> None:
         return
     site = Path(app.outdir)
     names = [chapter.name for chapter in toc_chapters(Path(app.srcdir))]
-    write_decks(site, [name for name in names if (site / "notebooks" / f"{name}.html").is_file()])
+    names = [name for name in names if (site / "notebooks" / f"{name}.html").is_file()]
+    tasks = ParallelTasks(app.parallel) if parallel_available and app.parallel > 1 else SerialTasks()
+    for first in range(min(app.parallel, len(names))):
+        tasks.add_task(partial(write_decks, site), names[first :: app.parallel])
+    tasks.join()
 
 
 def setup(app: Sphinx) -> dict:

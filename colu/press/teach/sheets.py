@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from .slide_parts import cleaned, split_exercise
+from .slide_parts import split_exercise
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -37,13 +38,13 @@ a { color: inherit; }
 """
 
 
-def sheet_html(page: str, name: str) -> str:
+def sheet_html(top: Tag, name: str) -> str:
     """Return the sheet of a chapter as a whole HTML page that stands in ``sheets/`` beside ``notebooks/``.
 
     Parameters
     ----------
-    page : str
-        The rendered page of the chapter.
+    top : Tag
+        The chapter, by :func:`colu.press.teach.slide_parts.cleaned`; it is left as it is.
     name : str
         The chapter, such as ``"12-symmetry"``.
 
@@ -52,7 +53,6 @@ def sheet_html(page: str, name: str) -> str:
     str
         Title, points, a line for the name, the exercises with their points and expected results, and room to write.
     """
-    top = cleaned(page, name)
     boxes, total = [], 0
     for tag in top.select("div.exercise"):
         stars = tag.get_text().count("★")
@@ -67,12 +67,12 @@ def sheet_html(page: str, name: str) -> str:
     return _page("Exercises", top, name, named + "\n".join(boxes), note)
 
 
-def solutions_html(page: str, name: str) -> str:
+def solutions_html(top: Tag, name: str) -> str:
     """Return the exercises of a chapter, each with its solution, as a whole HTML page that stands in ``solutions/``.
 
     Parameters
     ----------
-    page, name : str
+    top, name
         As for :func:`sheet_html`.
 
     Returns
@@ -80,8 +80,7 @@ def solutions_html(page: str, name: str) -> str:
     str
         Title, and for each exercise its text, expected result, and solution with code and output.
     """
-    top = cleaned(page, name, solutions=True)
-    solved = {_exercise_of(box): box for box in top.select("div.solution")}
+    solved = {_exercise_of(box): copy.copy(box) for box in top.select("div.solution")}
     boxes = []
     for tag in top.select("div.exercise"):
         boxes.append(str(tag))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,18 +47,14 @@ def soup_of(text: str) -> BeautifulSoup:
     return BeautifulSoup(text, "html.parser")
 
 
-def cleaned(page: str, name: str, *, solutions: bool = False) -> Tag:
-    """The chapter's top section without what a slide does not need, its addresses made to hold from ``slides/``.
-
-    With ``solutions`` these and the code stay.
-    """
+def cleaned(page: str, name: str) -> Tag:
+    """The chapter's top section without what only the page needs, its addresses made to hold from ``slides/``."""
     soup = soup_of(page)
     article = soup.find("article")
     top = article.find("section") if article else None
     if top is None:
         raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
-    dropped = "a.headerlink, details, button, span.target, .tag_remove-cell"
-    for tag in top.select(dropped if solutions else f"{dropped}, .solution, .cell_input"):
+    for tag in top.select("a.headerlink, details, button, span.target, .tag_remove-cell"):
         tag.decompose()
     for tag in top.find_all(href=True):
         address = tag["href"]
@@ -146,8 +143,8 @@ def split_list(section: Tag) -> list[str]:
 
 
 def split_exercise(box: Tag) -> tuple[str, str]:
-    """An exercise without its expected result, and the result, which goes to the notes."""
-    expected = ""
+    """An exercise without its expected result, and the result, which goes to the notes; ``box`` stays as it is."""
+    box, expected = copy.copy(box), ""
     for emphasis in box.find_all("em"):
         if emphasis.get_text().strip() == "Expected:" and emphasis.parent.name == "p":
             parts = [emphasis.parent, *emphasis.parent.find_next_siblings()]

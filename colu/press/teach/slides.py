@@ -114,27 +114,23 @@ def _size(html: str) -> int:
     return len(shown) + 120 * html.count("admonition-title") + 60 * html.count("<tr")
 
 
-def chapter_slides(page: str, name: str) -> list[Slide]:
+def chapter_slides(top: Tag, name: str) -> list[Slide]:
     """Return the slides of a chapter.
 
     Parameters
     ----------
-    page : str
-        The rendered page.
+    top : Tag
+        The chapter, by :func:`colu.press.teach.slide_parts.cleaned`; it is used up.
     name : str
         The chapter, such as ``"12-symmetry"``.
 
     Returns
     -------
     list of Slide
-        Title, objectives, the sections in their order, exercises.
-
-    Raises
-    ------
-    BookError
-        If the page holds no chapter.
+        Title, objectives, the sections in their order, exercises; no solutions and no code.
     """
-    top = cleaned(page, name)
+    for tag in top.select(".solution, .cell_input"):
+        tag.decompose()
     exercises = [split_exercise(tag.extract()) for tag in top.select("div.exercise")]
     slides = _opening(top, name)
     for section in top.find_all("section", recursive=False):
@@ -158,14 +154,15 @@ def _slide_html(slide: Slide, number: int, total: int) -> str:
     )
 
 
-def deck_html(page: str, name: str) -> str:
+def deck_html(top: Tag, name: str) -> str:
     """Return the deck of a chapter as a whole HTML page that stands in ``slides/`` beside ``notebooks/``."""
-    slides = chapter_slides(page, name)
+    whole = top.find_parents()[-1]
+    loaders = [str(tag) for tag in whole.find_all("script") if "Plotly.newPlot" in (tag.string or "")]
+    slides = chapter_slides(top, name)
     title = escape(soup_of(slides[0].body).find("h1").get_text())
     shown = "\n".join(_slide_html(slide, number, len(slides)) for number, slide in enumerate(slides, 1))
     scripts = ['<script defer src="../_static/mathjax/tex-chtml.js"></script>']
     if "plotly-figure" in shown:
-        loaders = [str(tag) for tag in soup_of(page).find_all("script") if "Plotly.newPlot" in (tag.string or "")]
         scripts += ['<script defer src="../_static/plotly.min.js"></script>', *loaders[:1]]
     return f"""<!doctype html>
 <html lang="en">
@@ -235,9 +232,13 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
         page = site / "notebooks" / f"{name}.html"
         if not page.is_file():
             raise BookError(f"{page} is missing: run 'colu book build' first")
-        text = page.read_text(encoding="utf8")
-        pages = deck_html(text, name), sheet_html(text, name), solutions_html(text, name)
-        for kind, made in zip(KINDS, pages, strict=True):
+        top = cleaned(page.read_text(encoding="utf8"), name)
+        pages = {
+            "solutions": solutions_html(top, name),
+            "sheets": sheet_html(top, name),
+            "slides": deck_html(top, name),
+        }
+        for kind, made in pages.items():
             if away:
                 made = without_links(made)
                 _take_along(site, root, made)

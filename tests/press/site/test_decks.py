@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+from sphinx.errors import SphinxParallelError
 
 from colu.press.site import decks
 
@@ -15,6 +16,30 @@ def test_only_the_site_gets_decks(tmp_path, monkeypatch, builder, written):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks" / "10-a.html").touch()
     # Sphinx calls the format of an EPUB html, too.
-    app = SimpleNamespace(builder=SimpleNamespace(name=builder, format="html"), outdir=tmp_path, srcdir=tmp_path)
+    app = SimpleNamespace(
+        builder=SimpleNamespace(name=builder, format="html"), outdir=tmp_path, srcdir=tmp_path, parallel=1
+    )
     decks.write(app, None)
     assert found == ([] if written is None else [written])
+
+
+def test_several_processes_write_them_all_and_a_failure_in_one_is_seen(tmp_path, monkeypatch):
+    names = [f"1{number}-a" for number in range(5)]
+    monkeypatch.setattr(decks, "toc_chapters", lambda root: [SimpleNamespace(name=name) for name in names])
+    (tmp_path / "notebooks").mkdir()
+    for name in names:
+        (tmp_path / "notebooks" / f"{name}.html").touch()
+    app = SimpleNamespace(
+        builder=SimpleNamespace(name="html", format="html"), outdir=tmp_path, srcdir=tmp_path, parallel=2
+    )
+    monkeypatch.setattr(decks, "write_decks", lambda site, names: [(site / name).touch() for name in names])
+    decks.write(app, None)
+    assert all((tmp_path / name).is_file() for name in names)
+
+    def fail(site, names):
+        if "13-a" in names:
+            raise ValueError("on purpose")
+
+    monkeypatch.setattr(decks, "write_decks", fail)
+    with pytest.raises(SphinxParallelError, match="on purpose"):
+        decks.write(app, None)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from colu.press.teach.sheets import sheet_html, solutions_html
+from colu.press.teach.slide_parts import cleaned
 
 
 def test_the_sheet_has_exercises_points_and_expected_results_and_no_solution(page):
-    sheet = sheet_html(page, "12-a")
+    sheet = sheet_html(cleaned(page, "12-a"), "12-a")
     assert "Exercises 12: Cones" in sheet and "Exercise 12.1 (★★ Draw)" in sheet
     assert sheet.count("2 points") == 2 and "a drawing" in sheet
     assert not any(word in sheet for word in ("The solution.", "draw()", "secret_code", "A cone is a cone."))
@@ -14,8 +15,16 @@ def test_the_sheet_has_exercises_points_and_expected_results_and_no_solution(pag
 
 def test_the_solutions_stand_under_their_own_exercises_with_their_code(page):
     second = '<div class="exercise admonition" id="ex-b"><p class="admonition-title">Exercise 12.2 (★ Think)</p></div>'
-    page = solutions_html(page.replace('<div class="solution', f'{second}<div class="solution'), "12-a")
+    top = cleaned(page.replace('<div class="solution', f'{second}<div class="solution'), "12-a")
+    page = solutions_html(top, "12-a")
     first, second = page.index("Exercise 12.1"), page.index("Exercise 12.2")
     # The box stands after the second exercise on the page, and names the first.
     assert first < page.index("draw()") < page.index("The solution.") < second
     assert "Solutions 12: Cones" in page and "secret_code" not in page and "Solution to" not in page
+
+
+def test_neither_changes_the_chapter_for_the_deck(page):
+    top = cleaned(page, "12-a")
+    before = str(top)
+    solutions_html(top, "12-a"), sheet_html(top, "12-a")
+    assert str(top) == before
