@@ -12,6 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from colu.lab.results.archive import pack
+from colu.press.build.wheel import build_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Packed by the build.
@@ -25,18 +26,7 @@ WINGS = {"fusion": "fusion", "claims": "lab", "lab": "lab", "press": "book"}
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """The wheel, built from a copy without what earlier builds left."""
-    folder = tmp_path_factory.mktemp("wheel")
-    copy = folder / "source"
-    single = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
-    for path in [*ROOT.glob("colu/**/*"), *ROOT.glob("results/**/*"), *(ROOT / name for name in single)]:
-        if path.is_file() and "__pycache__" not in path.parts:
-            target = copy / path.relative_to(ROOT)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(copy)]
-    subprocess.run(command, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 def closure(*names):
@@ -186,12 +176,3 @@ def test_chapters_in_an_empty_folder_find_their_records_and_without_any_say_so(e
     done = subprocess.run(command, **options)
     lines = done.stdout.splitlines()
     assert len(lines) == len(found) and all("no records here" in line for line in lines), done
-
-
-def test_a_whole_chapter_runs_in_an_empty_folder_from_the_wheel(empty):
-    folder, environment = empty
-    chapter = ROOT / "notebooks" / "60-every-claim.ipynb"
-    command = [sys.executable, "-m", "papermill", "-p", "PRESET", "smoke", str(chapter), "out.ipynb"]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "not reproduced at this budget" in (folder / "out.ipynb").read_text(encoding="utf8")

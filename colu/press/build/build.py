@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from colu.files import read_json
@@ -13,6 +14,7 @@ from .execute import execute, single_build
 from .progress import SITE
 from .render import render
 from .validate import validate
+from .wheel import unpacked_wheel
 
 __all__ = ["build", "raise_failures", "validate_and_say"]
 
@@ -28,12 +30,15 @@ def validate_and_say(
 ) -> None:
     """Run each executed copy a second time and compare; then let the standing site say so, if it shows these copies.
 
+    The second run is that of someone who has installed the package: from its wheel, in a folder without a clone.
+
     Raises
     ------
     BookError
         With what nbval found, by notebook.
     """
-    differences = validate(project, preset=preset, names=names, jobs=jobs, force=force)
+    installed = partial(unpacked_wheel, project.root)
+    differences = validate(project, preset=preset, names=names, jobs=jobs, force=force, package=installed)
     if differences:
         lines = [f"notebook {name}: {text[-2000:]}" for name, texts in differences.items() for text in texts]
         raise BookError("validation failed: the second run of a notebook differs\n" + "\n".join(lines))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
@@ -90,8 +91,9 @@ def validate(
     jobs: int = 2,
     force: bool = False,
     cell_timeout: int | None = None,
+    package: Callable[[Path], Path] | None = None,
 ) -> dict[str, list[str]]:
-    """Run nbval over the executed copies that were not validated since they were made.
+    """Run nbval over the executed copies that were not validated since they were made, in a folder without a clone.
 
     Parameters
     ----------
@@ -105,6 +107,10 @@ def validate(
         Validate again what was validated.
     cell_timeout : int, optional
         Seconds a cell may take.
+    package : callable, optional
+        Makes, in the folder that it is given, one that holds the package for this run, such as
+        :func:`colu.press.build.wheel.unpacked_wheel`; the records are then those of that package.
+        By default the package and the records of the project.
 
     Returns
     -------
@@ -129,11 +135,17 @@ def validate(
         return {}
     jobs = max(1, min(jobs, len(waiting)))
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
-        report, config = Path(folder, "report.xml"), Path(folder, "pytest.ini")
+        report, config, empty = (Path(folder, name) for name in ("report.xml", "pytest.ini", "empty"))
         config.write_text("[pytest]\n", encoding="utf8")
-        command = _command(waiting, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
+        environment = kernel_environment(project, preset, jobs)
+        if package is not None:
+            environment["PYTHONPATH"] = str(package(Path(folder, "package")))
+            del environment["COLU_RESULTS"]
+        empty.mkdir()
+        copies = [Path(shutil.copy(copy, empty)) for copy in waiting]
+        command = _command(copies, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
         own = private_folders(Path(folder), driver=os.getpid(), results=project.results)
-        done = _run(command, env=kernel_environment(project, preset, jobs) | own, cwd=folder)
+        done = _run(command, env=environment | own, cwd=folder)
         if not report.is_file() or done.returncode not in (0, 1):
             said = (done.stdout + done.stderr)[-3000:]
             raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")

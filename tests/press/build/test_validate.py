@@ -1,9 +1,11 @@
 """Validation runs executed copies again: drift passes; changed numbers, words and dead kernels do not."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+import colu
 from colu.files import file_digest
 from colu.press.build.execute import record_path
 from colu.press.build.validate import _failures, validate
@@ -69,3 +71,17 @@ def test_altered_copy_is_refused(toy):
     toy.copy("01-one").write_text("{}")
     with pytest.raises(BookError, match="missing or altered"):
         validate(toy)
+
+
+def test_the_second_run_may_have_a_package_of_its_own_and_no_clone_around_it(toy):
+    source = "import os, colu; print(colu.__file__.split(os.sep)[-4:], os.environ.get('COLU_RESULTS'), os.listdir())"
+    printed = "['package', 'site', 'colu', '__init__.py'] None ['01-one.ipynb']\n"
+    _executed(toy, "01-one", source, printed)
+
+    def package(folder):
+        (folder / "site").mkdir(parents=True)
+        (folder / "site" / "colu").symlink_to(Path(colu.__file__).parent)
+        return folder / "site"
+
+    assert validate(toy, package=package) == {}
+    assert list(validate(toy, force=True)) == ["01-one"]
