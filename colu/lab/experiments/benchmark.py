@@ -49,7 +49,7 @@ REGISTRY_BENCHMARK = register(
         MNIST_MLP.build,
         {
             "smoke": Preset(
-                Plan(**_PLAN, batch_size=64, steps=30),
+                Plan(**_PLAN, batch_size=64, steps=12),
                 {**MNIST_MLP.presets["smoke"].options, "hidden": [64]},
                 _ARMS,
                 cost="about a tenth of a second a run on one CPU thread",

@@ -93,10 +93,10 @@ GPT_TEXT = register(
         NextCharacter,
         {
             "smoke": Preset(
-                _plan(60, 16),
+                _plan(32, 8),
                 {"text": "descriptions", "length": 32, "width": 64, "depth": 2, "heads": 4, "test_size": 1000},
                 ("gelu", "relu", "colu"),
-                cost="three seconds a run on one CPU thread",
+                cost="a second a run on one CPU thread",
                 device="cpu",
             ),
             "laptop": Preset(

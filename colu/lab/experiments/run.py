@@ -69,6 +69,7 @@ def run(
     progress: Callable[[int, int, dict], None] | None = None,
     say: Callable[[str], None] = print,
     fabric=None,
+    facts: dict | None = None,
 ) -> Record:
     """Do one run, or read its record if there is one.
 
@@ -86,6 +87,8 @@ def run(
     fabric : optional
         Of :func:`colu.lab.training.make_fabric` for the configuration's device and precision, to make it once for many
         short runs; by default one is made.
+    facts : dict, optional
+        Of :func:`colu.lab.results.environment`, for the same reason where nothing is kept: git is asked for them.
 
     Returns
     -------
@@ -103,7 +106,7 @@ def run(
     config.check_here()
     if not keep:
         fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-        return _train(config, None, fabric, progress, say)
+        return _train(config, None, fabric, progress, say, facts)
     root = check_root(root if root is not None else results_root())
     path = record_path(config, root)
     if path.is_file():
@@ -132,10 +135,10 @@ def run(
     return record
 
 
-def _train(config: Config, root: Path | None, fabric, progress, say) -> Record:
+def _train(config: Config, root: Path | None, fabric, progress, say, facts: dict | None = None) -> Record:
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
-    facts = environment(config.device)
+    facts = facts if facts is not None else environment(config.device)
     first = fabric.global_rank == 0
     keep = root is not None and first
     try:
@@ -213,10 +216,13 @@ def run_arms(
     ('relu', 5)
     """
     experiment = get_experiment(experiment) if isinstance(experiment, str) else experiment
-    records, fabric = [], None
+    records, fabric, facts = [], None, None
     for config in experiment.configs(preset, arms, seeds, **changes):
         fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-        records.append(run(config, root, keep=keep, say=lambda _: None, fabric=fabric))
+        # What is kept says when its own run began, and from which state of the code.
+        if not keep and facts is None:
+            facts = environment(config.device) | {"threads": config.threads}
+        records.append(run(config, root, keep=keep, say=lambda _: None, fabric=fabric, facts=facts))
         if say is not None:
             say(f"{config.label}: {records[-1].seconds:.1f} s")
     # Stable: an arm's seeds stay in their order.

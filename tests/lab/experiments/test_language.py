@@ -25,7 +25,7 @@ class Even(nn.Module):
 
 def test_targets_are_the_successors_in_training_and_in_the_test(task):
     x, y = task.batch(3)
-    assert x.shape == y.shape == (16, 32) and torch.equal(x[:, 1:], y[:, :-1])
+    assert x.shape == y.shape == (8, 32) and torch.equal(x[:, 1:], y[:, :-1])
     windows, following = task.test_inputs, task.test_targets
     assert torch.equal(windows.flatten()[1:], following.flatten()[:-1])
     assert torch.equal(windows[0], load_text("descriptions", "test").tokens[:32])
