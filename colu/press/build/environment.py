@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from colu.files import write_atomically
 from colu.press.project import Project
 
 __all__ = ["clean_environment", "kernel_environment", "private_folders"]
@@ -76,11 +77,10 @@ def private_folders(folder: Path, *, driver: int, results: Path, reads: Path | N
         Where a kernel writes down what it reads of them.
     """
     spec = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
-    spec.parent.mkdir(parents=True)
     own = (str(driver), str(results), str(reads or ""))
     argv = [sys.executable, "-P", "-m", "colu.press.build.kernel", *own, "-f", "{connection_file}"]
     kernel = {"argv": argv, "display_name": "Python 3", "language": "python"}
-    spec.write_text(json.dumps(kernel), encoding="utf8")
+    write_atomically(spec, json.dumps(kernel))
     (folder / "ipython").mkdir()
     folders = {"JUPYTER_PATH": "jupyter", "JUPYTER_DATA_DIR": "data", "JUPYTER_CONFIG_DIR": "config"}
     folders |= {"JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}

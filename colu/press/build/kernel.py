@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from colu.press.build.family import leave_with
+from colu.programs import leave_with
 
 __all__ = ["EVERYTHING", "observer"]
 
