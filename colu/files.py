@@ -6,19 +6,54 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["Busy", "digest_of", "file_digest", "held", "read_json", "write_atomically"]
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file can be neither renamed nor removed
+    fcntl = None
+
+__all__ = ["Busy", "bring_back", "digest_of", "file_digest", "held", "put_in_place", "read_json", "write_atomically"]
+
+#: What begins so is being written, or was left by a process that was killed while it wrote.
+PARTIAL = ".partial-"
 
 
 class Busy(RuntimeError):
     """Another process holds what this one asked for."""
 
 
+def _clear_dead(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed; one that is at work holds a lock on its own."""
+    if fcntl is None:
+        return
+    for path in folder.glob(f"{PARTIAL}*"):
+        with suppress(OSError), open(path, "rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+def _temporary(path: Path) -> BinaryIO:
+    """A new file beside ``path``, locked."""
+    while True:
+        # Without the suffix: who lists the records of a folder must not meet one that is half-written.
+        stream = open(path.with_name(f"{PARTIAL}{os.getpid()}-{secrets.token_hex(4)}"), "xb")
+        if fcntl is not None:
+            with suppress(OSError):  # of a file system without locks, where nothing is cleared either
+                fcntl.flock(stream, fcntl.LOCK_EX)
+        if os.fstat(stream.fileno()).st_nlink:
+            return stream
+        stream.close()  # another writer took it for a dead one's before it was locked
+
+
 def write_atomically(path: Path, content: bytes | str) -> None:
     """Write to a temporary name beside ``path``, flush to the disk, then rename; nothing half-written is left.
+
+    What writers that were killed left in the folder goes first.
 
     Parameters
     ----------
@@ -36,16 +71,50 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     b'whole'
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _clear_dead(path.parent)
     data = content.encode("utf8") if isinstance(content, str) else content
-    temporary = path.with_name(f".partial-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}")
+    stream = _temporary(path)
     try:
-        with open(temporary, "xb") as stream:
+        with stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+            if fcntl is not None:  # while it is locked
+                put_in_place(Path(stream.name), path)
+        if fcntl is None:
+            put_in_place(Path(stream.name), path)
     finally:
-        temporary.unlink(missing_ok=True)
+        Path(stream.name).unlink(missing_ok=True)
+
+
+def _previous(place: Path) -> Path:
+    return place.with_name(f".previous-{place.name}")
+
+
+def put_in_place(fresh: Path, place: Path) -> None:
+    """Rename what is whole to its place, a file or a folder; what stood there goes.
+
+    A file is replaced at once. A folder that stands steps aside first, and comes back where the rename fails; where the
+    process is killed between the two, :func:`bring_back` has to be called.
+    """
+    if not place.is_dir():
+        os.replace(fresh, place)
+        return
+    shutil.rmtree(_previous(place), ignore_errors=True)
+    try:
+        os.replace(place, _previous(place))
+        os.replace(fresh, place)
+    finally:
+        bring_back(place)
+
+
+def bring_back(place: Path) -> None:
+    """Undo a :func:`put_in_place` of a folder that was cut off between its two renames; clear what one left."""
+    if _previous(place).is_dir():
+        if place.exists():
+            shutil.rmtree(_previous(place), ignore_errors=True)
+        else:
+            os.replace(_previous(place), place)
 
 
 def read_json(path: Path) -> dict | None:

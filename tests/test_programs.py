@@ -1,10 +1,12 @@
 """Other programs: text in every case, and one kind of error."""
 
+import subprocess
 import sys
+import threading
 
 import pytest
 
-from colu.programs import Finished, ProgramError, run_program
+from colu.programs import Finished, ProgramError, leave_with, run_program
 
 
 def test_bytes_that_are_no_text_are_replaced():
@@ -36,3 +38,20 @@ def test_a_program_that_cannot_be_started_is_named(command):
 def test_a_program_that_does_not_end_is_stopped():
     with pytest.raises(ProgramError, match="'sh' was stopped: it took more than 0.1 s"):
         run_program(["sh", "-c", "sleep 60"], seconds=0.1)
+
+
+def _left(driver):
+    gone = threading.Event()
+    leave_with(driver, gone.set)
+    return gone
+
+
+def test_what_is_gone_already_is_noticed_and_what_ends_later_too():
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    gone = _left(sleeper.pid)
+    assert not gone.wait(1)
+    # Not waited for yet: a process that ended and has no one to ask after it is gone as well.
+    sleeper.stdin.close()
+    assert gone.wait(60)
+    sleeper.wait()
+    assert _left(sleeper.pid).wait(60)

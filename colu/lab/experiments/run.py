@@ -45,6 +45,24 @@ def checkpoint_folder(config: Config, root: str | Path) -> Path:
     return Path(root) / ".unfinished" / f"{config.experiment}-{config.stem}"
 
 
+def recorded(config: Config, root: Path) -> Record | None:
+    """The record of a configuration, if there is one; what a run keeps until then is cleared, killed ones' too."""
+    path = record_path(config, root)
+    if not path.is_file():
+        return None
+    record = read_record(path)
+    folder = checkpoint_folder(config, root)
+    shutil.rmtree(folder, ignore_errors=True)
+    # Whoever takes the lock from now on finds the record.
+    with suppress(OSError):
+        _lock(folder).unlink(missing_ok=True)
+    return record
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
 def _record(config: Config, facts: dict, **rest) -> Record:
     return Record(
         experiment=config.experiment,
@@ -108,12 +126,10 @@ def run(
         fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
         return _train(config, None, fabric, progress, say, facts)
     root = check_root(root if root is not None else results_root())
-    path = record_path(config, root)
-    if path.is_file():
-        return read_record(path)
+    if (record := recorded(config, root)) is not None:
+        return record
     fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-    folder, first = checkpoint_folder(config, root), fabric.global_rank == 0
-    lock = folder.with_name(f"{folder.name}.lock")
+    lock, first = _lock(checkpoint_folder(config, root)), fabric.global_rank == 0
     with ExitStack() as stack:
         if first:
             try:
@@ -123,15 +139,13 @@ def run(
                     raise RunningElsewhere(f"{config.label} is running elsewhere") from None
                 say(f"{config.label} is running elsewhere: waiting for it")
                 stack.enter_context(held(lock, wait=True))
-        there = path.is_file()
+        there = record_path(config, root).is_file()
         if fabric.world_size > 1:
             there = fabric.broadcast(there)
-        record = read_record(path) if there else _train(config, root, fabric, progress, say)
-        if first:
-            # Whoever takes the lock from now on finds the record.
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):
-                lock.unlink()
+        if not there:
+            record = _train(config, root, fabric, progress, say)
+        if there or first:
+            record = recorded(config, root)
     return record
 
 
@@ -161,6 +175,8 @@ def _train(config: Config, root: Path | None, fabric, progress, say, facts: dict
         record = _done(config, facts, task.model, result)
     except _Refused as refused:
         raise refused.__cause__ from None
+    except OSError:
+        raise  # the machine's fault, a full disk above all: no run has failed, and the next goes on from here
     except Exception as error:
         if keep:
             text = "".join(traceback.format_exception_only(error)).strip()

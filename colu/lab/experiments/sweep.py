@@ -6,20 +6,19 @@ import concurrent.futures
 import os
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from multiprocessing import active_children, get_context
 from pathlib import Path
 
 from colu.lab.results import Record, check_root, read_record, results_root
+from colu.programs import leave_with
 
 from .experiment import Config, get_experiment
-from .run import record_path, run
+from .run import record_path, recorded, run
 
 __all__ = ["SweepResult", "parse_seeds", "sweep"]
 
@@ -74,16 +73,10 @@ def _on_worker(value: dict, root: str) -> str:
     return str(record_path(config, root))
 
 
-def _begin(line: Connection) -> None:
-    """A local worker ends when its driver does, however it does, or hangs up; Ctrl-C is the driver's to answer."""
+def _begin(driver: int) -> None:
+    """A local worker ends when its driver does, however it does; Ctrl-C is the driver's to answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def listen() -> None:
-        with suppress(EOFError, OSError):
-            line.recv()
-        os._exit(1)
-
-    threading.Thread(target=listen, daemon=True).start()
+    leave_with(driver, lambda: os._exit(1))
 
 
 #: Pools of local workers in a row that may die without finishing a run.
@@ -95,9 +88,8 @@ def _locally(configs: list[Config], root: Path, workers: int) -> Iterator[tuple[
     left, deaths = list(configs), 0
     while left and deaths < MOST_DEATHS:
         deaths += 1
-        context = get_context("spawn")
-        theirs, ours = context.Pipe(duplex=False)
-        pool = ProcessPoolExecutor(min(workers, len(left)), context, _begin, (theirs,))
+        others = set(active_children())
+        pool = ProcessPoolExecutor(min(workers, len(left)), get_context("spawn"), _begin, (os.getpid(),))
         try:
             futures = {pool.submit(_on_worker, c.to_dict(), str(root)): c for c in left}
             for future in concurrent.futures.as_completed(futures):
@@ -110,8 +102,9 @@ def _locally(configs: list[Config], root: Path, workers: int) -> Iterator[tuple[
         except BrokenProcessPool:
             pass  # while runs were handed out
         finally:
-            ours.close()
-            theirs.close()
+            # Nothing is left to do for those that live, or the sweep was stopped while they run on.
+            for worker in set(active_children()) - others:
+                worker.kill()
             pool.shutdown(cancel_futures=True)
     for config in left:
         yield config, RuntimeError(f"its worker died {MOST_DEATHS} times, as for want of memory")
@@ -187,9 +180,9 @@ def sweep(
     tell = report or (lambda name, event: None)
     result, waiting = SweepResult(), []
     for config in configs:
-        if record_path(config, root).is_file():
+        if (record := recorded(config, root)) is not None:
             result.skipped += 1
-            result.records.append(read_record(record_path(config, root)))
+            result.records.append(record)
             tell(config.label, "skipped")
         else:
             # The machines of a cluster are not this one: there each run is checked where it is done.

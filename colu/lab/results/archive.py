@@ -6,10 +6,8 @@ The build runs this file by itself, so it needs nothing but Python.
 from __future__ import annotations
 
 import io
-import os
 import shutil
 import tarfile
-import tempfile
 from pathlib import Path
 
 __all__ = ["ARCHIVE", "pack", "unpack"]
@@ -55,16 +53,17 @@ def unpack(archive: Path, folder: Path) -> Path:
     """
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-    try:
-        with tarfile.open(archive, mode="r:xz") as opened:
-            opened.extractall(partial, filter="data")
-        try:
-            os.rename(partial, folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was faster
-                raise
-    finally:
+    from colu.files import held, put_in_place
+
+    partial = folder.with_name(f".partial-{folder.name}")
+    with held(folder.with_name(f".{folder.name}.lock"), wait=True):
+        if folder.is_dir():  # another process was faster
+            return folder
         shutil.rmtree(partial, ignore_errors=True)
+        try:
+            with tarfile.open(archive, mode="r:xz") as opened:
+                opened.extractall(partial, filter="data")
+            put_in_place(partial, folder)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
     return folder

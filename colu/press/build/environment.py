@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from colu.files import write_atomically
 from colu.press.project import Project
 
 from .preload import PLAIN
@@ -82,11 +83,10 @@ def private_folders(
         The folder where a kernel writes down what it reads of them, and its memory.
     """
     spec = folder / "jupyter" / "kernels" / "python3" / "kernel.json"
-    spec.parent.mkdir(parents=True)
     own = (str(driver), str(results), str(notes or ""))
     argv = [*start, "colu.press.build.kernel", *own, "-f", "{connection_file}"]
     kernel = {"argv": argv, "display_name": "Python 3", "language": "python"}
-    spec.write_text(json.dumps(kernel), encoding="utf8")
+    write_atomically(spec, json.dumps(kernel))
     (folder / "ipython").mkdir()
     folders = {"JUPYTER_PATH": "jupyter", "JUPYTER_DATA_DIR": "data", "JUPYTER_CONFIG_DIR": "config"}
     folders |= {"JUPYTER_RUNTIME_DIR": "runtime", "IPYTHONDIR": "ipython"}

@@ -15,10 +15,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from colu.files import Busy, file_digest, held, read_json, write_atomically
+from colu.files import PARTIAL, Busy, file_digest, held, put_in_place, read_json, write_atomically
 from colu.press.notebook import Notebook
 from colu.press.project import BookError, Project, check_preset, check_system
 from colu.press.toc import TOC, outside, select
+from colu.programs import ProgramError, end_program, start_program
 
 from .environment import kernel_environment
 from .keys import changed_since, key_with_reads, notebook_key, package_digest
@@ -113,45 +114,50 @@ class _Run:
         start: Sequence[str],
     ) -> None:
         self.notebook, self.copy, self.key, self.results = notebook, copy, key, project.results
-        self.folder = Path(tempfile.mkdtemp(prefix=".partial-", dir=copy.parent))
+        self.folder = Path(tempfile.mkdtemp(prefix=PARTIAL, dir=copy.parent))
+        self.scratch = Path(tempfile.mkdtemp(prefix="colu-"))
         self.output = self.folder / notebook.name
-        request = {
+        self.request = self.folder / "request.json"
+        self.facts = {
             "driver": os.getpid(),
             "results": str(project.results),
             "start": [*start],
             "notes": str(self.folder),
+            "scratch": str(self.scratch),
             "notebook": str(notebook),
             "output": str(self.output),
             "preset": preset,
             "cell_timeout": cell_timeout,
         }
-        self.request = self.folder / "request.json"
-        self.request.write_text(json.dumps(request), encoding="utf8")
+        self.environment = environment
+        self.log = self.process = None
+
+    def start(self) -> None:
+        """Start its worker."""
+        write_atomically(self.request, json.dumps(self.facts))
         self.began = self.request.stat().st_mtime_ns
         self.log = open(self.folder / "log.txt", "w+", encoding="utf8", errors="replace")
-        self.process = subprocess.Popen(
-            [*start, "colu.press.build.worker", str(self.request)],
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
+        command = [*self.facts["start"], "colu.press.build.worker", str(self.request)]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": self.log, "stderr": subprocess.STDOUT}
+        try:
+            # A session of its own: Ctrl-C is for the build, which then asks its workers to stop.
+            self.process = start_program(command, env=self.environment, start_new_session=True, **streams)
+        except ProgramError as error:
+            raise BookError(f"notebook {self.notebook.stem} was not executed: {error}") from None
 
     def stop(self) -> None:
         """End worker and kernel: politely first, so that the kernel is shut down too."""
-        if self.process.poll() is None:
+        if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(timeout=10)
             except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+                end_program(self.process)
 
     def finish(self, preset: str) -> Failure | None:
         """Put the copy and then its record in place, or keep the partial one aside."""
         answer = read_json(self.request.with_suffix(".answer"))
-        if answer is None or answer["status"] == "stopped":
+        if answer is None:
             self.log.seek(0)
             tail = self.log.read().strip().splitlines()[-1:] or [f"exit status {self.process.returncode}"]
             return Failure(self.notebook.stem, None, None, "the process that ran it ended", tail[0])
@@ -159,7 +165,7 @@ class _Run:
             aside = self.copy.parent / "failed" / self.copy.name
             if self.output.is_file():
                 aside.parent.mkdir(exist_ok=True)
-                os.replace(self.output, aside)
+                put_in_place(self.output, aside)
             kept = aside if aside.is_file() else None
             message = answer["message"] + _claimed(self.notebook, answer["message"])
             return Failure(self.notebook.stem, answer["cell"], answer["cell_id"], answer["error"], message, kept)
@@ -169,7 +175,7 @@ class _Run:
         key = None if late else key_with_reads(self.key, self.results, reads)
         record = {"key": key, "sha256": file_digest(self.output), "preset": preset, "validated": None, "reads": reads}
         record |= {name: answer[name] for name in _FACTS}
-        os.replace(self.output, self.copy)
+        put_in_place(self.output, self.copy)
         write_atomically(record_path(self.copy), json.dumps(record, indent=1) + "\n")
         (self.copy.parent / "failed" / self.copy.name).unlink(missing_ok=True)
         return None
@@ -181,14 +187,16 @@ class _Run:
         return sorted({os.fsdecode(name) for name in noted if name})
 
     def clean(self) -> None:
-        """Remove the run's own folder."""
-        self.log.close()
+        """Remove the run's own folders; a worker that was killed has not."""
+        if self.log is not None:
+            self.log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.scratch, ignore_errors=True)
 
 
 def _clear_leftovers(folder: Path) -> None:
     """Remove what a killed build left; safe under the build lock."""
-    for path in folder.glob(".partial-*"):
+    for path in folder.glob(f"{PARTIAL}*"):
         # A worker whose build was killed may write its answer while its folder is emptied: then once more.
         for _ in range(50):
             if path.is_dir():
@@ -263,11 +271,12 @@ def execute(
             while waiting or running:
                 while waiting and len(running) < jobs:
                     running.append(_Run(project, *waiting.pop(0), preset, timeout, environment, start))
+                    running[-1].start()
                     report(running[-1].notebook.stem, "started")
                 for run in [run for run in running if run.process.poll() is not None]:
-                    running.remove(run)
                     failure = run.finish(preset)
                     run.clean()
+                    running.remove(run)
                     report(run.notebook.stem, "failed" if failure else "done")
                     failures += [failure] if failure else []
                 time.sleep(0.05)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from colu.files import write_atomically
 from colu.lab.machine import peak_memory
-from colu.press.build.family import leave_with
+from colu.programs import leave_with
 
 __all__ = ["EVERYTHING", "observer"]
 

@@ -20,7 +20,8 @@ from typing import Any
 
 import pytest
 
-from .family import leave_with
+from colu.programs import leave_with
+
 from .worker import START_TRIES
 
 RELATIVE, ABSOLUTE = 1e-4, 1e-6

@@ -27,6 +27,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from colu.press.project import BookError
+from colu.programs import ProgramError, end_program, start_program
 
 from .entrust import local_address
 
@@ -157,10 +158,11 @@ def launcher(environment: Mapping[str, str], number: int, libraries: str = LIBRA
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
         path = Path(folder, "socket")
         command = [*PLAIN, "colu.press.build.preload", str(os.getpid()), str(path), libraries]
-        # Its end is closed with it, and says so.
-        server = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(environment)
-        )
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        try:
+            server = start_program(command, env=environment, **streams)
+        except ProgramError as error:
+            raise BookError(f"the libraries of the notebooks can't be imported: {error}") from None
         try:
             while not path.exists() and server.poll() is None:
                 time.sleep(0.05)
@@ -169,8 +171,7 @@ def launcher(environment: Mapping[str, str], number: int, libraries: str = LIBRA
                 raise BookError(f"the libraries of the notebooks can't be imported:\n{said[-2000:]}")
             yield (*PLAIN, "colu.press.build.entrust", str(path))
         finally:
-            server.kill()
-            server.wait()
+            end_program(server)
             server.stdout.close()
 
 

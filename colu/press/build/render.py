@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from colu.files import read_json, write_atomically
+from colu.files import bring_back, put_in_place, read_json, write_atomically
 from colu.press.project import BookError, Project, check_preset
 from colu.press.toc import TOC, select
 from colu.programs import ProgramError, run_program
@@ -29,7 +29,7 @@ _JUPYTER_BOOK = """
 import functools, os, sys
 import jupyter_book.sphinx
 from jupyter_book.cli.main import main
-from colu.press.build.family import leave_with
+from colu.programs import leave_with
 driver, processes = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 end = lambda: leave_with(driver, lambda: os._exit(1))
 end()
@@ -41,22 +41,6 @@ main(prog_name="jupyter-book")
 
 def _jupyter_book() -> list[str]:
     return [sys.executable, "-P", "-c", _JUPYTER_BOOK, str(os.getpid()), str(PROCESSES)]
-
-
-def _restore(project: Project, previous: Path) -> None:
-    """Undo a swap that was cut off between its two renames."""
-    if previous.is_dir():
-        if project.site.exists():
-            shutil.rmtree(previous)
-        else:
-            os.replace(previous, project.site)
-
-
-def _swap(project: Project, fresh: Path, previous: Path) -> None:
-    if project.site.exists():
-        os.replace(project.site, previous)
-    os.replace(fresh, project.site)
-    shutil.rmtree(previous, ignore_errors=True)
 
 
 def _complaints(log: str) -> str:
@@ -148,8 +132,8 @@ def render(
     """
     check_preset(preset)
     project.build.mkdir(exist_ok=True)
-    stamp, staging, previous = (project.build / name for name in ("site.json", ".staging", ".previous"))
-    _restore(project, previous)
+    stamp, staging = project.build / "site.json", project.build / ".staging"
+    bring_back(project.site)
     copies = [path for path in project.executed(preset).glob("*") if path.suffix in (".ipynb", ".json")]
     key, page = site_key(project, preset, copies), project.site / "index.html"
     if not force and page.is_file() and (read_json(stamp) or {}).get("key") == key:
@@ -161,7 +145,7 @@ def render(
     if not (fresh / "index.html").is_file():
         raise BookError(f"Jupyter Book wrote no {fresh / 'index.html'}; the site that stood is untouched")
     stamp.unlink(missing_ok=True)
-    _swap(project, fresh, previous)
+    put_in_place(fresh, project.site)
     told = {"key": key, "preset": preset, "seconds": round(time.monotonic() - began, 1)}
     write_atomically(stamp, json.dumps(told) + "\n")
     shutil.rmtree(staging, ignore_errors=True)
@@ -201,15 +185,14 @@ def render_chapter(project: Project, name: str, preset: str = "smoke", *, comman
     (notebook,) = select(project, [name])
     page = Path("notebooks", f"{notebook.stem}.html")
     staging, place = project.build / ".chapter", project.build / "chapter"
+    bring_back(place)
     shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
     toc = staging / TOC
-    toc.write_text(f"format: jb-book\nroot: notebooks/{notebook.stem}\n", encoding="utf8")
+    write_atomically(toc, f"format: jb-book\nroot: notebooks/{notebook.stem}\n")
     run_jupyter_book(project, preset, staging, "--toc", str(toc), command=command, strict=False)
     fresh = staging / "_build" / "html"
     if not (fresh / page).is_file():
         raise BookError(f"Jupyter Book wrote no {fresh / page}")
-    shutil.rmtree(place, ignore_errors=True)
-    os.replace(fresh, place)
+    put_in_place(fresh, place)
     shutil.rmtree(staging, ignore_errors=True)
     return place / page

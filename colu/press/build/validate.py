@@ -6,11 +6,9 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -18,6 +16,7 @@ from colu.files import file_digest, read_json, write_atomically
 from colu.press.notebook import Notebook
 from colu.press.project import BookError, Project, check_preset
 from colu.press.toc import select
+from colu.programs import ProgramError, run_program
 
 from .environment import kernel_environment, private_folders
 from .execute import CELL_TIMEOUT, record_path
@@ -62,25 +61,6 @@ def _failures(report: Path, copies: Sequence[Path]) -> dict[str, list[str]]:
         if len(seen[copy.name]) != _code_cells(copy) and copy.stem not in found:
             found[copy.stem] = [f"nbval ran {len(seen[copy.name])} of its {_code_cells(copy)} code cells"]
     return found
-
-
-def _run(command: Sequence[str], **options) -> subprocess.CompletedProcess:
-    """``subprocess.run`` that, when stopped, ends pytest's workers and their kernels too."""
-    import psutil
-
-    options |= {"encoding": "utf8", "errors": "replace"}
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-    try:
-        out, err = process.communicate()
-    except BaseException:
-        # Kernels lead sessions of their own, so no signal to a group reaches them.
-        family = [*psutil.Process(process.pid).children(recursive=True), process]
-        for member in family:
-            with suppress(psutil.NoSuchProcess):
-                member.kill()
-        process.wait()
-        raise
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def validate(
@@ -136,7 +116,7 @@ def validate(
     jobs = max(1, min(jobs, len(waiting)))
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
         report, config, empty = (Path(folder, name) for name in ("report.xml", "pytest.ini", "empty"))
-        config.write_text("[pytest]\n", encoding="utf8")
+        write_atomically(config, "[pytest]\n")
         environment = kernel_environment(project, preset, jobs)
         if package is not None:
             environment["PYTHONPATH"] = str(package(Path(folder, "package")))
@@ -145,15 +125,18 @@ def validate(
         copies = [Path(shutil.copy(copy, empty)) for copy in waiting]
         command = _command(copies, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
         own = private_folders(Path(folder), driver=os.getpid(), results=project.results)
-        done = _run(command, env=environment | own, cwd=folder)
-        if not report.is_file() or done.returncode not in (0, 1):
-            said = (done.stdout + done.stderr)[-3000:]
-            raise BookError(f"nbval did not run (exit status {done.returncode}):\n{said}")
+        try:
+            done = run_program(command, env=environment | own, cwd=folder)
+        except ProgramError as error:
+            raise BookError(f"nbval did not run: {error}") from None
+        if not report.is_file() or done.status not in (0, 1):
+            said = (done.out + done.err)[-3000:]
+            raise BookError(f"nbval did not run (exit status {done.status}):\n{said}")
         failures = _failures(report, waiting)
     if strange := set(failures) - {copy.stem for copy in waiting}:
-        raise BookError(f"nbval failed outside of a cell, at {sorted(strange)}:\n{done.stdout[-3000:]}")
-    if done.returncode == 1 and not failures:
-        raise BookError(f"nbval failed without naming a cell:\n{done.stdout[-3000:]}")
+        raise BookError(f"nbval failed outside of a cell, at {sorted(strange)}:\n{done.out[-3000:]}")
+    if done.status == 1 and not failures:
+        raise BookError(f"nbval failed without naming a cell:\n{done.out[-3000:]}")
     for copy in waiting:
         record = read_json(record_path(copy)) | {"validated": copy.stem not in failures}
         write_atomically(record_path(copy), json.dumps(record, indent=1) + "\n")

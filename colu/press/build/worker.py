@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,9 +22,9 @@ from pathlib import Path
 from colu.files import write_atomically
 from colu.press.notebook import Cell, Notebook
 from colu.press.project import BookError
+from colu.programs import leave_with, run_program
 
 from .environment import private_folders
-from .family import leave_with
 
 #: A kernel that got a port which another took at that moment never answers: another try gets other ports.
 START_TRIES, START_SECONDS = 3, 120
@@ -78,7 +78,7 @@ def _list_fonts(notebook: Path) -> None:
     """Let matplotlib list the machine's fonts beforehand, or the first cell that draws would say that it does."""
     listed = any(Path(os.environ["MPLCONFIGDIR"]).glob("fontlist-*.json")) if "MPLCONFIGDIR" in os.environ else True
     if not listed and "matplotlib" in notebook.read_text(encoding="utf8"):
-        subprocess.run([sys.executable, "-P", "-c", "import matplotlib.font_manager"], capture_output=True, check=False)
+        run_program([sys.executable, "-P", "-c", "import matplotlib.font_manager"])
 
 
 def _papermill(request: dict) -> dict | None:
@@ -118,10 +118,15 @@ def _tried(request: dict) -> tuple[dict | None, float]:
 
 def execute(request: dict) -> dict:
     """Run the notebook of ``request``; the answer says ok, seconds and memory, or what failed."""
-    with tempfile.TemporaryDirectory(prefix="colu-") as folder:
+    folder = Path(request["scratch"])
+    try:
         places = {name: Path(request[name]) for name in ("results", "notes")}
-        os.environ |= private_folders(Path(folder), driver=request["driver"], start=request["start"], **places)
-        failure, seconds = _tried(request | {"folder": folder})
+        # The worker leaves with the build, the kernel with the worker, whatever ended it.
+        os.environ |= private_folders(folder, driver=os.getpid(), start=request["start"], **places)
+        failure, seconds = _tried(request | {"folder": str(folder)})
+    finally:
+        # The build does so too; one that was killed cannot.
+        shutil.rmtree(folder, ignore_errors=True)
     if failure:
         return failure
     output = Path(request["output"])
@@ -175,7 +180,9 @@ def main() -> None:
     leave_with(request["driver"], lambda: os.kill(os.getpid(), signal.SIGTERM))
     _list_fonts(Path(request["notebook"]))
     answer = execute(request)
-    path.with_suffix(".answer").write_text(json.dumps(answer), encoding="utf8")
+    # Stopped, it is not asked for an answer, and the next build may have removed the folder.
+    if answer["status"] != "stopped":
+        write_atomically(path.with_suffix(".answer"), json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 """One configuration is one record, the same from every door."""
 
 import dataclasses
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -102,15 +100,3 @@ def test_a_run_that_runs_elsewhere_is_waited_for_and_not_done_again(tmp_path):
     found.append(run(config, tmp_path, say=lambda line: waits.set()))
     thread.join()
     assert found == [elsewhere] and not list(tmp_path.glob(".unfinished/*"))
-
-
-@pytest.mark.slow
-def test_the_same_command_twice_at_once_gives_one_record_and_no_failure(tmp_path):
-    command = [sys.executable, "-m", "colu", "run", "mnist-mlp", "--arms", "colu", "--seeds", "0-1"]
-    command += ["--set", "steps=100", "--set", "checkpoint_every=5", "--results", str(tmp_path)]
-    twins = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in "ab"]
-    for twin in twins:
-        output, _ = twin.communicate(timeout=600)
-        assert twin.returncode == 0, output
-    assert not list(tmp_path.rglob("failed")) and not list(tmp_path.glob(".unfinished/*"))
-    assert len(find_records("mnist-mlp", tmp_path)) == 2

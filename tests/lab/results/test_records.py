@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -193,16 +192,6 @@ def test_no_json_is_refused_by_name(tmp_path):
     (tmp_path / "toy" / "broken.json").write_text("{")
     with pytest.raises(RecordError, match=r"broken\.json"):
         find_records("toy", tmp_path)
-
-
-def test_a_full_disk_leaves_no_half_record(tmp_path, monkeypatch):
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_record(record(), tmp_path)
-    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
 
 
 def test_records_are_chosen_by_setting(tmp_path):

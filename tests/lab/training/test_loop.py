@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import textwrap
@@ -171,25 +170,6 @@ def test_a_stopped_run_goes_on_bit_by_bit(tmp_path, whole, step):
     assert torch.equal(weights(result.model), weights(whole.model))
     assert result.curve == whole.curve
     assert result.metrics == whole.metrics
-
-
-KILLED = """
-import os, signal, sys
-sys.path.insert(0, {here!r})
-import test_loop as t
-def kill(): os.kill(os.getpid(), signal.SIGKILL)
-t.fit(t.stopping({step}, kill), t.PLAN, folder={folder!r})
-"""
-
-
-@pytest.mark.parametrize("step", [1, 23, 47])
-def test_a_killed_process_leaves_a_run_that_goes_on_bit_by_bit(tmp_path, whole, step):
-    code = KILLED.format(here=os.path.dirname(__file__), step=step, folder=str(tmp_path))
-    assert subprocess.run([sys.executable, "-c", code]).returncode == -signal.SIGKILL
-    result = fit(Digits(), PLAN, folder=tmp_path, say=lambda _: None)
-    assert result.resumed_from == step // 9 * 9
-    assert torch.equal(weights(result.model), weights(whole.model))
-    assert result.curve == whole.curve
 
 
 @pytest.mark.parametrize("harm", ["truncated", "altered", "seal", "gone"])

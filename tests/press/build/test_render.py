@@ -45,16 +45,6 @@ def test_failed_rendering_keeps_the_site_and_gives_the_warnings(toy, monkeypatch
     assert page.read_text() == "old"
 
 
-def test_swap_cut_off_between_its_renames_is_undone(toy, monkeypatch):
-    page, _ = render(toy, command=COMMAND)
-    page.write_text("old")
-    os.replace(toy.site, toy.build / ".previous")
-    monkeypatch.setenv("COLU_FAKE_STATUS", "1")
-    with pytest.raises(BookError):
-        render(toy, command=COMMAND, force=True)
-    assert page.read_text() == "old"
-
-
 def test_rendering_sees_an_environment_by_allow_list(toy, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
     monkeypatch.setenv("HTTPS_PROXY", "x")

@@ -51,7 +51,7 @@ def test_only_what_differs_fails_and_what_agrees_is_not_run_again(toy, monkeypat
     assert "2.500" in failures["05-claim"][0]
     validated = {path.stem: json.loads(path.read_text())["validated"] for path in toy.executed("smoke").glob("*.json")}
     assert validated == {path.stem: path.stem not in failures for path in toy.notebooks.glob("*.ipynb")}
-    monkeypatch.setattr("colu.press.build.validate._run", None)
+    monkeypatch.setattr("colu.press.build.validate.run_program", None)
     assert validate(toy, names=["08-claim", "01-drift", "06-semicolon", "07-untagged"]) == {}
 
 
