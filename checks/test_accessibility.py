@@ -31,7 +31,7 @@ def test_no_serious_finding_of_axe(mode):
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         tab = chromium.new_page()
         for page in _pages():
-            tab.goto(f"{address}/{page}", wait_until="load", timeout=120_000)
+            tab.goto(f"{address}/{page}", wait_until="load", timeout=300_000)
             tab.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise.then(() => true)")
             # A colour on its way from one mode to the other is neither.
             tab.add_style_tag(content="*, *::before, *::after { transition: none !important; }")

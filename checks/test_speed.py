@@ -71,7 +71,7 @@ def test_pages_are_light_quick_and_steady():
                 context = chromium.new_context(viewport={"width": 1300, "height": 900})
                 tab = context.new_page()
                 tab.add_init_script(WATCH)
-                tab.goto(f"{address}/{page}", wait_until="load", timeout=60_000)
+                tab.goto(f"{address}/{page}", wait_until="load", timeout=300_000)
                 shift, shown, loads = tab.evaluate(SETTLED)
                 context.close()
                 # Nought: nothing was shown while we looked.

@@ -53,7 +53,7 @@ def _print(site: Path, pages: list[str], folder: Path, figures: Path | None) -> 
         try:
             tab = chromium.new_page()
             for number, page in enumerate(pages):
-                tab.goto(f"{address}/{page}", wait_until="networkidle", timeout=60_000)
+                tab.goto(f"{address}/{page}", wait_until="networkidle", timeout=300_000)
                 if not tab.evaluate(READY):
                     raise BookError(f"{page}: an interactive figure was not drawn, so its place would be blank")
                 files.append(folder / f"{number:03}.pdf")
