@@ -66,7 +66,9 @@ jupyter: setup $(JUPYTER_STAMP)  ## open the notebooks in JupyterLab; claims and
 # Of use to those who edit alone, so not in the lock, which it leaves as it is.
 $(JUPYTER_STAMP): $(LOCK_STAMP)
 	@echo "Installing JupyterLab and its MyST extension into $(VENV) (once)"
-	@$(BIN)/python -m pip install --quiet -c requirements.txt jupyterlab jupyterlab-myst
+	@# The versions of the lock without its checksums: with them pip takes nothing that has none.
+	@sed -e '/^ *--hash/d' -e 's/ *\\$$//' requirements.txt > $(VENV)/.versions
+	@$(BIN)/python -m pip install --quiet -c $(VENV)/.versions jupyterlab jupyterlab-myst
 	@touch $@
 
 lint: setup  ## style of the code, and the rules for notebooks and claims

@@ -237,6 +237,15 @@ def test_make_takes_the_lock_that_was_asked_for(tmp_path, options, lock):
     assert wrong.returncode != 0 and "TORCH=gpu is unknown: use cpu or default" in wrong.stderr
 
 
+def test_jupyterlab_is_held_to_the_versions_of_the_lock_without_its_checksums():
+    (line,) = re.findall(r"^\t@(sed .*) > \$\(VENV\)/\.versions$", (ROOT / "Makefile").read_text(), re.M)
+    done = subprocess.run(line.replace("$$", "$"), shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    held = [Requirement(line) for line in done.stdout.splitlines() if line and not line.startswith("#")]
+    assert {canonicalize_name(each.name) for each in held} >= {"torch", "ipykernel", "nbformat"}
+    assert all(str(each.specifier).startswith("==") for each in held) and len(held) > 100
+    assert "-c $(VENV)/.versions" in (ROOT / "Makefile").read_text()
+
+
 def test_the_hostile_machine_is_part_of_continuous_integration():
     script = ROOT / ".ci" / "hostile"
     assert subprocess.run(["bash", "-n", str(script)]).returncode == 0 and os.access(script, os.X_OK)
