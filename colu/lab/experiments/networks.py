@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from colu.lab.training import fit
+from colu.lab.training import fit, make_fabric
 
 from .experiment import Experiment, get_experiment
 
@@ -80,10 +80,11 @@ def train_networks(
     if not seeds:
         raise ValueError("no seeds; give at least one, such as [0, 1]")
     chosen = get_experiment(experiment) if isinstance(experiment, str) else experiment
-    models = []
+    models, fabric = [], None
     for config in chosen.configs(preset, [arm], seeds, **{"evaluate_every": 0, **changes}):
         task = chosen.build(config)
-        models.append(fit(task, config.plan, seed=config.seed).model.eval())
+        fabric = fabric or make_fabric(config.device)  # made once: it takes as long as ten small steps
+        models.append(fit(task, config.plan, seed=config.seed, fabric=fabric).model.eval())
     batches = task.batches
     return Networks(
         arm,
