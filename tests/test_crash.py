@@ -38,6 +38,8 @@ UNREACHED = {
     ("press/build/execute.py", "end_program"): "ends what is started, writes nothing",
     ("files.py", "put_in_place(Path(stream.name), path)"): "the second of two is for Windows alone",
     ("press/build/execute.py", "start_program"): "the toy's workers are forked, at the same place",
+    ("press/build/entrust.py", "os.open"): "opens a folder to read it",
+    ("press/build/preload.py", ""): "for more notebooks than the toy has; nothing of it outlasts the build",
     ("press/build/worker.py", "run_program"): "lists the machine's fonts, into a folder that is kept",
     ("lab/experiments/sweep.py", "client.submit"): "the workers of a cluster are started and ended by it",
     ("kernels/_build.py", "TemporaryDirectory"): "where the cache cannot be written: a library of one process",
