@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.check.browser import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 AXE = os.environ.get("AXE_CORE", "")
@@ -30,8 +30,9 @@ def test_no_serious_finding_of_axe(mode):
     with served(SITE) as address, sync_playwright() as tools:
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         tab = chromium.new_page()
+        tab.set_default_timeout(TIMEOUT)
         for page in _pages():
-            tab.goto(f"{address}/{page}", wait_until="load", timeout=300_000)
+            tab.goto(f"{address}/{page}", wait_until="load")
             tab.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise.then(() => true)")
             # A colour on its way from one mode to the other is neither.
             tab.add_style_tag(content="*, *::before, *::after { transition: none !important; }")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.check.browser import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 OVER = """() => [...document.querySelectorAll('.slide')].filter(slide => {
@@ -30,6 +30,7 @@ def test_every_slide_fits():
     with served(SITE) as address, sync_playwright() as tools:
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         tab = chromium.new_page(viewport={"width": 1280, "height": 754})
+        tab.set_default_timeout(TIMEOUT)
         for name in _chapters():
             tab.goto(f"{address}/slides/{name}.html", wait_until="load")
             tab.wait_for_selector("html[data-ready]", state="attached")

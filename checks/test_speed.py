@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from colu.press.check.browser import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 #: Bytes, milliseconds, and the sum of layout shifts that counts as good (web.dev, "Cumulative Layout Shift").
@@ -70,8 +70,9 @@ def test_pages_are_light_quick_and_steady():
             while len(first) < LOADS and (not first or min(first) > FIRST and not _busy()):
                 context = chromium.new_context(viewport={"width": 1300, "height": 900})
                 tab = context.new_page()
+                tab.set_default_timeout(TIMEOUT)
                 tab.add_init_script(WATCH)
-                tab.goto(f"{address}/{page}", wait_until="load", timeout=300_000)
+                tab.goto(f"{address}/{page}", wait_until="load")
                 shift, shown, loads = tab.evaluate(SETTLED)
                 context.close()
                 # Nought: nothing was shown while we looked.

@@ -99,6 +99,7 @@ def check_in_browser(site: Path, pages: dict, screenshots: Path | None = None) -
         chromium = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:
             tab = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+            tab.set_default_timeout(TIMEOUT)
             for path, page in pages.items():
                 if page.redirect:
                     continue
@@ -154,18 +155,16 @@ def _check_page(tab, address: str, page) -> list[str]:
     with _watched(tab) as problems:
         try:
             # Idle, not merely loaded: a request that a script sends later must fail on its own page.
-            tab.goto(address, wait_until="networkidle", timeout=TIMEOUT)
+            tab.goto(address, wait_until="networkidle")
             if page.has_maths:
-                tab.wait_for_function(
-                    "() => window.MathJax && MathJax.startup && MathJax.startup.promise", timeout=TIMEOUT
-                )
+                tab.wait_for_function("() => window.MathJax && MathJax.startup && MathJax.startup.promise")
                 tab.evaluate("() => MathJax.startup.promise.then(() => true)")
                 if not tab.evaluate(COUNT_MATHS):
                     problems.append("formulas were not set: the page has no MathJax node")
                 problems += [f"formula left raw: {text}" for text in tab.evaluate(RAW_MATHS)]
                 problems += [f"formula with an error: {text}" for text in tab.evaluate(BROKEN_MATHS)]
             if page.figures:
-                tab.wait_for_function(UNREADY, timeout=TIMEOUT)
+                tab.wait_for_function(UNREADY)
                 for number, size in enumerate(tab.evaluate(DRAWN), 1):
                     if size < 100:
                         problems.append(f"plotly figure {number} was not drawn")
@@ -182,7 +181,7 @@ def _check_search(tab, address: str, site: Path) -> list[str]:
     """Search for a word that the book's first page uses, and expect a result."""
     word = "cone"
     with _watched(tab) as problems:
-        tab.goto(f"{address}/search.html?q={word}", wait_until="load", timeout=TIMEOUT)
+        tab.goto(f"{address}/search.html?q={word}", wait_until="load")
         try:
             tab.wait_for_selector("#search-results li a", timeout=SEARCH_TIMEOUT)
         except Exception:

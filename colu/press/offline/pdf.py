@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from colu.press.check.browser import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
 from colu.press.project import BookError
 
 if TYPE_CHECKING:
@@ -52,8 +52,9 @@ def _print(site: Path, pages: list[str], folder: Path, figures: Path | None) -> 
         chromium = tools.chromium.launch(executable_path=program, args=ARGUMENTS)
         try:
             tab = chromium.new_page()
+            tab.set_default_timeout(TIMEOUT)
             for number, page in enumerate(pages):
-                tab.goto(f"{address}/{page}", wait_until="networkidle", timeout=300_000)
+                tab.goto(f"{address}/{page}", wait_until="networkidle")
                 if not tab.evaluate(READY):
                     raise BookError(f"{page}: an interactive figure was not drawn, so its place would be blank")
                 files.append(folder / f"{number:03}.pdf")

@@ -55,6 +55,7 @@ def test_frames_of_an_interactive_figure_can_be_chosen(good):
             executable_path=browsercheck.find_chromium(), args=browsercheck.ARGUMENTS
         )
         tab = chromium.new_page()
+        tab.set_default_timeout(browsercheck.TIMEOUT)
         tab.goto(f"{address}/notebooks/10-a.html", wait_until="networkidle")
         highest = """async () => {
             const figure = document.querySelector('.plotly-figure');

@@ -59,6 +59,7 @@ def tab(site):
             executable_path=browsercheck.find_chromium(), args=browsercheck.ARGUMENTS
         )
         page = chromium.new_page()
+        page.set_default_timeout(browsercheck.TIMEOUT)
         page.address = address
         page.goto(f"{address}/book/explorer.html", wait_until="networkidle")
         yield page

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from colu.press.check.browser import ARGUMENTS, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
 from colu.press.project import BookError, Project
 from colu.press.teach.slide_parts import cleaned
 from colu.press.teach.slides import chapter_slides, deck_html, slides_command, write_decks
@@ -79,6 +79,7 @@ def tab(site):
     with served(site) as address, sync_playwright() as tools:
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         tab = chromium.new_page(viewport={"width": 1280, "height": 754})
+        tab.set_default_timeout(TIMEOUT)
         tab.goto(f"{address}/slides/12-a.html", wait_until="networkidle")
         tab.wait_for_selector("html[data-ready]", state="attached")
         yield tab
