@@ -140,7 +140,7 @@ def execute(request: dict) -> dict:
         return failure
     output = Path(request["output"])
     notebook = Notebook.read(output).settled()
-    write_atomically(output, notebook.dumps())
+    write_atomically(output, notebook.dumps(), make_folder=False)
     if blank := _blank(notebook.cells):
         return blank
     return {
@@ -190,7 +190,7 @@ def main() -> None:
     answer = execute(request)
     # Stopped, it is not asked for an answer, and the next build may have removed the folder.
     if answer["status"] != "stopped":
-        write_atomically(path.with_suffix(".answer"), json.dumps(answer))
+        write_atomically(path.with_suffix(".answer"), json.dumps(answer), make_folder=False)
 
 
 if __name__ == "__main__":
