@@ -50,7 +50,7 @@ def _temporary(path: Path) -> BinaryIO:
         stream.close()  # another writer took it for a dead one's before it was locked
 
 
-def write_atomically(path: Path, content: bytes | str) -> None:
+def write_atomically(path: Path, content: bytes | str, *, make_folder: bool = True) -> None:
     """Write to a temporary name beside ``path``, flush to the disk, then rename; nothing half-written is left.
 
     What writers that were killed left in the folder goes first.
@@ -58,9 +58,15 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     Parameters
     ----------
     path : Path
-        Its folder is made where it does not exist.
     content : bytes or str
         Text is written in UTF-8, its line ends as they are.
+    make_folder : bool
+        Whether the folder is made where it does not exist; not by a process that others may have cleared up after.
+
+    Raises
+    ------
+    FileNotFoundError
+        Without ``make_folder``, if there is no folder.
 
     Examples
     --------
@@ -70,7 +76,8 @@ def write_atomically(path: Path, content: bytes | str) -> None:
     ...     (Path(folder) / "a.txt").read_bytes()
     b'whole'
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if make_folder:
+        path.parent.mkdir(parents=True, exist_ok=True)
     _clear_dead(path.parent)
     data = content.encode("utf8") if isinstance(content, str) else content
     stream = _temporary(path)

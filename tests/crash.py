@@ -428,6 +428,7 @@ def toy_processes():
         stack.enter_context(mock.patch(build + "validate._command", _nbval))
         stack.enter_context(mock.patch(build + "wheel.run_program", _build_wheel))
         stack.enter_context(mock.patch(build + "worker.VERSIONS", ()))
+        stack.enter_context(mock.patch(build + "worker.STOP_SECONDS", 1))
         stack.enter_context(mock.patch(build + "build.lint", lambda project: []))
         yield
 
@@ -458,7 +459,7 @@ def build_chapter(tree: Path) -> None:
         render_chapter(_book(tree), "01")
 
 
-SLEEPS = "import os, time; time.sleep(30 if os.path.exists(os.path.join(os.environ['TMPDIR'], 'slow')) else 0)"
+SLEEPS = "import os, time; time.sleep(600 if os.path.exists(os.path.join(os.environ['TMPDIR'], 'slow')) else 0)"
 
 
 def slow_down(tree: Path) -> None:

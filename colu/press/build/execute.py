@@ -24,6 +24,7 @@ from colu.programs import ProgramError, end_program, start_program
 from .environment import kernel_environment
 from .keys import changed_since, key_with_reads, notebook_key, package_digest
 from .preload import launcher
+from .worker import STOP_SECONDS
 
 __all__ = ["Failure", "execute", "is_current", "record_path", "recorded_seconds", "single_build"]
 
@@ -150,7 +151,7 @@ class _Run:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(timeout=10)
+                self.process.wait(timeout=STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 end_program(self.process)
 

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from colu.files import write_atomically
@@ -100,7 +101,9 @@ def main() -> None:
     # Below this level every kernel prints a line about encryption.
     IPKernelApp.launch_instance([*sys.argv[1:], "--IPKernelApp.log_level=40"])
     if notes:
-        write_atomically(Path(notes, "memory"), str(max(peak_memory(), peak_memory(children=True))))
+        used = max(peak_memory(), peak_memory(children=True))
+        with suppress(FileNotFoundError):  # the build was killed, and the next has removed its folder
+            write_atomically(Path(notes, "memory"), str(used), make_folder=False)
 
 
 if __name__ == "__main__":

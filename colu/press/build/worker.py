@@ -28,6 +28,8 @@ from .environment import private_folders
 
 #: A kernel that got a port which another took at that moment never answers: another try gets other ports.
 START_TRIES, START_SECONDS = 3, 120
+#: In which a worker that is asked to stop shuts its kernel down, before both are killed.
+STOP_SECONDS = 10
 #: Of NVIDIA on Linux and in WSL, and of AMD.
 _DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")
 VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib", "papermill", "jupyter-book")
@@ -35,6 +37,13 @@ VERSIONS = ("colu", "torch", "torchvision", "numpy", "scikit-learn", "matplotlib
 
 def _stop(*_: object) -> None:
     raise KeyboardInterrupt
+
+
+def _leave() -> None:
+    """Stop politely, so that the kernel is shut down too; an interrupt can get lost in a callback, so not for long."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(STOP_SECONDS)
+    os._exit(1)
 
 
 def _failure(error: BaseException, output: Path) -> dict:
@@ -131,7 +140,7 @@ def execute(request: dict) -> dict:
         return failure
     output = Path(request["output"])
     notebook = Notebook.read(output).settled()
-    write_atomically(output, notebook.dumps())
+    write_atomically(output, notebook.dumps(), make_folder=False)
     if blank := _blank(notebook.cells):
         return blank
     return {
@@ -176,13 +185,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     path = Path(sys.argv[1])
     request = json.loads(path.read_text(encoding="utf8"))
-    # Politely, so that the kernel is shut down too.
-    leave_with(request["driver"], lambda: os.kill(os.getpid(), signal.SIGTERM))
+    leave_with(request["driver"], _leave)
     _list_fonts(Path(request["notebook"]))
     answer = execute(request)
     # Stopped, it is not asked for an answer, and the next build may have removed the folder.
     if answer["status"] != "stopped":
-        write_atomically(path.with_suffix(".answer"), json.dumps(answer))
+        write_atomically(path.with_suffix(".answer"), json.dumps(answer), make_folder=False)
 
 
 if __name__ == "__main__":

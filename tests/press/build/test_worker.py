@@ -26,3 +26,9 @@ def test_naming_the_device_imports_no_pytorch_where_there_is_no_driver():
     )
     done = subprocess.run([sys.executable, "-P", "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "True False\n"
+
+
+def test_a_worker_in_which_the_signal_gets_lost_ends_all_the_same():
+    program = "import signal; from colu.press.build import worker; worker.STOP_SECONDS = 0.1; "
+    program += "signal.signal(signal.SIGTERM, signal.SIG_IGN); worker._leave()"
+    assert subprocess.run([sys.executable, "-P", "-c", program]).returncode == 1
