@@ -140,9 +140,19 @@ def execute(
 def validate(names: Names = None, preset: Preset = "smoke", jobs: Jobs = "auto", force: Force = False) -> None:
     """Run each executed copy a second time with nbval and compare; the site then says so."""
     from colu.press.build.build import validate_and_say
+    from colu.press.build.execute import recorded_seconds
 
     def action(project: Project) -> None:
-        validate_and_say(project, preset=preset, names=names or (), jobs=_jobs(jobs), force=force)
+        at_a_time = _jobs(jobs)
+
+        def begin(waiting: list[str]) -> None:
+            # nbval says nothing before its end.
+            took = sum(recorded_seconds(project, preset).get(name, 0.0) for name in waiting) / at_a_time
+            said = f"second runs of {len(waiting)} chapters from the wheel, {at_a_time} at a time"
+            console.print(f"{said}: {_clock(took or None)}", markup=False)
+
+        options = {"preset": preset, "names": names or (), "jobs": at_a_time, "force": force}
+        validate_and_say(project, **options, begin=begin)
         console.print("the second runs agree")
 
     _locked(action)

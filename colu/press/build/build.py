@@ -26,7 +26,13 @@ def raise_failures(failures: list) -> None:
 
 
 def validate_and_say(
-    project: Project, *, preset: str = "smoke", names: Sequence[str] = (), jobs: int = 2, force: bool = False
+    project: Project,
+    *,
+    preset: str = "smoke",
+    names: Sequence[str] = (),
+    jobs: int = 2,
+    force: bool = False,
+    begin: Callable[[list[str]], None] = lambda waiting: None,
 ) -> None:
     """Run each executed copy a second time and compare; then let the standing site say so, if it shows these copies.
 
@@ -38,7 +44,8 @@ def validate_and_say(
         With what nbval found, by notebook.
     """
     installed = partial(unpacked_wheel, project.root)
-    differences = validate(project, preset=preset, names=names, jobs=jobs, force=force, package=installed)
+    options = {"preset": preset, "names": names, "jobs": jobs, "force": force}
+    differences = validate(project, **options, package=installed, begin=begin)
     if differences:
         lines = [f"notebook {name}: {text[-2000:]}" for name, texts in differences.items() for text in texts]
         raise BookError("validation failed: the second run of a notebook differs\n" + "\n".join(lines))

@@ -72,6 +72,7 @@ def validate(
     force: bool = False,
     cell_timeout: int | None = None,
     package: Callable[[Path], Path] | None = None,
+    begin: Callable[[list[str]], None] = lambda waiting: None,
 ) -> dict[str, list[str]]:
     """Run nbval over the executed copies that were not validated since they were made, in a folder without a clone.
 
@@ -91,6 +92,8 @@ def validate(
         Makes, in the folder that it is given, one that holds the package for this run, such as
         :func:`colu.press.build.wheel.unpacked_wheel`; the records are then those of that package.
         By default the package and the records of the project.
+    begin : callable
+        Told the notebooks that are run, if there are any, before they are.
 
     Returns
     -------
@@ -113,6 +116,7 @@ def validate(
             waiting.append(copy)
     if not waiting:
         return {}
+    begin([copy.stem for copy in waiting])
     jobs = max(1, min(jobs, len(waiting)))
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
         report, config, empty = (Path(folder, name) for name in ("report.xml", "pytest.ini", "empty"))

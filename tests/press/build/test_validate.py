@@ -83,5 +83,7 @@ def test_the_second_run_may_have_a_package_of_its_own_and_no_clone_around_it(toy
         (folder / "site" / "colu").symlink_to(Path(colu.__file__).parent)
         return folder / "site"
 
-    assert validate(toy, package=package) == {}
+    told = []
+    assert validate(toy, package=package, begin=told.append) == {}
+    assert validate(toy, package=package, begin=told.append) == {} and told == [["01-one"]]
     assert list(validate(toy, force=True)) == ["01-one"]
