@@ -148,7 +148,7 @@ def validate(names: Names = None, preset: Preset = "smoke", jobs: Jobs = "auto",
         def begin(waiting: list[str]) -> None:
             # nbval says nothing before its end.
             took = sum(recorded_seconds(project, preset).get(name, 0.0) for name in waiting) / at_a_time
-            said = f"second runs of {len(waiting)} chapters from the wheel, {at_a_time} at a time"
+            said = f"notebooks to run a second time, from the wheel: {len(waiting)}, {at_a_time} at a time"
             console.print(f"{said}: {_clock(took or None)}", markup=False)
 
         options = {"preset": preset, "names": names or (), "jobs": at_a_time, "force": force}
