@@ -7,8 +7,10 @@ import sys
 PROGRAM = """
 import builtins, importlib, os, pkgutil, signal, sys
 import colu
-import diffusers, distributed, filelock, ipykernel, IPython, lightning_fabric, matplotlib.pyplot, nbformat, papermill
-import plotly, psutil, rich.progress, sphinx.application, torch, torchvision, typer
+# Libraries decide by the platform what they take from signal and os, so they are imported before it is taken away.
+import diffusers, distributed, filelock, ipykernel.kernelapp, IPython, lightning_fabric, matplotlib.pyplot, nbformat
+import papermill, plotly, psutil, rich.progress, scipy.optimize, scipy.stats, sphinx.application, torch._dynamo
+import torch.func, torchvision, typer
 
 modules = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog"}
 inner = builtins.__import__
