@@ -26,13 +26,15 @@ PROCESSES = min(4, os.cpu_count() or 1)
 #: ``jupyter-book`` in several processes, for which it has no option, that end with the process named first: they would
 #: write on into the folder of the next build.
 _JUPYTER_BOOK = """
-import functools, os, sys
+import functools, gc, os, sys
 import jupyter_book.sphinx
 from jupyter_book.cli.main import main
 from colu.programs import leave_with
 driver, processes = int(sys.argv.pop(1)), int(sys.argv.pop(1))
 end = lambda: leave_with(driver, lambda: os._exit(1))
 end()
+# Pages are trees of millions of objects, which the collector would go through every 700 new ones.
+gc.set_threshold(200_000, 20, 50)
 os.register_at_fork(after_in_child=end)
 jupyter_book.sphinx.build_sphinx = functools.partial(jupyter_book.sphinx.build_sphinx, jobs=processes)
 main(prog_name="jupyter-book")

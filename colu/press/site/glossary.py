@@ -57,19 +57,17 @@ class LinkTerms(SphinxTransform):
             return
         path = Path(self.env.srcdir, "book", "glossary.md")
         self.env.note_dependency(str(path))
+        prose = [text for text in self.document.findall(nodes.Text) if _in_prose(text)]
         for number, term in enumerate(glossary_terms(path)):
-            self.link(term, number)
+            self.link(term, number, prose)
 
-    def link(self, term: str, number: int) -> None:
-        """Replace the first use in running text."""
-        for text in self.document.findall(nodes.Text):
-            if not _in_prose(text):
-                continue
-            match = first_use(term, text.astext())
-            if match:
-                break
-        else:
+    def link(self, term: str, number: int, prose: list[nodes.Text]) -> None:
+        """Replace the first use in running text; ``prose`` then holds what is left of it."""
+        at = next((at for at, text in enumerate(prose) if term[1:] in text and first_use(term, text)), None)
+        if at is None:
             return
+        text = prose[at]
+        match = first_use(term, text)
         target = f"term-use-{number}"
         link = addnodes.pending_xref(
             "",
@@ -82,8 +80,9 @@ class LinkTerms(SphinxTransform):
             refwarn=True,
         )
         index = addnodes.index(entries=[("single", term, target, "", None)])
-        parts = [nodes.Text(text[: match.start()]), index, nodes.target("", "", ids=[target]), link]
-        text.parent.replace(text, [*parts, nodes.Text(text[match.end() :])])
+        before, after = nodes.Text(text[: match.start()]), nodes.Text(text[match.end() :])
+        text.parent.replace(text, [before, index, nodes.target("", "", ids=[target]), link, after])
+        prose[at : at + 1] = [before, after]
 
 
 def _in_prose(text: nodes.Text) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Collection
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.environment import BuildEnvironment
 from sphinx_proof.domain import ProofDomain
 
 #: The one numbers chapters when all pages are read, the other acts for LaTeX alone; neither keeps notes while reading.
@@ -28,15 +27,9 @@ def declare(app: Sphinx, config: Config) -> None:
             extension.parallel_read_safe = True
 
 
-def order(app: Sphinx, env: BuildEnvironment) -> None:
-    """Order the citations by page: a page without a list of its own takes the last one, whoever read it first."""
-    env.get_domain("cite").data["citations"].sort(key=lambda citation: citation.bibliography_key.docname)
-
-
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.setup_extension("sphinx_proof")
     app.add_domain(Proofs, override=True)
     app.connect("config-inited", declare)
-    app.connect("env-updated", order, priority=900)  # when they are gathered
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

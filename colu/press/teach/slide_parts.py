@@ -13,7 +13,18 @@ from colu.press.project import BookError
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
-__all__ = ["Moment", "cleaned", "lead", "moments", "soup_of", "split_exercise", "split_list", "without_links"]
+__all__ = [
+    "Moment",
+    "cleaned",
+    "lead",
+    "moments",
+    "soup_of",
+    "split_exercise",
+    "split_list",
+    "with_code",
+    "without_code",
+    "without_links",
+]
 
 #: A lead ends after the sentence that passes this many characters.
 LEAD = 260
@@ -45,6 +56,31 @@ def soup_of(text: str) -> BeautifulSoup:
     from bs4 import BeautifulSoup
 
     return BeautifulSoup(text, "html.parser")
+
+
+def without_code(page: str) -> tuple[str, list[str]]:
+    """A page with highlighted code taken out, and the code: most tags of a page colour a word, and parsing is slow.
+
+    Examples
+    --------
+    >>> page, code = without_code('<div class="highlight"><pre><span>x</span></pre></div>')
+    >>> page
+    '<div class="highlight"><pre data-code="0"></pre></div>'
+    >>> with_code(page, code)
+    '<div class="highlight"><pre><span>x</span></pre></div>'
+    """
+    code: list[str] = []
+
+    def take(match: re.Match) -> str:
+        code.append(match[1])
+        return f'<div class="highlight"><pre data-code="{len(code) - 1}"></pre>'
+
+    return re.sub(r'<div class="highlight"><pre>(.*?)</pre>', take, page, flags=re.DOTALL), code
+
+
+def with_code(html: str, code: list[str]) -> str:
+    """Put the code back that :func:`without_code` took out."""
+    return re.sub(r'<pre data-code="(\d+)"></pre>', lambda match: f"<pre>{code[int(match[1])]}</pre>", html)
 
 
 def cleaned(page: str, name: str) -> Tag:

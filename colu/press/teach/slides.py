@@ -21,7 +21,17 @@ from colu.press.project import BookError, Project
 from colu.press.toc import select
 
 from .sheets import sheet_html, solutions_html
-from .slide_parts import cleaned, lead, moments, soup_of, split_exercise, split_list, without_links
+from .slide_parts import (
+    cleaned,
+    lead,
+    moments,
+    soup_of,
+    split_exercise,
+    split_list,
+    with_code,
+    without_code,
+    without_links,
+)
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -232,13 +242,15 @@ def write_decks(site: Path, names: list[str], folder: Path | None = None) -> lis
         page = site / "notebooks" / f"{name}.html"
         if not page.is_file():
             raise BookError(f"{page} is missing: run 'colu book build' first")
-        top = cleaned(page.read_text(encoding="utf8"), name)
+        text, code = without_code(page.read_text(encoding="utf8"))
+        top = cleaned(text, name)
         pages = {
             "solutions": solutions_html(top, name),
             "sheets": sheet_html(top, name),
             "slides": deck_html(top, name),
         }
         for kind, made in pages.items():
+            made = with_code(made, code)
             if away:
                 made = without_links(made)
                 _take_along(site, root, made)

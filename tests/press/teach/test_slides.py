@@ -134,3 +134,11 @@ def test_a_deck_is_left_in_the_site_as_it_was_when_copied(site, tmp_path):
     write_decks(site, ["12-a"], tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     assert (site / "slides/12-a.html").read_text() == before
+
+
+def test_highlighted_code_of_a_solution_is_printed_as_it_stands_on_the_page(page, site):
+    code = '<div class="highlight"><pre><span class="n">a</span> &lt; <a href="../x.html#b">b</a>\n</pre></div>'
+    (site / "notebooks/12-a.html").write_text(page.replace("<pre>draw()</pre>", code))
+    write_decks(site, ["12-a"])
+    assert code in (site / "solutions/12-a.html").read_text()
+    assert not any("data-code" in path.read_text() for path in site.glob("s*/12-a.html"))
