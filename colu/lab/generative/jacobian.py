@@ -47,7 +47,9 @@ def noise_jacobian(model, x: Tensor, t: int) -> Tensor:
     x = x.detach().requires_grad_()
     with torch.enable_grad():
         noise = model(x, torch.full((len(x),), t, device=x.device)).flatten(1)
-        rows = [torch.autograd.grad(one.sum(), x, retain_graph=True)[0].flatten(1) for one in noise.unbind(1)]
+        # Seeds of the backward pass, and no columns of the noise: each column would be stacked with zeros again.
+        seeds = torch.eye(noise.shape[1], dtype=noise.dtype, device=noise.device)[:, None].expand(-1, len(x), -1)
+        rows = [torch.autograd.grad(noise, x, seed, retain_graph=True)[0].flatten(1) for seed in seeds]
     return torch.stack(rows, 1)
 
 

@@ -19,3 +19,9 @@ import colu.lab.models
 import colu.lab.plot
 import colu.press.notebook
 import colu.testing
+from colu.lab.generative import make_scheduler
+from colu.lab.training import make_fabric
+
+# The two import Lightning and diffusers, which are not imported before they are needed: a second or two.
+make_fabric()
+make_scheduler()
