@@ -72,7 +72,8 @@ def test_many_notebooks_share_the_imports_and_give_the_same_copies(toy, monkeypa
 
 
 @pytest.mark.slow
-def test_bad_notebooks_name_cell_and_error_and_leave_the_last_good_copy(toy):
+def test_bad_notebooks_name_cell_and_error_and_leave_the_last_good_copy(toy, monkeypatch):
+    monkeypatch.setattr(f"{execute.__module__}.launcher", partial(launcher, libraries="ipykernel.kernelapp"))
     copies = toy.executed("smoke")
     copies.mkdir(parents=True)
     toy.copy("01-raises").write_text("last good copy")
