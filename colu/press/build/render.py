@@ -21,12 +21,12 @@ from .keys import site_key
 __all__ = ["render", "render_chapter", "rendered_in", "run_jupyter_book"]
 
 
-#: Pages at a time: each process holds some hundred MB.
-PROCESSES = min(4, os.cpu_count() or 1)
+#: Each holds some hundred MB. Sphinx writes with one less, since its first process prepares the pages for the others.
+PROCESSES = min(4, os.cpu_count() or 1) + 1
 #: ``jupyter-book`` in several processes, for which it has no option, that end with the process named first: they would
 #: write on into the folder of the next build.
 _JUPYTER_BOOK = """
-import functools, gc, os, sys
+import atexit, functools, gc, os, sys
 import jupyter_book.sphinx
 from jupyter_book.cli.main import main
 from colu.programs import leave_with
@@ -37,7 +37,14 @@ end()
 gc.set_threshold(200_000, 20, 50)
 os.register_at_fork(after_in_child=end)
 jupyter_book.sphinx.build_sphinx = functools.partial(jupyter_book.sphinx.build_sphinx, jobs=processes)
-main(prog_name="jupyter-book")
+try:
+    main(prog_name="jupyter-book")
+except SystemExit as end:
+    # To take all those trees apart, one object after another, would be ten seconds.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(end.code)
 """
 
 
