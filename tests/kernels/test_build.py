@@ -46,11 +46,17 @@ def cache(tmp_path, monkeypatch):
     forget()
 
 
+#: A compiler that copies what was built before.
+COPY = """
+case $1 in --version) echo quick;; esac
+while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cat "{built}" > "$2"; fi; shift; done
+"""
+
+
 @pytest.fixture
 def quick(cache, built, tmp_path, monkeypatch):
     """A compiler that takes no time: what it makes was made before."""
-    copy = f'while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cat "{built}" > "$2"; fi; shift; done'
-    monkeypatch.setenv("CC", script(tmp_path / "quick", f"case $1 in --version) echo quick;; esac; {copy}"))
+    monkeypatch.setenv("CC", script(tmp_path / "quick", COPY.format(built=built)))
     return cache
 
 
@@ -167,9 +173,9 @@ def test_compiler_that_speaks_another_encoding(cache, tmp_path, monkeypatch):
     assert_falls_back("the C compiler failed \\(1\\): f\N{REPLACEMENT CHARACTER}r: error")
 
 
-def test_compiler_with_a_version_in_another_encoding(cache, tmp_path, monkeypatch):
-    named = r"""case "$1" in --version) printf 'cc f\374r Leute\n';; *) exec cc "$@";; esac"""
-    monkeypatch.setenv("CC", script(tmp_path / "c\udcfc", named))
+def test_compiler_with_a_version_in_another_encoding(cache, built, tmp_path, monkeypatch):
+    named = r"""case "$1" in --version) printf 'cc f\374r Leute\n'; exit;; esac"""
+    monkeypatch.setenv("CC", script(tmp_path / "c\udcfc", named + COPY.format(built=built)))
     assert explain(torch.zeros(2, 4)).path == "fused"
 
 
@@ -226,17 +232,17 @@ def test_a_library_that_others_could_have_written_is_built_again(quick, built, m
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_what_is_kept_is_the_users_alone_whatever_the_umask(cache):
+def test_what_is_kept_is_the_users_alone_whatever_the_umask(quick):
     before = os.umask(0)
     try:
         assert explain(torch.zeros(2, 4)).path == "fused"
     finally:
         os.umask(before)
-    (path,) = cache.iterdir()
-    assert [stat.S_IMODE(p.stat().st_mode) for p in (cache.parent, cache, path)] == [0o700, 0o700, 0o600]
+    (path,) = quick.iterdir()
+    assert [stat.S_IMODE(p.stat().st_mode) for p in (quick.parent, quick, path)] == [0o700, 0o700, 0o600]
 
 
-def test_disk_that_is_full_at_the_end(cache, monkeypatch):
+def test_disk_that_is_full_at_the_end(quick, monkeypatch):
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
@@ -294,15 +300,17 @@ def test_library_of_another_machine_has_another_name(cache, monkeypatch):
     assert len(names) == len(changes) + 3
 
 
-def test_two_processes_build_at_once(tmp_path):
+def test_three_processes_build_at_once(quick, built, tmp_path, monkeypatch):
+    # Long enough for all to be at it.
+    monkeypatch.setenv("CC", script(tmp_path / "slow", '[ "$1" = --version ] || sleep 3' + COPY.format(built=built)))
     program = "import torch; from colu.kernels import explain; print(explain(torch.zeros(2, 4)).path)"
-    environment = {**os.environ, "COLU_CACHE": str(tmp_path / "cache"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     running = [
         subprocess.Popen([sys.executable, "-W", "error", "-c", program], env=environment, stdout=subprocess.PIPE)
         for _ in range(3)
     ]
     assert [process.communicate(timeout=120)[0].strip() for process in running] == [b"fused"] * 3
-    assert [path.suffix for path in (tmp_path / "cache" / "kernels").iterdir()] == [".so"]
+    assert [path.suffix for path in quick.iterdir()] == [".so"]
 
 
 def test_what_a_killed_build_left_is_removed_and_one_at_work_is_not(quick):
