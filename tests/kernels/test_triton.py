@@ -15,9 +15,9 @@ from colu.functional import colu, rcolu, soc_projection
 from colu.kernels import explain
 
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-6, torch.bfloat16: 1.6e-2, torch.float16: 2e-3}
-PICKS = PICKED
-# A third of all combinations, drawn once: the interpreter is slow.
-some = lambda *choices: random.Random(0).sample(whole := list(itertools.product(*choices)), len(whole) // 3)
+PICKS, SHARE = PICKED, ONE_OF
+# Drawn once where not all are taken: the interpreter is slow.
+some = lambda *choices: random.Random(0).sample(whole := list(itertools.product(*choices)), len(whole) // SHARE)
 
 def check(f, x, **options):
     g = torch.randn(x.shape, dtype=torch.float64).to(x.dtype)
@@ -89,10 +89,11 @@ if "second" in PICKS:
 """
 
 
+@pytest.mark.parametrize("one_of", [pytest.param(1, marks=pytest.mark.long), 3])
 @pytest.mark.parametrize("what", [("values",), ("specials", "shared", "projection", "second")], ids="-".join)
-def test_interpreted_kernel_is_the_reference(what):
+def test_interpreted_kernel_is_the_reference(what, one_of):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    program = PROGRAM.replace("PICKED", repr(what))
+    program = PROGRAM.replace("PICKED", repr(what)).replace("ONE_OF", str(one_of))
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", program], env=environment, capture_output=True, text=True
     )
@@ -100,7 +101,7 @@ def test_interpreted_kernel_is_the_reference(what):
 
 
 AHEAD = """
-import warnings
+import itertools, warnings
 warnings.simplefilter("ignore")
 import triton
 from triton.backends.compiler import GPUTarget
@@ -120,9 +121,10 @@ def build(kernel, kind, **constants):
     assert ".local" not in made.asm["ptx"], "registers are spilled"
 
 common = dict(AXES_FIRST=False, DOUBLE=False, LARGE=False)
-for back, second in ((False, False), (False, True), (True, False), (True, True)):
-    # Each type meets each switch, not each pair of switches: a kernel takes a second to compile.
-    kind, other = ("fp32", "bf16") if back == second else ("bf16", "fp32")
+kinds = ("fp32", "bf16")
+for back, second, swapped in itertools.product((False, True), (False, True), SWAPPED):
+    # Where not both orders are taken, each type meets each switch, not each pair: a kernel takes a second to compile.
+    kind, other = kinds if (back == second) != swapped else kinds[::-1]
     switches = dict(HOMOGENEOUS=True, LEAKY=True, BACK=back, SECOND=second, RUN=not second)
     build(module.projection_kernel, kind, ROWS=1024, **switches, **common)
     for rotated, shared, soft in ((False, False, False), (False, True, False), (True, False, True)):
@@ -132,11 +134,13 @@ for back, second in ((False, False), (False, True), (True, False), (True, True))
 """
 
 
-def test_kernels_compile_ahead_for_a_device_that_is_not_there(tmp_path):
+@pytest.mark.parametrize("swapped", [(False,), pytest.param((True,), marks=pytest.mark.long)], ids=str)
+def test_kernels_compile_ahead_for_a_device_that_is_not_there(swapped, tmp_path):
     pytest.importorskip("triton.backends.nvidia.compiler")
     environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
     environment.pop("TRITON_INTERPRET", None)
-    done = subprocess.run([sys.executable, "-c", AHEAD], env=environment, capture_output=True, text=True)
+    program = AHEAD.replace("SWAPPED", repr(swapped))
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

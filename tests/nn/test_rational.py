@@ -21,7 +21,7 @@ def test_fits_are_near_to_their_targets(target, error, version):
 #: Half a minute each, the others a second.
 SLOW_FITS = {("gelu", "A"), ("relu", "mixed"), ("leaky-relu", "mixed")}
 FITS = [
-    pytest.param(target, version, marks=[pytest.mark.weekly] if (target, version) in SLOW_FITS else [])
+    pytest.param(target, version, marks=[pytest.mark.long] if (target, version) in SLOW_FITS else [])
     for target in sorted(set(TARGETS) - {"identity"})
     for version in ("A", "B", "C", "mixed")
 ]
