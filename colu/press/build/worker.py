@@ -105,6 +105,9 @@ def _papermill(request: dict) -> dict | None:
                 cwd=folder,
                 execution_timeout=request["cell_timeout"],
                 start_timeout=START_SECONDS,
+                # The copy that is kept is written once, below; a save of the whole notebook at every cell is a tenth of
+                # the time of the book.
+                request_save_on_cell_execute=False,
                 progress_bar=False,
                 log_output=False,
             )
