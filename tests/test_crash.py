@@ -72,33 +72,50 @@ def unvisited(modules: list[Path], lines: set[tuple[str, int]], package: Path) -
     return missing
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    """What the harness found: by scenario, and for planted faults."""
+def harness(folder: Path, *scenarios: str) -> dict:
+    """What the harness finds: by scenario, and for planted faults."""
     if sys.platform != "linux":
         pytest.skip("processes are forked and looked at as on Linux")
-    answer = tmp_path_factory.mktemp("crash") / "answer.json"
-    command = [sys.executable, str(HERE / "crash.py"), str(answer)]
+    answer = folder / "answer.json"
+    command = [sys.executable, str(HERE / "crash.py"), str(answer), *scenarios]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(answer.read_text())
 
 
-SCENARIOS = "build", "chapter", "abandoned build", "broken chapter"
+#: Those of an ordinary run; a whole build, with more points than all of them, is for a long one.
+SCENARIOS = "chapter", "abandoned build", "broken chapter"
 SCENARIOS += "run", "diverging run", "sweep", "seals", "archive", "library"
+
+
+@pytest.fixture(scope="module")
+def some(tmp_path_factory):
+    return harness(tmp_path_factory.mktemp("crash"), *SCENARIOS)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    return harness(tmp_path_factory.mktemp("crash"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS)
-def test_after_a_fault_at_any_point_there_is_the_old_or_the_new_state_and_the_next_try_ends_in_the_new(found, scenario):
-    result = found[scenario]
+def test_after_a_fault_at_any_point_there_is_the_old_or_the_new_state_and_the_next_try_ends_in_the_new(some, scenario):
+    result = some[scenario]
     assert result["cases"] > 0 and result["wrong"] == [], "\n\n".join(result["wrong"][:10])
 
 
-@pytest.mark.slow
+@pytest.mark.long
+def test_after_a_fault_at_any_point_of_a_build_there_is_the_old_or_the_new_book(found):
+    assert all(found[scenario]["cases"] > 0 for scenario in ("build", *SCENARIOS))
+    wrong = [one for scenario in ("build", *SCENARIOS) for one in found[scenario]["wrong"]]
+    assert wrong == [], "\n\n".join(wrong[:10])
+
+
+@pytest.mark.long
 def test_every_call_that_writes_renames_or_starts_is_failed_at(found):
-    lines = {tuple(line) for name in SCENARIOS for line in found[name]["lines"]}
+    lines = {tuple(line) for name in ("build", *SCENARIOS) for line in found[name]["lines"]}
     modules = [path for pattern in MODULES for path in sorted(PACKAGE.glob(pattern))]
     assert unvisited(modules, lines, PACKAGE) == []
 
@@ -110,7 +127,7 @@ def test_a_call_that_no_scenario_reaches_is_seen(tmp_path):
     assert unvisited([module], {("new.py", 4), ("new.py", 7)}, tmp_path) == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_faults_that_are_planted_are_found(found):
     assert len(found["planted"]) >= 4
     assert [name for name, problem in found["planted"].items() if not problem] == []

@@ -36,6 +36,9 @@ if "values" in PICKS:
     for size, scaling, dtype, f in some((2, 3, 4, 16), ("hard", "soft"), TOLERANCE, (colu, rcolu)):
         for shape in ((5, 2 * size), (2, 2 * size, 3, 5), (2, 2 * size, 7, 7)):
             check(f, (3 * torch.randn(shape)).to(dtype), dim=size, scaling=scaling)
+    check(colu, torch.randn(2, 8, 3, 3).to(memory_format=torch.channels_last), dim=4)
+    check(colu, torch.zeros(0, 8), dim=4)
+if "sizes" in PICKS:
     for f in (colu, rcolu):
         check(f, torch.randn(5, 12), dim=4, layout="axes_first")
         check(f, torch.randn(2, 12, 7), dim=4, layout="axes_first", angle=0.4, eps=0.1)
@@ -44,8 +47,6 @@ if "values" in PICKS:
         check(f, torch.randn(2, 100, 18), dim=100)
         check(f, torch.randn(1, 300, 18), dim=300)
         check(f, 3 * torch.randn(2, 64, 5, 5), dim=32, layout="axes_first", angle=0.4, eps=0.1)
-    check(colu, torch.randn(2, 8, 3, 3).to(memory_format=torch.channels_last), dim=4)
-    check(colu, torch.zeros(0, 8), dim=4)
 if "specials" in PICKS:
     values = [0.0, 1.0, -2.0, math.nan, math.inf, -math.inf, 1e-25, 1e18]
     x = torch.tensor(list(itertools.product(values, repeat=3)))
@@ -89,8 +90,11 @@ if "second" in PICKS:
 """
 
 
-@pytest.mark.parametrize("one_of", [pytest.param(1, marks=pytest.mark.long), 3])
-@pytest.mark.parametrize("what", [("values",), ("specials", "shared", "projection", "second")], ids="-".join)
+@pytest.mark.parametrize("what, one_of", [
+    (("values", "specials"), 16),
+    pytest.param(("values", "sizes"), 1, marks=pytest.mark.long),
+    pytest.param(("specials", "shared", "projection", "second"), 1, marks=pytest.mark.long),
+], ids=["a few values", "all values", "all else"])  # fmt: skip
 def test_interpreted_kernel_is_the_reference(what, one_of):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
     program = PROGRAM.replace("PICKED", repr(what)).replace("ONE_OF", str(one_of))
@@ -122,6 +126,9 @@ def build(kernel, kind, **constants):
 
 common = dict(AXES_FIRST=False, DOUBLE=False, LARGE=False)
 kinds = ("fp32", "bf16")
+if not SWAPPED:
+    switches = dict(ROTATED=True, SHARED=False, SOFT=True, BACK=True, RUN=True, SECOND=False)
+    build(module.conic_kernel, "bf16", SIZE=4, WIDTH=4, ROWS=512, **switches, **common)
 for back, second, swapped in itertools.product((False, True), (False, True), SWAPPED):
     # Where not both orders are taken, each type meets each switch, not each pair: a kernel takes a second to compile.
     kind, other = kinds if (back == second) != swapped else kinds[::-1]
@@ -134,7 +141,7 @@ for back, second, swapped in itertools.product((False, True), (False, True), SWA
 """
 
 
-@pytest.mark.parametrize("swapped", [(False,), pytest.param((True,), marks=pytest.mark.long)], ids=str)
+@pytest.mark.parametrize("swapped", [(), pytest.param((False, True), marks=pytest.mark.long)], ids=["one", "all"])
 def test_kernels_compile_ahead_for_a_device_that_is_not_there(swapped, tmp_path):
     pytest.importorskip("triton.backends.nvidia.compiler")
     environment = {**os.environ, "TRITON_CACHE_DIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
