@@ -1,5 +1,10 @@
-"""replace_activations: what it changes, keeps, reports and cannot reach."""
+"""replace_activations: what it changes, keeps, refuses, proves and cannot reach."""
 
+import copy
+import random
+import warnings
+
+import numpy
 import pytest
 import torch
 from torch import nn
@@ -16,34 +21,94 @@ class Block(nn.Module):
         super().__init__()
         self.first, self.second = nn.Linear(8, 8), nn.Linear(8, 8)
         self.act = nn.ReLU()
-        self.time_embed = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
+        self.head = nn.Sequential(nn.Linear(8, 8), nn.ReLU())
 
     def forward(self, x):
-        return self.act(self.second(F.relu(self.first(self.act(x))))).relu() + self.time_embed(x)
+        x = self.act(self.first(x))
+        x = F.relu(x)
+        return self.act(self.second(x)).relu() + self.head(x)
 
 
-class Branching(Block):
-    """Not traceable: the path depends on the data."""
+class Squeeze(nn.Module):
+    """A convolution, and squeeze and excitation of a class of its name."""
+
+    class SqueezeExcite(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down, self.act, self.up, self.gate = nn.Conv2d(8, 4, 1), nn.ReLU(), nn.Conv2d(4, 8, 1), nn.Sigmoid()
+
+        def forward(self, x):
+            return x * self.gate(self.up(self.act(self.down(x.mean((2, 3), keepdim=True)))))
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.act, self.se, self.last = nn.Conv2d(3, 8, 3), nn.ReLU(), self.SqueezeExcite(), nn.Sigmoid()
 
     def forward(self, x):
-        if x.sum() > 0:
-            x = torch.sigmoid(x)
-        return F.silu(self.act(self.first(x)))
+        return self.last(self.se(self.act(self.conv(x))))
+
+
+class Timed(nn.Module):
+    """One activation for the feature map and for the vector that tells the time, as in diffusers."""
+
+    def __init__(self):
+        super().__init__()
+        self.time_embed, self.conv, self.act = nn.Sequential(nn.Linear(1, 8), nn.SiLU()), nn.Conv2d(3, 8, 3), nn.SiLU()
+
+    def forward(self, x, t):
+        return self.act(self.conv(x)) + self.act(self.time_embed(t))[..., None, None]
+
+
+class SwiGLU(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate, self.up, self.down, self.act = nn.Linear(8, 12), nn.Linear(8, 12), nn.Linear(12, 8), nn.SiLU()
+
+    def forward(self, x):
+        return self.down(self.act(self.gate(x)) * self.up(x))
 
 
 def names_of(model, kind):
     return [name for name, module in model.named_modules() if isinstance(module, kind)]
 
 
+def perceptron(**options):
+    return nn.Sequential(nn.Linear(4, 8, **options), nn.ReLU(), nn.Linear(8, 8, **options))
+
+
+def image(batch=2):
+    return torch.randn(batch, 3, 6, 6)
+
+
+def state_of(model):
+    """All that a swap which is refused, or a proof, must leave alone."""
+    return (
+        [(name, type(module), module.training, dict(module._forward_hooks)) for name, module in model.named_modules()],
+        [(name, value.clone()) for name, value in model.state_dict().items()],
+        [None if p.grad is None else p.grad.clone() for p in model.parameters()],
+    )
+
+
+def assert_same_state(model, before):
+    kinds, tensors, gradients = state_of(model)
+    assert kinds == before[0]
+    for (name, value), (other, wanted) in zip(tensors, before[1], strict=True):
+        assert name == other and torch.equal(value, wanted)
+    assert all(a is b or torch.equal(a, b) for a, b in zip(gradients, before[2], strict=True))
+
+
+# What is changed, and what is kept.
+
+
 def test_replaces_matching_modules_and_reports_them():
     model = nn.Sequential(Block(), nn.ReLU())
     report = replace_activations(model, nn.ReLU, "colu", dim=2)
-    assert report.model is model
-    assert [name for name, _, _ in report.changed] == ["0.act", "0.time_embed.1", "1"]
-    assert report.changed[0][1:] == ("ReLU()", "CoLU(dim=2)")
-    assert not names_of(model, nn.ReLU) and len(names_of(model, CoLU)) == 3
-    assert report.reused == ["0.act"]
-    assert "0.act: ReLU() -> CoLU(dim=2)" in str(report)
+    assert report.model is model and not names_of(model, nn.ReLU)
+    assert [name for name, _, _ in report.changed] == ["0.act", "0.head.1", "1"]
+    assert report.changed[0][1:] == ("ReLU()", "CoLU(dim=2, channel_dim=-1)")
+    assert report.places["0.head.1"] == (-1, 8, "0.head.0")
+    assert sorted(report.proofs) == ["identity", "keys", "paths", "rows", "samples"] and not report.unproved
+    assert "0.act: ReLU() -> CoLU(dim=2, channel_dim=-1)" in str(report) and "proved: rows" in str(report)
     assert model(torch.randn(2, 8)).shape == (2, 8)
 
 
@@ -55,57 +120,369 @@ def test_replaced_model_computes_the_same_with_an_equal_activation():
     assert_same_function(model, lambda _: want, x)
 
 
-@pytest.mark.parametrize("keep", [["0.time_embed"], ["*time_embed*"], "0.time_embed.1"])
+@pytest.mark.parametrize("keep", [["0.head"], ["*head*"], "0.head.1", [nn.Sequential]])
 def test_chosen_submodules_are_left_alone(keep):
-    model = nn.Sequential(Block(), nn.ReLU())
+    model = nn.ModuleList([Block()])[0] if keep == [nn.Sequential] else nn.Sequential(Block())
     report = replace_activations(model, nn.ReLU, "colu", keep=keep)
-    assert names_of(model, nn.ReLU) == report.kept == ["0.time_embed.1"]
+    assert names_of(model, nn.ReLU) == list(report.kept) == ["head.1" if keep == [nn.Sequential] else "0.head.1"]
+    assert report.kept.popitem()[1] == "asked for by keep"
 
 
-def test_classes_can_be_kept():
-    model = nn.Sequential(Block(), nn.ReLU())
-    replace_activations(model, nn.ReLU, "colu", keep=[Block])
-    assert names_of(model, CoLU) == ["1"]
+def test_only_what_is_named_is_replaced():
+    model = nn.Sequential(Block())
+    report = replace_activations(model, nn.ReLU, "colu", only="*head*")
+    assert names_of(model, CoLU) == ["0.head.1"] and list(report.kept) == ["0.act"]
 
 
-def test_function_and_method_calls_are_found_by_tracing():
+def test_squeeze_and_excitation_and_the_last_gate_are_left_alone_unless_asked_for():
+    model = Squeeze()
+    report = replace_activations(model, (nn.ReLU, nn.Sigmoid), "colu", example_input=image())
+    assert names_of(model, CoLU) == ["act"] and sorted(report.kept) == ["last", "se.act", "se.gate"]
+    assert report.kept["se.gate"].startswith("policy squeeze-excitation")
+    assert report.kept["last"].startswith("policy output")
+    model = Squeeze()
+    replace_activations(model, (nn.ReLU, nn.Sigmoid), "colu", example_input=image(), policies=())
+    assert sorted(names_of(model, CoLU)) == ["act", "last", "se.act", "se.gate"]
+
+
+def test_a_gate_is_left_alone_where_that_is_asked_for():
+    assert replace_activations(SwiGLU(), nn.SiLU, "colu", policies="gate").kept == {
+        "act": "policy gate: multiplies another signal"
+    }
+    assert replace_activations(SwiGLU(), nn.SiLU, "colu").places["act"] == (-1, 12, "gate")
+
+
+def test_the_vector_that_tells_the_time_keeps_its_activation():
+    example = (image(), torch.randn(2, 1))
+    model = Timed()
+    before = model.act(torch.ones(1, 8))
+    report = replace_activations(model, nn.SiLU, "colu", example_input=example)
+    assert report.kept["time_embed.1"].startswith("policy time-embedding")
+    assert torch.equal(model.act(torch.ones(1, 8)), before) and isinstance(model.act.maps, CoLU)
+    assert replace_activations(model, nn.SiLU, "colu", example_input=example).changed == []
+    model = Timed()
+    replace_activations(model, nn.SiLU, "colu", example_input=example, policies=())
+    assert isinstance(model.act, CoLU) and isinstance(model.time_embed[1], CoLU)
+
+
+def test_unknown_policies_are_refused():
+    with pytest.raises(ValueError, match="policies='time'.*time-embedding"):
+        replace_activations(perceptron(), nn.ReLU, "colu", policies="time")
+
+
+@pytest.mark.parametrize("which", ["relu", nn.ReLU, (nn.ReLU, nn.SiLU), lambda name, module: name == "1"])
+def test_a_second_call_changes_nothing(which):
+    model = perceptron()
+    assert len(replace_activations(model, which, "colu").changed) == 1
+    act, report = model[1], replace_activations(model, nn.ReLU, "colu")
+    assert report.changed == [] and model[1] is act
+    assert report.warnings == [f"nothing matches {nn.ReLU!r}; activations of the model: 1 CoLU"]
+
+
+def test_what_a_second_call_would_change_is_said():
+    report = replace_activations(perceptron(), nn.ReLU, nn.Sequential(nn.ReLU()))
+    assert report.warnings == [f"a second call would change 1.0, since {nn.ReLU!r} matches what came in"]
+
+
+def test_classes_of_other_libraries_are_found_by_name():
+    class GELUActivation(nn.Module):
+        def forward(self, x):
+            return F.gelu(x)
+
+    model = nn.Sequential(nn.Linear(4, 8), GELUActivation())
+    report = replace_activations(model, "gelu", "colu")
+    assert len(report.changed) == 1 and not report.functional_calls
+
+
+# Where the channels are.
+
+
+@pytest.mark.parametrize("shape, axis", [((2, 4), -1), ((2, 5, 4), -1), ((2, 3, 5, 4), -1)])
+def test_a_linear_map_makes_channels_on_the_last_axis(shape, axis):
+    model = perceptron()
+    replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(shape))
+    assert model[1].channel_dim == axis
+
+
+@pytest.mark.parametrize("conv, size", [(nn.Conv1d, 1), (nn.Conv2d, 2), (nn.Conv3d, 3)])
+def test_a_convolution_makes_them_on_axis_one(conv, size):
+    model = nn.Sequential(conv(3, 8, 3), nn.ReLU())
+    report = replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(2, 3, *[5] * size))
+    assert model[1].channel_dim == 1 and report.places["1"] == (1, 8, "0")
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_learnable_activations_get_width_axis_and_type_of_the_layer_before(dtype):
+    model = nn.Sequential(nn.Linear(16, 32), nn.GELU(), nn.Linear(32, 16)).to(dtype)
+    report = replace_activations(model, nn.GELU, "acon-c", example_input=torch.randn(2, 8, 16, dtype=dtype))
+    assert {(p.numel(), p.dtype) for p in model[1].parameters()} == {(32, dtype)}
+    assert report.added_keys == ["1.beta", "1.p1", "1.p2"] and not report.missing_keys
+    assert "3 that came" in report.proofs["keys"]
+
+
+def test_a_model_on_the_meta_device_is_swapped_there_and_nothing_is_proved():
+    model = perceptron(device="meta")
+    report = replace_activations(model, nn.ReLU, "acon-c")
+    assert {p.device.type for p in model[1].parameters()} == {"meta"} and report.places["1"].num_channels == 8
+    assert report.proofs == {} and "meta" in report.unproved["all"]
+
+
+def test_channels_that_cannot_be_known_are_refused_by_name():
+    model = nn.Sequential(nn.ReLU(), nn.Linear(4, 4))
+    before = state_of(model)
+    with pytest.raises(ValueError, match=r"'0' \(ReLU\(\)\).*no layer was met; give channel_dim=\{'0': ...\}"):
+        replace_activations(model, nn.ReLU, "colu")
+    assert_same_state(model, before)
+    assert replace_activations(model, nn.ReLU, "colu", channel_dim={"0": -1}).changed
+    assert model[0].channel_dim == -1
+
+
+def test_an_axis_that_contradicts_the_layer_before_fails_the_proof_and_nothing_is_changed():
+    model = perceptron()
+    before = state_of(model)
+    with pytest.raises(ValueError, match="'1' moves .* other rows"):
+        replace_activations(model, nn.ReLU, "colu", channel_dim=1, dim=2, example_input=torch.randn(2, 6, 4))
+    assert_same_state(model, before)
+
+
+@pytest.mark.parametrize("by", [CoLU(dim=2), lambda: CoLU(dim=2)])
+def test_a_module_that_names_another_axis_is_refused(by):
+    model = perceptron()
+    with pytest.raises(ValueError, match=r"channel_dim=1, and the channels of '1', made by '0', lie on -1"):
+        replace_activations(model, nn.ReLU, by, example_input=torch.randn(2, 6, 4))
+    replace_activations(model, nn.ReLU, CoLU(dim=2, channel_dim=-1), example_input=torch.randn(2, 6, 4))
+    assert model[1].channel_dim == -1
+
+
+def test_parameters_a_channel_need_one_width():
+    act = nn.ReLU()
+    model = nn.Sequential(nn.Linear(4, 8), act, nn.Linear(8, 6), act)
+    with pytest.raises(ValueError, match="'1' .* used with 6 and 8 channels"):
+        replace_activations(model, nn.ReLU, "acon-c")
+    report = replace_activations(model, nn.ReLU, MPU)
+    assert [name for name, _, _ in report.changed] == ["1", "3"] and model[1] is model[3]
+
+
+def test_channels_that_do_not_fit_name_the_nearest_ways():
+    model = nn.Sequential(nn.Conv2d(3, 10, 3), nn.ReLU())
+    before = state_of(model)
+    said = r"'1', whose 10 channels lie on axis 1 \(made by '0'\): .*use dim=2, dim=5, dim=10, share_axis=True with dim=2 or 4"
+    with pytest.raises(ValueError, match=said):
+        replace_activations(model, nn.ReLU, "colu", dim=4, example_input=image())
+    assert_same_state(model, before)
+    replace_activations(model, nn.ReLU, "colu", dim=4, example_input=image(), remainder="pass")
+    x = torch.randn(2, 10, 3, 3)
+    assert torch.equal(model[1](x), torch.cat([CoLU()(x[:, :8]), x[:, 8:]], 1))
+    assert replace_activations(model, nn.ReLU, "colu").changed == []
+
+
+def test_what_changes_the_number_of_channels_is_refused():
+    with pytest.raises(ValueError, match="it makes shape"):
+        replace_activations(perceptron(), nn.ReLU, "crelu")
+
+
+def test_a_model_that_is_an_activation_becomes_another():
+    report = replace_activations(nn.ReLU(), nn.ReLU, CoLU, channel_dim=1)
+    assert isinstance(report.model, CoLU)
+
+
+# What is proved.
+
+
+def causal(layers=2):
+    layer = nn.TransformerEncoderLayer(32, 4, 64, dropout=0.1, activation=nn.GELU(), batch_first=True)
+    return nn.TransformerEncoder(layer, layers).double()
+
+
+def test_no_token_reads_a_later_one_after_a_swap():
+    model = causal()
+    replace_activations(model, nn.GELU, "colu")
+    mask = nn.Transformer.generate_square_subsequent_mask(16).double()
+    x = torch.randn(1, 16, 32, dtype=torch.float64)
+    y = x.clone()
+    y[:, -1] += 1
+    moved = (model.eval()(x, mask=mask) - model(y, mask=mask)).detach().abs().amax(dim=(0, 2))
+    assert moved[:-1].max() == 0 and moved[-1] > 0
+
+
+def test_inference_and_training_call_the_new_module_and_the_fused_path_is_named():
+    model = causal().eval()
+    report = replace_activations(model, nn.GELU, "colu")
+    assert [line.split(",")[0] for line in report.switched_off] == [
+        "the fused inference path of layers.0",
+        "the fused inference path of layers.1",
+        "the nested tensors of (model)",
+    ]
+    x = torch.randn(2, 16, 32, dtype=torch.float64)
+    padding = torch.zeros(2, 16, dtype=torch.bool)
+    padding[:, 12:] = True
+    for mask in (None, padding):
+        with torch.no_grad():
+            bare = model(x, src_key_padding_mask=mask)
+        grown = model(x.clone().requires_grad_(), src_key_padding_mask=mask).detach()
+        torch.testing.assert_close(bare, grown, rtol=1e-9, atol=1e-9)
+
+
+class Fused(nn.Module):
+    """Passes over its activation where there are no gradients."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.act = nn.Linear(4, 8), nn.ReLU()
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.act(x) if torch.is_grad_enabled() else x.clamp(min=0)
+
+
+class Absent(nn.Module):
+    """Calls another module than the one it lists."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.act = nn.Linear(4, 8), nn.ReLU()
+        self.hidden = [self.act]
+
+    def forward(self, x):
+        return self.hidden[0](self.first(x))
+
+
+def test_a_fused_path_of_somebody_else_is_refused():
+    model = Fused()
+    before = state_of(model)
+    with pytest.raises(ValueError, match="'act' is called 1 times with gradients and 0 times without"):
+        replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(2, 4))
+    assert_same_state(model, before)
+
+
+def test_a_module_that_the_model_holds_elsewhere_too_is_refused():
+    model = Absent()
+    with pytest.raises(ValueError, match="'act' is called by the model, and what comes in is not"):
+        replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(2, 4))
+    assert isinstance(model.act, nn.ReLU)
+
+
+def test_what_the_example_never_calls_is_not_claimed():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
+    model[0].spare = nn.ReLU()
+    report = replace_activations(model, nn.ReLU, MPU)
+    assert report.unproved == {"0.spare": "this example never calls it"}
+    assert report.proofs["paths"].startswith("1 of 2 new modules")
+
+
+def test_an_activation_that_mixes_samples_is_refused():
+    class Mean(nn.Module):
+        def forward(self, x):
+            return x - x.mean(0)
+
+    with pytest.raises(ValueError, match="moves .* other rows"):
+        replace_activations(perceptron(), nn.ReLU, Mean)
+
+
+def test_one_that_mixes_positions_may_act_on_images_and_not_on_tokens():
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+    report = replace_activations(model, nn.ReLU, "frelu", example_input=image())
+    assert report.warnings == ["1 new modules mix neighbouring positions of an image, by design"]
+    with pytest.raises(ValueError, match="moves .* other rows|FReLU"):
+        replace_activations(perceptron(), nn.ReLU, "dy-relu-b", example_input=torch.randn(2, 6, 4))
+
+
+def test_a_proof_leaves_buffers_random_states_modes_gradients_and_hooks_as_they_were():
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 8))
+    model(torch.randn(8, 4)).sum().backward()
+    model[3].eval()
+    model[4].register_forward_hook(lambda *_: None)
+    torch.manual_seed(5)
+    before, states = state_of(model), (torch.get_rng_state(), random.getstate(), numpy.random.get_state()[1].copy())
+    report = replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(8, 4, generator=torch.Generator()))
+    model[2] = nn.ReLU()
+    assert_same_state(model, before)
+    assert torch.equal(torch.get_rng_state(), states[0]) and random.getstate() == states[1]
+    assert (numpy.random.get_state()[1] == states[2]).all()
+    assert "training" in report.proofs["identity"]
+
+
+def test_what_the_model_refuses_in_training_is_said():
+    model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU())
+    report = replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(1, 4))
+    assert "identity in training" in report.unproved and report.unproved["samples"] == "the example has one sample"
+
+
+def test_nothing_is_proved_where_that_is_not_wanted_or_nothing_runs():
+    assert replace_activations(perceptron(), nn.ReLU, "colu", prove=False).proofs == {}
+    model = nn.Bilinear(3, 3, 4)
+    model.act = nn.ReLU()
+    report = replace_activations(model, nn.ReLU, nn.SiLU)
+    assert "give example_input" in report.unproved["all"] and report.warnings
+
+
+# What a swap of modules cannot reach.
+
+
+def test_activations_called_as_functions_are_named_with_their_line():
     report = replace_activations(nn.Sequential(Block()), nn.ReLU, "colu")
-    assert report.functional_calls == ["relu in 0", ".relu() in 0"]
-    assert "warning: not replaced, a function call: relu in 0" in str(report)
-    assert not report.warnings
+    assert [call.split(" at ")[0] for call in report.functional_calls] == ["relu", "relu"]
+    assert all("test_replace.py:" in call and call.endswith("in 0") for call in report.functional_calls)
 
 
-def test_untraceable_models_are_read_instead():
-    report = replace_activations(nn.Sequential(Branching()), nn.ReLU, "colu")
-    assert report.functional_calls == ["sigmoid in 0", "silu in 0"]
-    assert len(report.warnings) == 1 and "torch.fx" in report.warnings[0]
-    assert len(report.changed) == 2
+def test_functions_of_a_layer_of_torch_are_named():
+    report = replace_activations(nn.TransformerEncoderLayer(8, 2), nn.ReLU, "colu", example_input=torch.randn(3, 2, 8))
+    assert any("nn/modules/transformer.py" in call for call in report.functional_calls)
 
 
-def test_functions_held_as_attributes_are_found():
-    report = replace_activations(nn.TransformerEncoderLayer(8, 2), nn.ReLU, "colu")
-    assert any("held as (model).activation" in call for call in report.functional_calls)
+def test_modules_are_not_taken_for_functions():
+    model = nn.Sequential(nn.Linear(8, 8), CoLU(), nn.ReLU(), nn.Hardswish(), nn.GLU(), nn.LSTM(4, 4))
+    assert not replace_activations(model, nn.ReLU, MPU).functional_calls
 
 
-def test_model_without_function_calls_has_no_warning():
-    report = replace_activations(nn.Sequential(nn.Linear(8, 8), nn.ReLU()), nn.ReLU, "colu")
-    assert not report.functional_calls and not report.warnings and not report.reused
+# Bad input.
 
 
-def test_models_with_our_activations_are_traced():
-    model = nn.Sequential(nn.Linear(8, 8), CoLU(), nn.ReLU())
-    assert not replace_activations(model, nn.ReLU, MPU).warnings
-    traced = torch.fx.symbolic_trace(model)
-    x = torch.randn(3, 8)
-    assert_same_function(traced, model, x)
+@pytest.mark.parametrize("example, said", [
+    (torch.randn(2, 5), r"\(2, 5\) torch.float32"),
+    ({"y": torch.randn(2, 4)}, "unexpected keyword"),
+    (torch.zeros(2, 4, dtype=torch.long), "torch.int64"),
+])  # fmt: skip
+def test_an_example_that_does_not_fit_is_refused(example, said):
+    model = perceptron()
+    before = state_of(model)
+    with pytest.raises(ValueError, match=f"does not run on example_input.*{said}"):
+        replace_activations(model, nn.ReLU, "colu", example_input=example)
+    assert_same_state(model, before)
 
 
-def test_state_dict_keys_stay():
-    model = Block()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    report = replace_activations(model, nn.ReLU, "colu")
-    assert list(model.state_dict()) == list(before) and not report.missing_keys and not report.added_keys
-    model.load_state_dict(before)
+def test_compiled_scripted_and_quantised_models_are_refused():
+    with pytest.raises(ValueError, match="compiled; swap first.*_orig_mod"):
+        replace_activations(torch.compile(perceptron()), nn.ReLU, "colu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.trace(perceptron(), torch.randn(2, 4))
+    with pytest.raises(ValueError, match="torch.jit"):
+        replace_activations(scripted, nn.ReLU, "colu")
+    model = perceptron()
+    model[0] = torch.ao.nn.qat.Linear(4, 8, qconfig=torch.ao.quantization.get_default_qat_qconfig())
+    with pytest.raises(ValueError, match="'0' is quantised"):
+        replace_activations(model, nn.ReLU, "colu")
+
+
+def test_models_without_sizes_are_refused():
+    with pytest.raises(ValueError, match="'0.weight' has no shape yet"):
+        replace_activations(nn.Sequential(nn.LazyLinear(8), nn.ReLU()), nn.ReLU, "colu")
+
+
+def test_hooks_of_an_activation_would_be_lost_and_are_named():
+    model = perceptron()
+    model[1].register_forward_hook(lambda *_: None)
+    with pytest.raises(ValueError, match=r"'1' has hooks.*keep=\['1'\]"):
+        replace_activations(model, nn.ReLU, "colu")
+
+
+def test_shared_activations_stay_shared_and_copies_are_separate():
+    act = nn.ReLU()
+    model = nn.Sequential(nn.Linear(4, 4), act, nn.Linear(4, 4), act, nn.ReLU())
+    report = replace_activations(model, nn.ReLU, MPU(learnable_angle=True, channel_dim=-1))
+    assert model[1] is model[3] and model[1] is not model[4]
+    assert report.shared == ["1, 2 calls", "3, 2 calls"]
 
 
 def test_keys_of_activations_with_parameters_are_reported():
@@ -114,61 +491,36 @@ def test_keys_of_activations_with_parameters_are_reported():
     assert report.missing_keys == ["1.weight"] and report.added_keys == ["1.angle_logit"]
 
 
-def test_shared_activation_stays_shared_and_copies_are_separate():
-    act = nn.ReLU()
-    model = nn.Sequential(act, nn.Linear(4, 4), act, nn.ReLU())
-    report = replace_activations(model, nn.ReLU, MPU(learnable_angle=True))
-    assert model[0] is model[2] and model[0] is not model[3]
-    assert [name for name, _, _ in report.changed] == ["0", "2", "3"]
-
-
-def test_model_that_is_an_activation():
-    report = replace_activations(nn.ReLU(), nn.ReLU, CoLU)
-    assert isinstance(report.model, CoLU)
-
-
-def test_selection_by_name_tuple_and_predicate():
-    def net():
-        return nn.Sequential(nn.ReLU(), nn.SiLU(), nn.GELU())
-
-    for which, count in [("relu", 1), ((nn.ReLU, nn.SiLU), 2), (lambda name, module: name == "2", 1)]:
-        assert len(replace_activations(net(), which, "colu").changed) == count
+def test_state_dict_keys_stay():
+    model = Block()
+    before = copy.deepcopy(model.state_dict())
+    report = replace_activations(model, nn.ReLU, "colu")
+    assert list(model.state_dict()) == list(before) and not report.missing_keys and not report.added_keys
+    model.load_state_dict(before)
 
 
 def test_training_mode_is_taken_over():
-    model = nn.Sequential(nn.ReLU()).eval()
+    model = perceptron().eval()
     replace_activations(model, nn.ReLU, "colu")
-    assert not model[0].training
+    assert not model[1].training
 
 
 @pytest.mark.parametrize(
-    "which, by, message",
+    "which, by, options, message",
     [
-        (nn.ReLU, "collu", "collu.*colu"),
-        ("reluu", "colu", "reluu.*relu"),
-        (3, "colu", "which=3"),
-        (nn.ReLU, 3, "by=3"),
-        (nn.ReLU, lambda: 3, "not a Module"),
-        (nn.ReLU, "colu", None),
+        (nn.ReLU, "collu", {}, "collu.*colu"),
+        ("reluu", "colu", {}, "reluu.*relu"),
+        (3, "colu", {}, "which=3"),
+        (nn.ReLU, 3, {}, "by=3"),
+        (nn.ReLU, lambda: 3, {}, "not a Module"),
+        (nn.ReLU, CoLU(), {"dim": 2}, "is a module already"),
+        (nn.ReLU, "colu", {"remainder": "drop"}, "remainder='drop'"),
+        (nn.ReLU, "gr-kan", {}, "is a layer and no activation"),
     ],
 )
-def test_bad_arguments_are_refused(which, by, message):
-    model = nn.Sequential(nn.ReLU())
-    if message is None:
-        assert replace_activations(model, which, by).changed
-        return
+def test_bad_arguments_are_refused(which, by, options, message):
     with pytest.raises(ValueError, match=message):
-        replace_activations(model, which, by)
-
-
-def test_torchvision_resnet():
-    models = pytest.importorskip("torchvision.models")
-    model = models.resnet18(num_classes=10)
-    keys = list(model.state_dict())
-    report = replace_activations(model, nn.ReLU, "colu")
-    assert len(report.changed) == 9 and len(report.reused) == 8 and not report.functional_calls
-    assert list(model.state_dict()) == keys
-    model(torch.randn(2, 3, 32, 32)).sum().backward()
+        replace_activations(perceptron(), which, by, **options)
 
 
 @pytest.mark.parametrize("layer", [CoLU, MPU, activation_layer("colu", dim=8), activation_layer("rcolu")])
@@ -176,3 +528,107 @@ def test_torchvision_takes_our_classes_as_activation_layer(layer):
     ops = pytest.importorskip("torchvision.ops")
     net = nn.Sequential(ops.Conv2dNormActivation(3, 8, activation_layer=layer), nn.Flatten(1))
     assert net(torch.randn(2, 3, 4, 4)).shape == (2, 128)
+
+
+# Models that others wrote, with random weights.
+
+
+def torchvision(name, size=64, **options):
+    def make():
+        return getattr(pytest.importorskip("torchvision.models"), name)(**options), torch.randn(2, 3, size, size)
+
+    return make
+
+
+def timm(name, size=64, **options):
+    def make():
+        return pytest.importorskip("timm").create_model(name, **options), torch.randn(2, 3, size, size)
+
+    return make
+
+
+def transformers(name, config, **options):
+    def make():
+        library = pytest.importorskip("transformers")
+        ids = torch.randint(50, (2, 12), generator=torch.Generator().manual_seed(0))
+        model = getattr(library, name)(getattr(library, config)(vocab_size=50, bos_token_id=1, eos_token_id=2, **options))
+        return model, {"input_ids": ids}
+
+    return make
+
+
+SMALL = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
+#: How it is made; how many activations are replaced, left alone and called as functions; whether an ordinary run has it.
+MODELS = {
+    "resnet18": (torchvision("resnet18"), 9, 0, 0, True),
+    "resnet50": (torchvision("resnet50"), 17, 0, 0, False),
+    "vgg11": (torchvision("vgg11"), 10, 0, 0, False),
+    "vgg11_bn": (torchvision("vgg11_bn"), 10, 0, 0, False),
+    "alexnet": (torchvision("alexnet"), 7, 0, 0, False),
+    "mobilenet_v2": (torchvision("mobilenet_v2"), 35, 0, 0, False),
+    "mobilenet_v3_small": (torchvision("mobilenet_v3_small"), 24, 9, 0, True),
+    "densenet121": (torchvision("densenet121"), 120, 0, 1, False),
+    "googlenet": (torchvision("googlenet", 96, init_weights=False), 0, 0, 1, False),
+    "convnext_tiny": (torchvision("convnext_tiny"), 18, 0, 0, False),
+    "vit_b_16": (torchvision("vit_b_16", 32, image_size=32), 12, 0, 0, False),
+    "swin_t": (torchvision("swin_t"), 12, 0, 0, False),
+    "efficientnet_b0": (torchvision("efficientnet_b0"), 33, 16, 0, False),
+    "shufflenet_v2": (torchvision("shufflenet_v2_x1_0"), 37, 0, 0, False),
+    "regnet_y": (torchvision("regnet_y_400mf"), 49, 16, 0, False),
+    "timm resnet18": (timm("resnet18"), 17, 0, 0, False),
+    "timm vit_tiny": (timm("vit_tiny_patch16_224", img_size=64), 12, 0, 0, False),
+    "timm mixer": (timm("mixer_s16_224", img_size=64), 16, 0, 0, False),
+    "timm convnext_atto": (timm("convnext_atto"), 12, 0, 0, True),
+    "timm efficientnet_b0": (timm("efficientnet_b0"), 33, 16, 0, False),
+    "gpt2": (transformers("GPT2LMHeadModel", "GPT2Config", n_positions=32, n_embd=32, n_layer=2, n_head=4), 2, 0, 0, True),
+    "bert": (transformers("BertModel", "BertConfig", **SMALL), 2, 0, 0, True),
+    "llama": (transformers("LlamaForCausalLM", "LlamaConfig", **SMALL), 2, 0, 0, True),
+}
+
+
+def elementwise(name, module):
+    kinds = (nn.ReLU, nn.ReLU6, nn.GELU, nn.SiLU, nn.Hardswish)
+    return isinstance(module, kinds) or type(module).__module__.startswith(("transformers.act", "timm.layers.act"))
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(name, marks=[] if ordinary else pytest.mark.long) for name, (*_, ordinary) in MODELS.items()
+])  # fmt: skip
+def test_models_that_others_wrote(name):
+    make, changed, kept, functions, _ = MODELS[name]
+    torch.manual_seed(0)
+    model, example = make()
+    model.eval()
+    keys = list(model.state_dict())
+    report = replace_activations(model, elementwise, "colu", dim=2, example_input=example)
+    assert (len(report.changed), len(report.kept), len(report.functional_calls)) == (changed, kept, functions)
+    assert list(model.state_dict()) == keys and not report.unproved
+    if changed:
+        assert sorted(report.proofs) == ["identity", "keys", "paths", "rows", "samples"] and not report.warnings
+        assert len(names_of(model, CoLU)) == changed
+    assert {place.channel_dim for place in report.places.values()} <= {1, -1}
+    first = [name for name, _, _ in report.changed][:1]
+    model, example = make()
+    again = replace_activations(model.eval(), elementwise, "colu", dim=2, example_input=example, keep=first, prove=False)
+    assert len(again.changed) == changed - len(first) and all(name in again.kept for name in first)
+
+
+@pytest.mark.long
+def test_a_transformer_on_independent_tokens_stays_at_their_entropy_after_a_swap():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, activation=nn.GELU(), batch_first=True)
+    model = nn.Sequential(nn.Embedding(8, 32), nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(32, 8))
+    replace_activations(model, nn.GELU, "colu", example_input=torch.randint(8, (2, 16)))
+    mask = nn.Transformer.generate_square_subsequent_mask(16)
+    optimiser = torch.optim.Adam(model.parameters(), 3e-3)
+    losses = []
+    for _ in range(600):
+        tokens = torch.randint(8, (32, 17))
+        hidden = model[1](model[0](tokens[:, :-1]), mask=mask, is_causal=True)
+        loss = F.cross_entropy(model[2](hidden).flatten(0, 1), tokens[:, 1:].flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    # The wrong axis reaches half of it: a token then reads the one that it should foretell.
+    assert sum(losses[-50:]) / 50 == pytest.approx(numpy.log(8), abs=0.02)
