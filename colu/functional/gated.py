@@ -5,8 +5,8 @@ __all__ = ["gated", "norm_relu"]
 import torch
 from torch import Tensor
 
-from colu.blocks import count_groups
-from colu.channels import safe_norm
+from colu.blocks import groups_of
+from colu.channels import safe_norm, taken
 from colu.checks import check_channel_dim, check_floating
 
 
@@ -56,7 +56,7 @@ def norm_relu(
     """
     check_floating(x, "norm_relu")
     c = check_channel_dim(x, channel_dim)
-    groups, size = count_groups(x.shape[c], dim, num_groups)
+    groups, size = groups_of(x.shape, c, dim, num_groups)
     if groups == 0:
         return x
     v = x.unflatten(c, (groups, size))
@@ -114,7 +114,7 @@ def gated(
     check_floating(x, "gated")
     c = check_channel_dim(x, channel_dim)
     dim = 4 if dim is None and num_groups is None else dim
-    groups, size = count_groups(x.shape[c], None if dim is None else dim + 1, num_groups)
+    groups, size = groups_of(x.shape, c, None if dim is None else dim + 1, num_groups)
     if groups == 0:
         return x
     gates, vectors = x.split((groups, groups * (size - 1)), c)
@@ -127,5 +127,5 @@ def _per_group(value: float | Tensor, groups: int, x: Tensor, c: int, name: str)
     if not isinstance(value, Tensor) or value.dim() == 0:
         return value
     if value.shape != (groups,):
-        raise ValueError(f"{name} has shape {tuple(value.shape)}, the {groups} groups want one each")
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, the {groups} groups want one each{taken(x.shape, c)}")
     return value.view(-1, *[1] * (x.dim() - c))

@@ -150,12 +150,19 @@ class CoLU(_Skew):
 
     for the default ``hard`` scaling; see :func:`colu.functional.colu` for the others.
 
+    .. warning::
+
+       The default ``channel_dim=1`` is right for ``(N, C)`` and ``(N, C, H, W)``.
+       On ``(N, T, C)``, as in transformers, it takes the *tokens* for channels wherever their number fits: no error,
+       and each token sees others, those that follow it too.
+       Give ``channel_dim=-1`` there.
+
     Parameters
     ----------
     dim : int
         Channels of a cone, one axis and ``dim - 1`` section channels.
     channel_dim : int
-        Position of the channels.
+        Position of the channels; -1 for ``(N, T, C)``.
     num_groups : int, optional
         Number of cones, instead of ``dim``; 0 is the identity.
     scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps, save
@@ -168,7 +175,8 @@ class CoLU(_Skew):
     Raises
     ------
     ValueError
-        An option out of range or without a joint meaning; in ``forward``, channels that do not fit.
+        An option out of range or without a joint meaning; in ``forward``, channels that do not fit
+        (with the dimension that was taken for them).
 
     References
     ----------

@@ -7,7 +7,7 @@ from colu.checks import check_int, check_number
 from colu.functional import gated, norm_relu
 from colu.geometry import Symmetry
 
-from ._facts import CHANNELS, carried
+from ._facts import CHANNELS, carried, shown
 from .registry import register
 
 __all__ = ["Gated", "NormReLU"]
@@ -49,7 +49,7 @@ class NormReLU(nn.Module):
         return norm_relu(x, self.log_radius.exp(), num_groups=len(self.log_radius), channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{len(self.log_radius) * self.dim}, dim={self.dim}"
+        return f"{len(self.log_radius) * self.dim}, dim={self.dim}{shown(self.channel_dim)}"
 
 
 class Gated(nn.Module):
@@ -89,7 +89,7 @@ class Gated(nn.Module):
         return gated(x, self.bias, dim=self.dim, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{len(self.bias) * self.dim}, dim={self.dim}"
+        return f"{len(self.bias) * self.dim}, dim={self.dim}{shown(self.channel_dim)}"
 
 
 def _check_size(num_channels: int, dim: int) -> tuple[int, int]:

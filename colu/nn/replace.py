@@ -153,6 +153,8 @@ def _predicate(which) -> Callable[[str, nn.Module], bool]:
         made = get_entry(which)
         source = getattr(made.factory, "func", made.factory)
         which = source if isinstance(source, type) else type(made.factory())
+        # What refines a class of torch's stands for that class too.
+        which = next((one for one in which.__mro__ if one.__module__ == "torch.nn.modules.activation"), which)
     if isinstance(which, type) or (isinstance(which, tuple) and all(isinstance(one, type) for one in which)):
         return lambda name, module: isinstance(module, which)
     if callable(which):

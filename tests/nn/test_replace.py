@@ -1,5 +1,7 @@
 """replace_activations: what it changes, keeps, reports and cannot reach."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -110,6 +112,8 @@ def test_state_dict_keys_stay():
 
 def test_keys_of_activations_with_parameters_are_reported():
     model = nn.Sequential(nn.Linear(4, 4), nn.PReLU(4))
+    report = replace_activations(copy.deepcopy(model), "prelu", MPU)
+    assert len(report.changed) == 1
     report = replace_activations(model, nn.PReLU, MPU, learnable_angle=True)
     assert report.missing_keys == ["1.weight"] and report.added_keys == ["1.angle_logit"]
 
