@@ -225,6 +225,7 @@ register(
     parameters=lambda channels: channels,
     parameter_formula="C",
     lipschitz=1.0998394,
+    lipschitz_all=1.0998394,
     pointwise=True,
     **_ACON,
 )

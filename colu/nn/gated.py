@@ -122,6 +122,7 @@ register(
     parameter_formula="C/4",
     symmetry=_vectors,
     lipschitz=1.0,
+    lipschitz_all=1.0,
     needs_channels=True,
 )
 register(

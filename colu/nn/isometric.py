@@ -152,6 +152,7 @@ register(
     symmetry=_pairs,
     homogeneity="positive",
     lipschitz=1.0,
+    lipschitz_all=1.0,
     needs_channels=True,
     notes="MaxMin at the start; pairs are neighbours, in the authors' code from two halves.",
 )

@@ -223,6 +223,7 @@ register(
     parameters=lambda channels: 1,
     parameter_formula="1",
     lipschitz=1.0998394,
+    lipschitz_all=1.0998394,
     **_SHARED,
 )
 register(
@@ -252,6 +253,7 @@ register(
     citation="trainable2020",
     parameters=lambda channels: 12,
     parameter_formula="2K + 2 = 12",
+    lipschitz=5.033065,
     notes="Initial values ours.",
     **_SHARED,
 )
