@@ -137,7 +137,7 @@ def register_symmetry(module_class: type[nn.Module], symmetry: Callable[[nn.Modu
     Examples
     --------
     >>> from torch import nn
-    >>> register_symmetry(nn.ReLU6, lambda module, channels: Symmetry("units", channels))
+    >>> register_symmetry(nn.Threshold, lambda module, channels: Symmetry("units", channels))
     """
     _SYMMETRIES[module_class] = symmetry
 

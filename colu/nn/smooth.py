@@ -243,7 +243,7 @@ register(
     r"\max(x, 0)^2",
     citation="so2021primer",
     homogeneity="of degree 2",
-    aliases=("relu2",),
+    aliases=("relu2", "relu-squared"),
     **_SHARED,
 )
 register(
