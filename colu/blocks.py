@@ -7,6 +7,7 @@ Each cone has one axis channel and ``S - 1`` section channels.
 import torch
 from torch import Tensor
 
+from .channels import taken
 from .checks import check_channel_dim, check_int
 
 LAYOUTS = ("blocks", "axes_first")
@@ -43,6 +44,16 @@ def count_groups(
             f"give only one of them, or dim={size}"
         )
     return num_groups, size
+
+
+def groups_of(
+    shape: tuple, place: int, dim: int | None, num_groups: int | None, share_axis: bool = False, default_dim: int = 4
+) -> tuple[int, int]:
+    """:func:`count_groups` of a tensor's channels, whose error says which dimension was taken for them."""
+    try:
+        return count_groups(shape[place], dim, num_groups, share_axis, default_dim)
+    except ValueError as error:
+        raise ValueError(f"{error}{taken(shape, place)}") from None
 
 
 def _size_message(channels: int, step: int, share_axis: bool, given: str) -> str:
@@ -129,7 +140,7 @@ def axes_first_to_blocks(x: Tensor, *, dim: int | None = None, num_groups: int |
 
 def _relayout(x, dim, num_groups, channel_dim, source, target):
     c = check_channel_dim(x, channel_dim)
-    groups, size = count_groups(x.shape[c], dim, num_groups)
+    groups, size = groups_of(x.shape, c, dim, num_groups)
     if groups == 0:
         return x
     return join(*split(x, c, groups, size, False, source), c, False, target)

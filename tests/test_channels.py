@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from colu.channels import along_channels, channel_mean, check_image, per_channel, safe_norm
+from colu.channels import (
+    along_channels,
+    channel_mean,
+    check_image,
+    check_multiple,
+    check_samples,
+    per_channel,
+    safe_norm,
+)
 
 
 @pytest.mark.parametrize("shape", [(4, 3), (4, 3, 5), (4, 3, 5, 6)])
@@ -14,6 +22,21 @@ def test_numbers_a_channel_go_along_dimension_one(shape):
     means = channel_mean(y)
     assert torch.equal(means, numbers.expand(4, 3))
     assert torch.equal(x + along_channels(means, x), y)
+
+
+@pytest.mark.parametrize("channel_dim", [-1, 2])
+def test_numbers_a_channel_go_along_the_last_dimension(channel_dim):
+    x, numbers = torch.zeros(4, 5, 3), torch.arange(3.0)
+    y = x + per_channel(numbers, x, "p", channel_dim)
+    assert torch.equal(y, numbers.expand(4, 5, 3))
+    means = channel_mean(y, channel_dim)
+    assert torch.equal(means, numbers.expand(4, 3)) and torch.equal(x + along_channels(means, x, channel_dim), y)
+    with pytest.raises(ValueError, match="p is for 3 channels in dimension 1.*channel_dim=-1 takes the last"):
+        per_channel(numbers, x, "p")
+    with pytest.raises(ValueError, match=r"size=4 does not divide the 5 channels.*Dimension 1 .*channel_dim=-1"):
+        check_multiple(x, 4, "size")
+    with pytest.raises(ValueError, match="channel_dim=0 is that of the samples"):
+        check_samples(x, 4, "F", 0)
 
 
 def test_numbers_for_all_channels_stay_as_they_are():

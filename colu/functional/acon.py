@@ -8,7 +8,7 @@ from torch import Tensor
 from colu.channels import per_channel
 
 
-def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0) -> Tensor:
+def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0, *, channel_dim: int = 1) -> Tensor:
     r"""The smooth maximum of two tensors.
 
     .. math:: S_\beta(\eta_a, \eta_b) = (\eta_a - \eta_b)\,\sigma(\beta(\eta_a - \eta_b)) + \eta_b
@@ -18,7 +18,9 @@ def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0) -> Tensor:
     first, second : Tensor
         :math:`\eta_a` and :math:`\eta_b`, shapes that broadcast.
     beta : float or Tensor
-        A number, ``(C,)`` for channels in dimension 1, or what broadcasts.
+        A number, ``(C,)``, or what broadcasts.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -34,10 +36,10 @@ def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0) -> Tensor:
     tensor([2.])
     """
     gap = first - second
-    return gap * torch.sigmoid(per_channel(beta, gap, "beta") * gap) + second
+    return gap * torch.sigmoid(per_channel(beta, gap, "beta", channel_dim) * gap) + second
 
 
-def acon_a(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
+def acon_a(x: Tensor, beta: float | Tensor = 1.0, *, channel_dim: int = 1) -> Tensor:
     r"""ACON-A, the smooth form of ReLU; the same map as Swish.
 
     .. math:: f(x) = x\,\sigma(\beta x)
@@ -48,6 +50,8 @@ def acon_a(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
         ``(N, C, ...)``.
     beta : float or Tensor
         A number, ``(C,)``, or what broadcasts with ``x``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -63,10 +67,10 @@ def acon_a(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
     >>> acon_a(torch.tensor([[0.0, 1.0]]), torch.tensor([1.0, 0.0]))
     tensor([[0.0000, 0.5000]])
     """
-    return x * torch.sigmoid(per_channel(beta, x, "beta") * x)
+    return x * torch.sigmoid(per_channel(beta, x, "beta", channel_dim) * x)
 
 
-def acon_b(x: Tensor, p: float | Tensor = 0.25, beta: float | Tensor = 1.0) -> Tensor:
+def acon_b(x: Tensor, p: float | Tensor = 0.25, beta: float | Tensor = 1.0, *, channel_dim: int = 1) -> Tensor:
     r"""ACON-B, the smooth form of PReLU (which it becomes for :math:`\beta \to \infty` only).
 
     .. math:: f(x) = (1 - p)\,x\,\sigma(\beta(1 - p)x) + p x
@@ -77,6 +81,8 @@ def acon_b(x: Tensor, p: float | Tensor = 0.25, beta: float | Tensor = 1.0) -> T
         ``(N, C, ...)``.
     p, beta : float or Tensor
         A number, ``(C,)``, or what broadcasts with ``x``; ``p < 1`` for the slope on the negative side to be ``p``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -92,10 +98,12 @@ def acon_b(x: Tensor, p: float | Tensor = 0.25, beta: float | Tensor = 1.0) -> T
     >>> acon_b(torch.tensor([[-4.0, 4.0]]), 0.25, 100.0)
     tensor([[-1.,  4.]])
     """
-    return acon_c(x, 1.0, p, beta)
+    return acon_c(x, 1.0, p, beta, channel_dim=channel_dim)
 
 
-def acon_c(x: Tensor, p1: float | Tensor, p2: float | Tensor, beta: float | Tensor = 1.0) -> Tensor:
+def acon_c(
+    x: Tensor, p1: float | Tensor, p2: float | Tensor, beta: float | Tensor = 1.0, *, channel_dim: int = 1
+) -> Tensor:
     r"""ACON-C, the smooth form of the maximum of two lines through the origin.
 
     .. math:: f(x) = (p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x
@@ -111,6 +119,8 @@ def acon_c(x: Tensor, p1: float | Tensor, p2: float | Tensor, beta: float | Tens
         ``(N, C, ...)``.
     p1, p2, beta : float or Tensor
         A number, ``(C,)``, or what broadcasts with ``x``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -126,6 +136,7 @@ def acon_c(x: Tensor, p1: float | Tensor, p2: float | Tensor, beta: float | Tens
     >>> acon_c(torch.tensor([[-4.0, 4.0]]), 2.0, -1.0, 100.0)
     tensor([[4., 8.]])
     """
-    p1, p2, beta = (per_channel(p, x, name) for p, name in ((p1, "p1"), (p2, "p2"), (beta, "beta")))
+    named = ((p1, "p1"), (p2, "p2"), (beta, "beta"))
+    p1, p2, beta = (per_channel(p, x, name, channel_dim) for p, name in named)
     gap = (p1 - p2) * x
     return gap * torch.sigmoid(beta * gap) + p2 * x

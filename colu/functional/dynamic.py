@@ -7,8 +7,11 @@ import functools
 import torch
 from torch import Tensor
 
+from colu.channels import along_channels
+from colu.checks import channel_index
 
-def dynamic_relu(x: Tensor, slopes: Tensor, offsets: Tensor) -> Tensor:
+
+def dynamic_relu(x: Tensor, slopes: Tensor, offsets: Tensor, *, channel_dim: int = 1) -> Tensor:
     r"""The maximum of K lines that differ between samples.
 
     .. math:: y_{n,c} = \max_{k} \left( a^k_{n,c} x_{n,c} + b^k_{n,c} \right)
@@ -19,6 +22,8 @@ def dynamic_relu(x: Tensor, slopes: Tensor, offsets: Tensor) -> Tensor:
         ``(N, C, ...)``.
     slopes, offsets : Tensor
         :math:`a, b`, shape ``(N, K, C)``, or ``(N, K, 1)`` for lines shared by the channels.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -41,14 +46,14 @@ def dynamic_relu(x: Tensor, slopes: Tensor, offsets: Tensor) -> Tensor:
     tensor([[0., 3.]])
     """
     fits = slopes.dim() == 3 and slopes.shape == offsets.shape and x.dim() >= 2
-    if not fits or slopes.shape[0] not in (1, x.shape[0]) or slopes.shape[2] not in (1, x.shape[1]):
+    channels = x.shape[channel_index(x.shape, channel_dim)] if fits else 0
+    if not fits or slopes.shape[0] not in (1, x.shape[0]) or slopes.shape[2] not in (1, channels):
         raise ValueError(
             f"slopes {tuple(slopes.shape)} and offsets {tuple(offsets.shape)} do not match an input of shape "
-            f"{tuple(x.shape)}; use (N, K, C) or (N, K, 1)"
+            f"{tuple(x.shape)} with channel_dim={channel_dim}; use (N, K, C) or (N, K, 1)"
         )
-    spread = (*[1] * (x.dim() - 2),)
     lines = (
-        a.reshape(*a.shape, *spread) * x + b.reshape(*b.shape, *spread)
+        along_channels(a, x, channel_dim) * x + along_channels(b, x, channel_dim)
         for a, b in zip(slopes.unbind(1), offsets.unbind(1), strict=True)
     )
     return functools.reduce(torch.maximum, lines)

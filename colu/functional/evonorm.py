@@ -4,19 +4,17 @@ __all__ = ["evonorm_b0", "evonorm_s0"]
 
 from torch import Tensor, maximum, sigmoid
 
-from colu.channels import check_channels, per_channel
+from colu.channels import check_multiple, check_samples, per_channel, positions
 from colu.checks import check_floating, check_int
 
 
-def instance_variance(x: Tensor) -> Tensor:
+def instance_variance(x: Tensor, place: int = 1) -> Tensor:
     """Variance over positions, biased: ``(N, C, ...)`` to ``(N, C, 1, ...)``; 0 where there is one position."""
-    if x.dim() <= 2:
-        return x * 0
-    positions = tuple(range(2, x.dim()))
-    return x.var(positions, correction=0, keepdim=True)
+    over = positions(x, place)
+    return x.var(over, correction=0, keepdim=True) if over else x * 0
 
 
-def group_variance(x: Tensor, num_groups: int) -> Tensor:
+def group_variance(x: Tensor, num_groups: int, channel_dim: int = 1) -> Tensor:
     """Variance over groups of neighbouring channels and positions, biased, in a shape that broadcasts with ``x``.
 
     Raises
@@ -25,14 +23,15 @@ def group_variance(x: Tensor, num_groups: int) -> Tensor:
         Groups that do not divide the channels.
     """
     num_groups = check_int("num_groups", num_groups, 1)
-    if x.dim() < 2 or x.shape[1] % num_groups:
-        raise ValueError(f"num_groups={num_groups} does not divide the channels of shape {tuple(x.shape)}")
-    groups = x.unflatten(1, (num_groups, -1))
-    variance = groups.var(tuple(range(2, groups.dim())), correction=0, keepdim=True)
-    return variance.expand_as(groups).flatten(1, 2)
+    place = check_multiple(x, num_groups, "num_groups", channel_dim)
+    groups = x.unflatten(place, (num_groups, x.shape[place] // num_groups))
+    variance = groups.var(positions(groups, place), correction=0, keepdim=True)
+    return variance.expand_as(groups).flatten(place, place + 1)
 
 
-def evonorm_b0(x: Tensor, batch_variance: Tensor, v: Tensor | float = 1.0, eps: float = 1e-5) -> Tensor:
+def evonorm_b0(
+    x: Tensor, batch_variance: Tensor, v: Tensor | float = 1.0, eps: float = 1e-5, *, channel_dim: int = 1
+) -> Tensor:
     r"""EvoNorm-B0 without its affine map.
 
     .. math:: f(x) = \frac{x}{\max\!\left(\sqrt{s^2_b + \epsilon},\ v_1 x + \sqrt{s^2_i + \epsilon}\right)}
@@ -51,6 +50,8 @@ def evonorm_b0(x: Tensor, batch_variance: Tensor, v: Tensor | float = 1.0, eps: 
         :math:`v_1`, ``(C,)`` or a number.
     eps : float
         :math:`\epsilon`.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``, and for ``(N, T, C)``, whose positions are the tokens.
 
     Returns
     -------
@@ -60,7 +61,7 @@ def evonorm_b0(x: Tensor, batch_variance: Tensor, v: Tensor | float = 1.0, eps: 
     References
     ----------
     Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967.
-    Third-party code takes the unbiased variance in the instance term; here both are biased.
+    Both variances are biased, as in the package timm; some third-party code takes the unbiased one of an instance.
 
     Examples
     --------
@@ -70,12 +71,14 @@ def evonorm_b0(x: Tensor, batch_variance: Tensor, v: Tensor | float = 1.0, eps: 
             [-1.]])
     """
     check_floating(x, "evonorm_b0")
-    check_channels(x, len(batch_variance), "evonorm_b0")
-    batch = (per_channel(batch_variance, x, "batch_variance") + eps).sqrt()
-    return x / maximum(batch, per_channel(v, x, "v") * x + (instance_variance(x) + eps).sqrt())
+    place = check_samples(x, len(batch_variance), "evonorm_b0", channel_dim)
+    batch = (per_channel(batch_variance, x, "batch_variance", place) + eps).sqrt()
+    return x / maximum(batch, per_channel(v, x, "v", place) * x + (instance_variance(x, place) + eps).sqrt())
 
 
-def evonorm_s0(x: Tensor, num_groups: int, v: Tensor | float = 1.0, eps: float = 1e-5) -> Tensor:
+def evonorm_s0(
+    x: Tensor, num_groups: int, v: Tensor | float = 1.0, eps: float = 1e-5, *, channel_dim: int = 1
+) -> Tensor:
     r"""EvoNorm-S0 without its affine map: swish over the standard deviation of a group of channels.
 
     .. math:: f(x) = \frac{x\,\sigma(v_1 x)}{\sqrt{s^2_g + \epsilon}}
@@ -90,6 +93,8 @@ def evonorm_s0(x: Tensor, num_groups: int, v: Tensor | float = 1.0, eps: float =
         :math:`v_1`, ``(C,)`` or a number.
     eps : float
         :math:`\epsilon`.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``, and for ``(N, T, C)``, whose positions are the tokens.
 
     Returns
     -------
@@ -99,7 +104,7 @@ def evonorm_s0(x: Tensor, num_groups: int, v: Tensor | float = 1.0, eps: float =
     References
     ----------
     Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967.
-    Third-party code takes the unbiased variance; here it is biased.
+    The variance is biased, as in the package timm; some third-party code takes the unbiased one.
 
     Examples
     --------
@@ -108,4 +113,5 @@ def evonorm_s0(x: Tensor, num_groups: int, v: Tensor | float = 1.0, eps: float =
     tensor([[ 0.7311, -0.2689]])
     """
     check_floating(x, "evonorm_s0")
-    return x * sigmoid(per_channel(v, x, "v") * x) / (group_variance(x, num_groups) + eps).sqrt()
+    swished = x * sigmoid(per_channel(v, x, "v", channel_dim) * x)
+    return swished / (group_variance(x, num_groups, channel_dim) + eps).sqrt()

@@ -1,12 +1,12 @@
-"""Equivariant activations that scale whole vectors: norm-ReLU and gates."""
+"""Equivariant activations that scale whole vectors: norm-ReLU, modReLU and gates."""
 
-__all__ = ["gated", "norm_relu"]
+__all__ = ["gated", "modrelu", "norm_relu"]
 
 import torch
 from torch import Tensor
 
-from colu.blocks import count_groups
-from colu.channels import safe_norm
+from colu.blocks import groups_of
+from colu.channels import safe_norm, taken
 from colu.checks import check_channel_dim, check_floating
 
 
@@ -56,7 +56,7 @@ def norm_relu(
     """
     check_floating(x, "norm_relu")
     c = check_channel_dim(x, channel_dim)
-    groups, size = count_groups(x.shape[c], dim, num_groups)
+    groups, size = groups_of(x.shape, c, dim, num_groups)
     if groups == 0:
         return x
     v = x.unflatten(c, (groups, size))
@@ -64,6 +64,53 @@ def norm_relu(
     norm = safe_norm(v, c + 1)
     # Without the floor a vector of 0 would give 0 / 0.
     return (v * (torch.relu(norm - bias) / norm.clamp(min=torch.finfo(norm.dtype).tiny))).flatten(c, c + 1)
+
+
+def modrelu(x: Tensor, bias: float | Tensor, *, channel_dim: int = 1) -> Tensor:
+    r"""ModReLU: move the modulus of every complex number by ``bias``, and keep its phase.
+
+    .. math:: f(z) = \max(|z| + b, 0)\, \frac{z}{|z|}, \qquad f(0) = 0
+
+    For :math:`b \le 0` it is :func:`norm_relu` of two dimensions with the radius :math:`-b`; for :math:`b > 0` it jumps
+    at 0.
+
+    Parameters
+    ----------
+    x : Tensor
+        ``(..., 2 K, ...)``: ``K`` complex numbers, real and imaginary parts side by side as in
+        ``torch.view_as_real``; floating.
+    bias : float or Tensor
+        ``b``; a number or ``(K,)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, 2 K)``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        An odd number of channels, or biases of another number.
+
+    References
+    ----------
+    Arjovsky, Shah and Bengio, Unitary Evolution Recurrent Neural Networks, ICML 2016, arXiv 1511.06464.
+
+    Examples
+    --------
+    >>> modrelu(torch.tensor([[3.0, 4.0, 0.0, 0.5]]), -1.0)
+    tensor([[2.4000, 3.2000, 0.0000, 0.0000]])
+    """
+    check_floating(x, "modrelu")
+    c = check_channel_dim(x, channel_dim)
+    groups, _ = groups_of(x.shape, c, 2, None)
+    z = x.unflatten(c, (groups, 2))
+    modulus = safe_norm(z, c + 1)
+    # Phase first: a modulus over one that is nearly 0 would overflow where the bias is positive.
+    phase = z / torch.where(modulus > 0, modulus, 1)
+    return (phase * torch.relu(modulus + _per_group(bias, groups, x, c, "bias"))).flatten(c, c + 1)
 
 
 def gated(
@@ -114,7 +161,7 @@ def gated(
     check_floating(x, "gated")
     c = check_channel_dim(x, channel_dim)
     dim = 4 if dim is None and num_groups is None else dim
-    groups, size = count_groups(x.shape[c], None if dim is None else dim + 1, num_groups)
+    groups, size = groups_of(x.shape, c, None if dim is None else dim + 1, num_groups)
     if groups == 0:
         return x
     gates, vectors = x.split((groups, groups * (size - 1)), c)
@@ -127,5 +174,5 @@ def _per_group(value: float | Tensor, groups: int, x: Tensor, c: int, name: str)
     if not isinstance(value, Tensor) or value.dim() == 0:
         return value
     if value.shape != (groups,):
-        raise ValueError(f"{name} has shape {tuple(value.shape)}, the {groups} groups want one each")
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, the {groups} groups want one each{taken(x.shape, c)}")
     return value.view(-1, *[1] * (x.dim() - c))

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from colu.channels import taken
 from colu.checks import check_channel_dim, check_choice, check_floating, check_int
 
 
@@ -84,7 +85,9 @@ def group_sort(x: Tensor, group_size: int = 2, *, channel_dim: int = 1) -> Tenso
     if x.shape[c] % group_size:
         below = x.shape[c] // group_size * group_size
         near = " and ".join(str(size) for size in (below, below + group_size) if size)
-        raise ValueError(f"{x.shape[c]} channels are no multiple of group_size={group_size}; nearest: {near}")
+        raise ValueError(
+            f"{x.shape[c]} channels are no multiple of group_size={group_size}; nearest: {near}{taken(x.shape, c)}"
+        )
     groups = x.unflatten(c, (-1, group_size))
     if group_size == 2:
         first, second = groups.unbind(c + 1)
@@ -101,6 +104,8 @@ def householder_activation(
               \begin{pmatrix} \cos\theta & \sin\theta \\ \sin\theta & -\cos\theta \end{pmatrix} z \ \text{ otherwise}
 
     At :math:`\theta = \pi/2` this is (max, min).
+    The authors' code keeps the *other* side, where :math:`z_1 \sin\tfrac\theta2 - z_2 \cos\tfrac\theta2 \le 0`, and
+    at :math:`\pi/2` gives (min, max): its angle :math:`\theta` is :math:`\theta + 2\pi` here.
 
     Parameters
     ----------
@@ -137,13 +142,15 @@ def householder_activation(
     check_choice("pairing", pairing, ("neighbours", "halves"))
     c = check_channel_dim(x, channel_dim)
     if x.shape[c] % 2:
-        raise ValueError(f"{x.shape[c]} channels do not make pairs; use an even number")
+        raise ValueError(f"{x.shape[c]} channels do not make pairs; use an even number{taken(x.shape, c)}")
     pairs = x.unflatten(c, (-1, 2) if pairing == "neighbours" else (2, -1))
     inner = c + 1 if pairing == "neighbours" else c
     first, second = pairs.unbind(inner)
     angle = torch.as_tensor(angle, dtype=x.dtype, device=x.device)
     if angle.dim() and angle.shape != (x.shape[c] // 2,):
-        raise ValueError(f"angle has shape {tuple(angle.shape)}, the {x.shape[c] // 2} pairs want one each")
+        raise ValueError(
+            f"angle has shape {tuple(angle.shape)}, the {x.shape[c] // 2} pairs want one each{taken(x.shape, c)}"
+        )
     if angle.dim():
         angle = angle.view(-1, *[1] * (x.dim() - c - 1))
     keep = first * torch.sin(angle / 2) - second * torch.cos(angle / 2) > 0

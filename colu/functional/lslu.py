@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from colu.channels import check_channels, check_image, per_channel
+from colu.channels import channels_back, channels_second, check_channels, check_image, per_channel
 
 
-def lslu(x: Tensor, theta: Tensor, omega: Tensor) -> Tensor:
+def lslu(x: Tensor, theta: Tensor, omega: Tensor, *, channel_dim: int = 1) -> Tensor:
     r"""A sum of shifted, scaled ReLUs a channel: the corrected LSLU.
 
     .. math:: f(x)_c = \sum_{i=1}^{n} \theta_{i,c} \max(x_c + \omega_{i,c}, 0)
@@ -20,6 +20,8 @@ def lslu(x: Tensor, theta: Tensor, omega: Tensor) -> Tensor:
         ``(N, C, ...)``.
     theta, omega : Tensor
         Amplitudes and offsets, shape ``(n, C)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -43,9 +45,9 @@ def lslu(x: Tensor, theta: Tensor, omega: Tensor) -> Tensor:
     """
     if theta.dim() != 2 or theta.shape != omega.shape or not len(theta):
         raise ValueError(f"theta {tuple(theta.shape)} and omega {tuple(omega.shape)} do not match; use (n, C) for both")
-    check_channels(x, theta.shape[1], "theta")
+    place = check_channels(x, theta.shape[1], "theta", channel_dim)
     return sum(
-        per_channel(scale, x, "theta") * torch.relu(x + per_channel(offset, x, "omega"))
+        per_channel(scale, x, "theta", place) * torch.relu(x + per_channel(offset, x, "omega", place))
         for scale, offset in zip(theta, omega, strict=True)
     )
 
@@ -85,7 +87,7 @@ def lslu_chain(x: Tensor, theta: Tensor, omega: Tensor) -> Tensor:
     return torch.relu(x)
 
 
-def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, channel_dim: int = 1) -> Tensor:
     r"""Depthwise convolution that keeps height and width.
 
     .. math:: y_{h,w,c} = b_c + \sum_{i,j=-n}^{n} a_{i,j,c}\, x_{h+i, w+j, c}
@@ -98,6 +100,8 @@ def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         ``(C, 1, 2n + 1, 2n + 1)``.
     bias : Tensor, optional
         ``(C,)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``.
 
     Returns
     -------
@@ -118,8 +122,10 @@ def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     >>> depthwise(torch.ones(1, 1, 1, 3), torch.ones(1, 1, 3, 3)).flatten()
     tensor([2., 3., 2.])
     """
-    check_image(x, len(weight), "weight")
-    return functional.conv2d(x, weight, bias, padding=weight.shape[-1] // 2, groups=len(weight))
+    place = check_image(x, len(weight), "weight", channel_dim)
+    padding = weight.shape[-1] // 2
+    y = functional.conv2d(channels_second(x, place), weight, bias, padding=padding, groups=len(weight))
+    return channels_back(y, place)
 
 
 def fold_batch_norm(

@@ -1,12 +1,52 @@
-"""Activations in pieces: TaLU, APALU, PWLU, maxout."""
+"""Activations in pieces: PReLU, TaLU, APALU, PWLU, maxout."""
 
-__all__ = ["apalu", "maxout", "pwlu", "talu"]
+__all__ = ["apalu", "maxout", "prelu", "pwlu", "talu"]
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from colu.channels import check_channels, per_channel
-from colu.checks import check_channel_dim, check_int, check_number
+from colu.channels import channels_back, channels_second, check_channels, check_multiple, per_channel
+from colu.checks import check_int, check_number
+
+
+def prelu(x: Tensor, weight: Tensor, *, channel_dim: int = 1) -> Tensor:
+    r"""PReLU: ReLU with a slope on the negative side that is learnt.
+
+    .. math:: f(x) = \max(x, 0) + a_c \min(x, 0)
+
+    Parameters
+    ----------
+    x : Tensor
+        Any shape; ``(N, C, ...)`` where ``weight`` is ``(C,)``.
+    weight : Tensor
+        :math:`a`, shape ``(1,)`` or ``(C,)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
+
+    Returns
+    -------
+    Tensor
+        Shape of ``x``.
+
+    Raises
+    ------
+    ValueError
+        Slopes for another number of channels.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, Delving Deep into Rectifiers, ICCV 2015, arXiv 1502.01852, equation 1.
+
+    Examples
+    --------
+    >>> prelu(torch.tensor([[[-1.0, -1.0]]]), torch.tensor([0.25, 0.5]), channel_dim=-1)
+    tensor([[[-0.2500, -0.5000]]])
+    """
+    if weight.numel() == 1:
+        return functional.prelu(x, weight)
+    place = check_channels(x, len(weight), "weight", channel_dim)
+    return channels_back(functional.prelu(channels_second(x, place), weight), place)
 
 
 def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
@@ -44,7 +84,7 @@ def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
     return torch.where(x > 0, x, torch.tanh(x.clamp(min=threshold)))
 
 
-def apalu(x: Tensor, a: float | Tensor = 0.55, b: float | Tensor = 0.065) -> Tensor:
+def apalu(x: Tensor, a: float | Tensor = 0.55, b: float | Tensor = 0.065, *, channel_dim: int = 1) -> Tensor:
     r"""APALU: scaled, GELU-like above zero and exponential below.
 
     .. math:: f(x) = a\,(x + x\,\sigma(1.702 x)) \ (x \ge 0), \qquad b\,(e^x - 1) \ (x < 0)
@@ -57,6 +97,8 @@ def apalu(x: Tensor, a: float | Tensor = 0.55, b: float | Tensor = 0.065) -> Ten
         Any shape; ``(N, C, ...)`` where a parameter is ``(C,)``.
     a, b : float or Tensor
         A number, or ``(C,)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -72,11 +114,20 @@ def apalu(x: Tensor, a: float | Tensor = 0.55, b: float | Tensor = 0.065) -> Ten
     >>> apalu(torch.tensor([-50.0, 0.0, 50.0]))
     tensor([-0.0650,  0.0000, 55.0000])
     """
-    a, b = per_channel(a, x, "a"), per_channel(b, x, "b")
+    a, b = per_channel(a, x, "a", channel_dim), per_channel(b, x, "b", channel_dim)
     return torch.where(x >= 0, a * (x + x * torch.sigmoid(1.702 * x)), b * torch.expm1(x.clamp(max=0)))
 
 
-def pwlu(x: Tensor, left: Tensor, right: Tensor, values: Tensor, slope_left: Tensor, slope_right: Tensor) -> Tensor:
+def pwlu(
+    x: Tensor,
+    left: Tensor,
+    right: Tensor,
+    values: Tensor,
+    slope_left: Tensor,
+    slope_right: Tensor,
+    *,
+    channel_dim: int = 1,
+) -> Tensor:
     r"""PWLU: linear interpolation of values on an even grid a channel, straight lines outside.
 
     With :math:`B_k = B_L + k (B_R - B_L) / N`:
@@ -94,6 +145,8 @@ def pwlu(x: Tensor, left: Tensor, right: Tensor, values: Tensor, slope_left: Ten
         :math:`Y`, shape ``(C, N + 1)``.
     slope_left, slope_right : Tensor
         :math:`K_L, K_R`, shape ``(C,)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -118,19 +171,17 @@ def pwlu(x: Tensor, left: Tensor, right: Tensor, values: Tensor, slope_left: Ten
     if values.dim() != 2 or values.shape[1] < 2:
         raise ValueError(f"values has shape {tuple(values.shape)}; use (C, N + 1) with N >= 1")
     channels, knots = values.shape
-    check_channels(x, channels, "values")
-    left, slope_left, slope_right = (per_channel(p, x, "values") for p in (left, slope_left, slope_right))
-    right = torch.maximum(per_channel(right, x, "values"), left + 1e-4)
+    place = check_channels(x, channels, "values", channel_dim)
+    left, slope_left, slope_right = (per_channel(p, x, "values", place) for p in (left, slope_left, slope_right))
+    right = torch.maximum(per_channel(right, x, "values", place), left + 1e-4)
     # At an end of the grid this has the slope inside, where clamp, minimum and maximum would halve it.
     inside = torch.where(x < left, left, torch.where(x > right, right, x))
     position = (inside - left) * ((knots - 1) / (right - left))
     # Clamped as integers: a NaN would point outside the table.
     index = position.detach().floor().long().clamp(0, knots - 2)
-    row = per_channel(torch.arange(channels, device=x.device) * (knots - 1), x, "values")
+    row = per_channel(torch.arange(channels, device=x.device) * (knots - 1), x, "values", place)
     start, step = (table.flatten()[row + index] for table in (values[:, :-1], values.diff(dim=1)))
-    return (
-        start + (position - index) * step - slope_left * torch.relu(left - x) + slope_right * torch.relu(x - right)
-    )
+    return start + (position - index) * step - slope_left * torch.relu(left - x) + slope_right * torch.relu(x - right)
 
 
 def maxout(x: Tensor, pieces: int = 2, channel_dim: int = 1) -> Tensor:
@@ -171,7 +222,5 @@ def maxout(x: Tensor, pieces: int = 2, channel_dim: int = 1) -> Tensor:
     tensor([[2., 5.]])
     """
     pieces = check_int("pieces", pieces, 1)
-    channel_dim = check_channel_dim(x, channel_dim)
-    if x.shape[channel_dim] % pieces:
-        raise ValueError(f"pieces={pieces} does not divide the {x.shape[channel_dim]} channels; use a divisor")
-    return x.unflatten(channel_dim, (x.shape[channel_dim] // pieces, pieces)).amax(channel_dim + 1)
+    place = check_multiple(x, pieces, "pieces", channel_dim)
+    return x.unflatten(place, (x.shape[place] // pieces, pieces)).amax(place + 1)

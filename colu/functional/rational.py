@@ -5,12 +5,13 @@ __all__ = ["rational"]
 import torch
 from torch import Tensor
 
+from colu.channels import check_multiple
 from colu.checks import check_choice, check_floating
 
 VERSIONS = ("A", "B", "C", "mixed")
 
 
-def rational(x: Tensor, numerator: Tensor, denominator: Tensor, version: str = "A") -> Tensor:
+def rational(x: Tensor, numerator: Tensor, denominator: Tensor, version: str = "A", *, channel_dim: int = 1) -> Tensor:
     r"""Padé activation :math:`f(x) = P(x) / Q(x)` with :math:`P(x) = \sum_{j=0}^{m} a_j x^j`.
 
     ==========  ===================================================  =======================
@@ -36,6 +37,8 @@ def rational(x: Tensor, numerator: Tensor, denominator: Tensor, version: str = "
         The denominator.
         ``mixed`` is in no paper: it is the torch fallback of the code of the Kolmogorov-Arnold Transformer.
         It can have poles.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -60,11 +63,11 @@ def rational(x: Tensor, numerator: Tensor, denominator: Tensor, version: str = "
     """
     check_floating(x, "rational")
     check_choice("version", version, VERSIONS)
-    a, groups = _grouped(numerator, x)
-    b, more = _grouped(denominator, x)
-    groups = max(groups, more)
+    groups = max(_groups(numerator), _groups(denominator))
+    place = check_multiple(x, groups, "groups", channel_dim) if groups > 1 else 0
+    a, b = _spread(numerator, x.dim() - place), _spread(denominator, x.dim() - place)
     if groups > 1:
-        x = x.unflatten(1, (groups, -1))
+        x = x.unflatten(place, (groups, x.shape[place] // groups))
     first = 0 if version == "C" else 1
     m, n = len(a) - 1, len(b) - 1 + first
     big = x.abs() > 1
@@ -75,21 +78,20 @@ def rational(x: Tensor, numerator: Tensor, denominator: Tensor, version: str = "
     sign = torch.where(x < 0, -1, 1).to(x.dtype) if n % 2 and version != "mixed" else 1
     far = far * sign * torch.where(big, x, 1) ** (m - n)
     y = torch.where(big, far, near)
-    return y.flatten(1, 2) if groups > 1 else y
+    return y.flatten(place, place + 1) if groups > 1 else y
 
 
-def _grouped(coefficients: Tensor, x: Tensor) -> tuple[Tensor, int]:
-    """Coefficients first, then a shape that broadcasts with ``x`` split into groups."""
+def _groups(coefficients: Tensor) -> int:
     if coefficients.dim() not in (1, 2) or coefficients.shape[-1] == 0:
         raise ValueError(f"coefficients have shape {tuple(coefficients.shape)}; wanted (k,) or (groups, k)")
-    if coefficients.dim() == 1:
-        return coefficients, 1
-    groups = len(coefficients)
-    if x.dim() < 2 or x.shape[1] % groups:
-        raise ValueError(f"{groups} groups do not divide the channels of shape {tuple(x.shape)}; use a divisor")
-    if groups == 1:
-        return coefficients[0], 1
-    return coefficients.t().reshape(-1, groups, *[1] * (x.dim() - 1)), groups
+    return 1 if coefficients.dim() == 1 else len(coefficients)
+
+
+def _spread(coefficients: Tensor, after: int) -> Tensor:
+    """Coefficients first, then a shape that broadcasts with groups that ``after`` dimensions follow."""
+    if _groups(coefficients) == 1:
+        return coefficients.reshape(-1)
+    return coefficients.t().reshape(-1, len(coefficients), *[1] * after)
 
 
 def _horner(coefficients: Tensor, x: Tensor) -> Tensor:

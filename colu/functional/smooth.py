@@ -24,7 +24,7 @@ STANDARD = {
 }
 
 
-def swish(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
+def swish(x: Tensor, beta: float | Tensor = 1.0, *, channel_dim: int = 1) -> Tensor:
     r"""Swish.
 
     .. math:: f(x) = x\,\sigma(\beta x)
@@ -37,6 +37,8 @@ def swish(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
         Any shape; ``(N, C, ...)`` where ``beta`` is ``(C,)``.
     beta : float or Tensor
         A number, or ``(C,)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -52,10 +54,17 @@ def swish(x: Tensor, beta: float | Tensor = 1.0) -> Tensor:
     >>> swish(torch.tensor([-1.0, 0.0, 1.0]))
     tensor([-0.2689,  0.0000,  0.7311])
     """
-    return x * torch.sigmoid(per_channel(beta, x, "beta") * x)
+    return x * torch.sigmoid(per_channel(beta, x, "beta", channel_dim) * x)
 
 
-def sqish(x: Tensor, alpha: float | Tensor = 0.25, beta: float | Tensor = 1.0, gamma: float | Tensor = 1.0) -> Tensor:
+def sqish(
+    x: Tensor,
+    alpha: float | Tensor = 0.25,
+    beta: float | Tensor = 1.0,
+    gamma: float | Tensor = 1.0,
+    *,
+    channel_dim: int = 1,
+) -> Tensor:
     r"""Sqish, a smooth leaky ReLU.
 
     .. math:: f(x) = \alpha x + \frac{(1 - \alpha)\,x}{\sqrt{1 + \beta e^{-2\gamma(1-\alpha)x}}}
@@ -70,6 +79,8 @@ def sqish(x: Tensor, alpha: float | Tensor = 0.25, beta: float | Tensor = 1.0, g
         Positive; shifts the bend.
     gamma : float or Tensor
         How fast the slope changes.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -94,7 +105,8 @@ def sqish(x: Tensor, alpha: float | Tensor = 0.25, beta: float | Tensor = 1.0, g
     >>> sqish(torch.tensor([-50.0, 0.0, 50.0]), alpha=0.25)
     tensor([-12.5000,   0.0000,  50.0000])
     """
-    alpha, beta, gamma = (per_channel(p, x, n) for p, n in ((alpha, "alpha"), (beta, "beta"), (gamma, "gamma")))
+    named = ((alpha, "alpha"), (beta, "beta"), (gamma, "gamma"))
+    alpha, beta, gamma = (per_channel(p, x, name, channel_dim) for p, name in named)
     if not isinstance(beta, Tensor):
         beta = check_number("beta", beta, "use a positive number", gt=0)
     log_beta = beta.log() if isinstance(beta, Tensor) else math.log(beta)
@@ -211,7 +223,9 @@ def fourier_relu(num_terms: int, frequency: float) -> tuple[Tensor, Tensor]:
     return cosines / frequency, -sign / k / frequency
 
 
-def linear_combination(x: Tensor, weights: Tensor, functions: Sequence[str | Callable[[Tensor], Tensor]]) -> Tensor:
+def linear_combination(
+    x: Tensor, weights: Tensor, functions: Sequence[str | Callable[[Tensor], Tensor]], *, channel_dim: int = 1
+) -> Tensor:
     r"""A weighted sum of activations.
 
     .. math:: f(x) = \sum_i \alpha_i f_i(x)
@@ -224,6 +238,8 @@ def linear_combination(x: Tensor, weights: Tensor, functions: Sequence[str | Cal
         Shape ``(n,)`` for all channels, or ``(n, C)``.
     functions : sequence of str or callable
         ``n`` functions; names are the keys of ``colu.functional.smooth.STANDARD``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -250,7 +266,7 @@ def linear_combination(x: Tensor, weights: Tensor, functions: Sequence[str | Cal
         if not callable(f) and f not in STANDARD:
             raise ValueError(f"unknown function {f!r}; use a callable or one of {', '.join(STANDARD)}")
     called = [f if callable(f) else STANDARD[f] for f in functions]
-    return sum(per_channel(w, x, "weights") * f(x) for w, f in zip(weights, called, strict=True))
+    return sum(per_channel(w, x, "weights", channel_dim) * f(x) for w, f in zip(weights, called, strict=True))
 
 
 def smooth_maximum(x: Tensor, beta: float | Tensor = 1.0, dim: int = -1) -> Tensor:

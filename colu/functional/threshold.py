@@ -8,7 +8,7 @@ from colu.channels import per_channel
 from colu.checks import check_floating, check_number
 
 
-def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -> Tensor:
+def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0, *, channel_dim: int = 1) -> Tensor:
     r"""Threshold activation with a trainable amplitude.
 
     .. math:: f(x) = s\,\mathbf 1\{x \ge 0\}
@@ -24,6 +24,8 @@ def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -
         ``s``, a number or ``(C,)``.
     window : float
         ``w``; 0 gives the true derivative, 0.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Returns
     -------
@@ -54,4 +56,4 @@ def threshold(x: Tensor, amplitude: Tensor | float = 1.0, window: float = 1.0) -
         ramp = x.clamp(-window, window) / (2 * window)
         # Adds exactly 0 to the value, and the slope of the ramp to the derivative.
         step = step + (ramp - ramp.detach())
-    return per_channel(amplitude, x, "amplitude") * step
+    return per_channel(amplitude, x, "amplitude", channel_dim) * step

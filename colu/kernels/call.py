@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from colu.blocks import LAYOUTS, count_groups
+from colu.blocks import LAYOUTS, groups_of
 from colu.checks import channel_index, check_choice, check_number
 
 SCALINGS = ("hard", "soft", "firm", "sqrt", "log")
@@ -160,7 +160,7 @@ def _made(
         check_save(save, scaling, axis_mode, p, angle, double)
     channel = channel_index(shape, channel_dim)
     default = 2 if kind == "mpu" else 4
-    groups, size = count_groups(shape[channel], dim, num_groups, share_axis, default)
+    groups, size = groups_of(shape, channel, dim, num_groups, share_axis, default)
     call = ConicCall(
         kind, channel, groups, size, scaling, share_axis, layout, angle, eps, axis, float(leak), axis_mode, p, double,
         s2, save,

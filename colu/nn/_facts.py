@@ -12,6 +12,11 @@ BATCH = "takes statistics of the batch in training"
 CHANNELS = "changes the number of channels"
 
 
+def shown(channel_dim: int) -> str:
+    """What the text of a module adds on its channels: nothing where they stand as usual."""
+    return "" if channel_dim == 1 else f", channel_dim={channel_dim}"
+
+
 #: The place of a weight that reads the channels, as a small network inside an activation has one.
 READS = "reads"
 

@@ -3,18 +3,18 @@
 import torch
 from torch import Tensor, fx, nn
 
-from colu.channels import along_channels, channel_mean, check_channels
+from colu.channels import along_channels, channel_mean, check_samples
 from colu.checks import check_choice, check_int
 from colu.functional import acon_a, acon_b, acon_c
 
-from ._facts import BATCH, READS, permutations
+from ._facts import BATCH, READS, permutations, shown
 from .registry import register
 from .smooth import channel_parameter
 
 __all__ = ["AconA", "AconB", "AconC", "MetaAcon"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
-for _name in ("acon_a", "acon_b", "acon_c", "along_channels", "channel_mean", "check_channels"):
+for _name in ("acon_a", "acon_b", "acon_c", "along_channels", "channel_mean", "check_samples"):
     fx.wrap(_name)
 
 
@@ -29,7 +29,18 @@ class _FlatState(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
 
-class AconA(_FlatState):
+class _Acon(_FlatState):
+    """Channels common to the three."""
+
+    def __init__(self, num_channels: int, channel_dim: int):
+        super().__init__()
+        self.num_channels, self.channel_dim = check_int("num_channels", num_channels, 1), channel_dim
+
+    def extra_repr(self) -> str:
+        return f"{self.num_channels}{shown(self.channel_dim)}"
+
+
+class AconA(_Acon):
     r"""ACON-A with one learnable ``beta`` a channel, :func:`colu.functional.acon_a`.
 
     .. math:: f(x) = x\,\sigma(\beta_c x)
@@ -37,7 +48,9 @@ class AconA(_FlatState):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Notes
     -----
@@ -49,16 +62,15 @@ class AconA(_FlatState):
     torch.Size([2, 3])
     """
 
-    def __init__(self, num_channels: int):
-        super().__init__()
-        num_channels = check_int("num_channels", num_channels, 1)
+    def __init__(self, num_channels: int, channel_dim: int = 1):
+        super().__init__(num_channels, channel_dim)
         self.beta = channel_parameter(1.0, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return acon_a(x, self.beta)
+        return acon_a(x, self.beta, channel_dim=self.channel_dim)
 
 
-class AconB(_FlatState):
+class AconB(_Acon):
     r"""ACON-B with learnable ``p`` and ``beta`` a channel, :func:`colu.functional.acon_b`.
 
     .. math:: f(x) = (1 - p_c)\,x\,\sigma(\beta_c(1 - p_c)x) + p_c x
@@ -66,9 +78,11 @@ class AconB(_FlatState):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
     p : float
         Initial slope; 0.25 is that of PReLU, the choice is ours.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Examples
     --------
@@ -76,17 +90,16 @@ class AconB(_FlatState):
     torch.Size([2, 3])
     """
 
-    def __init__(self, num_channels: int, p: float = 0.25):
-        super().__init__()
-        num_channels = check_int("num_channels", num_channels, 1)
+    def __init__(self, num_channels: int, p: float = 0.25, channel_dim: int = 1):
+        super().__init__(num_channels, channel_dim)
         self.p = channel_parameter(p, num_channels)
         self.beta = channel_parameter(1.0, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return acon_b(x, self.p, self.beta)
+        return acon_b(x, self.p, self.beta, channel_dim=self.channel_dim)
 
 
-class AconC(_FlatState):
+class AconC(_Acon):
     r"""ACON-C with learnable slopes and ``beta`` a channel, :func:`colu.functional.acon_c`.
 
     .. math:: f(x) = (p_{1} - p_{2})\,x\,\sigma(\beta(p_{1} - p_{2})x) + p_{2} x
@@ -94,7 +107,9 @@ class AconC(_FlatState):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Notes
     -----
@@ -111,15 +126,14 @@ class AconC(_FlatState):
     torch.Size([2, 3, 4, 4])
     """
 
-    def __init__(self, num_channels: int):
-        super().__init__()
-        num_channels = check_int("num_channels", num_channels, 1)
-        self.p1 = nn.Parameter(torch.randn(num_channels))
-        self.p2 = nn.Parameter(torch.randn(num_channels))
+    def __init__(self, num_channels: int, channel_dim: int = 1):
+        super().__init__(num_channels, channel_dim)
+        self.p1 = nn.Parameter(torch.randn(self.num_channels))
+        self.p2 = nn.Parameter(torch.randn(self.num_channels))
         self.beta = channel_parameter(1.0, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return acon_c(x, self.p1, self.p2, self.beta)
+        return acon_c(x, self.p1, self.p2, self.beta, channel_dim=self.channel_dim)
 
 
 class MetaAcon(_FlatState):
@@ -133,11 +147,14 @@ class MetaAcon(_FlatState):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
     mode : {"channel", "layer", "pixel"}
         Of what ``beta`` is a function; the official code has the first alone.
     reduction : int
         ``r``; the hidden width is ``max(r, C // r)``.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``, and for ``(N, T, C)``, whose positions are the tokens:
+        each then sees all others of its sample, also those that follow.
 
     Notes
     -----
@@ -157,12 +174,12 @@ class MetaAcon(_FlatState):
     torch.Size([2, 3, 4, 4])
     """
 
-    def __init__(self, num_channels: int, mode: str = "channel", reduction: int = 16):
+    def __init__(self, num_channels: int, mode: str = "channel", reduction: int = 16, channel_dim: int = 1):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         reduction = check_int("reduction", reduction, 1)
         check_choice("mode", mode, ("channel", "layer", "pixel"))
-        self.num_channels, self.mode = num_channels, mode
+        self.num_channels, self.mode, self.channel_dim = num_channels, mode, channel_dim
         if mode == "channel":
             hidden = max(reduction, num_channels // reduction)
             self.fc1 = nn.Linear(num_channels, hidden)
@@ -177,18 +194,19 @@ class MetaAcon(_FlatState):
         if self.mode == "pixel":
             logit = x
         elif self.mode == "layer":
-            logit = along_channels(x.flatten(1).mean(1, keepdim=True), x)
+            logit = along_channels(x.flatten(1).mean(1, keepdim=True), x, self.channel_dim)
         else:
-            logit = along_channels(self.bn2(self.fc2(self.bn1(self.fc1(channel_mean(x))))), x)
+            mean = channel_mean(x, self.channel_dim)
+            logit = along_channels(self.bn2(self.fc2(self.bn1(self.fc1(mean)))), x, self.channel_dim)
         # A beta of exactly 0 times a huge input would give 0 times infinity in the gradient.
         return torch.sigmoid(logit.clamp(-30, 30))
 
     def forward(self, x: Tensor) -> Tensor:
-        check_channels(x, self.num_channels, type(self).__name__)
-        return acon_c(x, self.p1, self.p2, self.beta(x))
+        check_samples(x, self.num_channels, type(self).__name__, self.channel_dim)
+        return acon_c(x, self.p1, self.p2, self.beta(x), channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, mode={self.mode!r}"
+        return f"{self.num_channels}, mode={self.mode!r}{shown(self.channel_dim)}"
 
 
 def _meta_parameters(channels: int) -> int:
@@ -207,6 +225,7 @@ register(
     parameters=lambda channels: channels,
     parameter_formula="C",
     lipschitz=1.0998394,
+    lipschitz_all=1.0998394,
     pointwise=True,
     **_ACON,
 )

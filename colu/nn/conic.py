@@ -150,12 +150,19 @@ class CoLU(_Skew):
 
     for the default ``hard`` scaling; see :func:`colu.functional.colu` for the others.
 
+    .. warning::
+
+       The default ``channel_dim=1`` is right for ``(N, C)`` and ``(N, C, H, W)``.
+       On ``(N, T, C)``, as in transformers, it takes the *tokens* for channels wherever their number fits: no error,
+       and each token sees others, those that follow it too.
+       Give ``channel_dim=-1`` there.
+
     Parameters
     ----------
     dim : int
         Channels of a cone, one axis and ``dim - 1`` section channels.
     channel_dim : int
-        Position of the channels.
+        Position of the channels; -1 for ``(N, T, C)``.
     num_groups : int, optional
         Number of cones, instead of ``dim``; 0 is the identity.
     scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps, save
@@ -168,7 +175,8 @@ class CoLU(_Skew):
     Raises
     ------
     ValueError
-        An option out of range or without a joint meaning; in ``forward``, channels that do not fit.
+        An option out of range or without a joint meaning; in ``forward``, channels that do not fit
+        (with the dimension that was taken for them).
 
     References
     ----------
@@ -415,8 +423,18 @@ def _with(**options):
 
 
 _entry("colu", CoLU, _HARD, lipschitz=math.sqrt(2))
-_entry("colu-soft", _with(scaling="soft"), r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s")
-_entry("colu-firm", _with(scaling="firm"), r"y_a = a,\ y_s = \sigma(4a / \lVert s\rVert - 2)\, s")
+# A smooth weight is steepest at a ratio of 1/2; the Jacobian there, of the axis and the length of the section, is
+# [[1, 0], [w'(1/2), 1/2 - w'(1/2) / 2]].
+_SOFT = 1.0353441
+_entry(
+    "colu-soft", _with(scaling="soft"), r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s", lipschitz=_SOFT
+)
+_entry(
+    "colu-firm",
+    _with(scaling="firm"),
+    r"y_a = a,\ y_s = \sigma(4a / \lVert s\rVert - 2)\, s",
+    lipschitz=math.sqrt(2),
+)
 _entry(
     "colu-sqrt",
     _with(scaling="sqrt"),
@@ -432,7 +450,12 @@ _entry(
     notes="The map of jax-colu, not of the papers.",
 )
 _entry("rcolu", RCoLU, _ROTATED, lipschitz=math.sqrt(2))
-_entry("rcolu-soft", functools.partial(RCoLU, scaling="soft"), _ROTATED + r"\text{ with the soft weight}")
+_entry(
+    "rcolu-soft",
+    functools.partial(RCoLU, scaling="soft"),
+    _ROTATED + r"\text{ with the soft weight}",
+    lipschitz=_SOFT,
+)
 _MPU = dict(citation="li2025gemu", lipschitz=1.0)
 _PROJECTION = r"P_K(x) = \arg\min_{y \in K} \lVert x - y\rVert_2"
 _entry("mpu", MPU, _PROJECTION, aliases=("gemu", "soc-projection"), **_MPU)
@@ -443,5 +466,6 @@ _entry(
     r"P_{K(\alpha)}(x)",
     parameters=lambda channels: 1,
     parameter_formula="1",
+    lipschitz_all=1.0,
     **_MPU,
 )

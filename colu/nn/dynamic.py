@@ -5,18 +5,18 @@ import functools
 import torch
 from torch import Tensor, fx, nn
 
-from colu.channels import channel_mean, check_channels, check_image
+from colu.channels import channel_mean, channels_back, channels_second, check_image, check_samples
 from colu.checks import check_choice, check_int
 from colu.functional import dynamic_relu, frelu, spatial_attention
 from colu.geometry import Symmetry
 
-from ._facts import PIXELS, READS, carried, permutations
+from ._facts import PIXELS, READS, carried, permutations, shown
 from .registry import register
 
 __all__ = ["DYReLU", "FReLU"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
-for _name in ("channel_mean", "check_channels", "check_image", "dynamic_relu", "spatial_attention"):
+for _name in ("channel_mean", "check_image", "check_samples", "dynamic_relu", "spatial_attention"):
     fx.wrap(_name)
 
 
@@ -31,7 +31,7 @@ class DYReLU(nn.Module):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
     variant : {"A", "B", "C"}
         A: lines shared by the channels. B: lines a channel. C: B times an attention over the pixels of
         ``(N, C, H, W)``, :func:`colu.functional.spatial_attention`.
@@ -41,6 +41,9 @@ class DYReLU(nn.Module):
         ``R``; the hidden width is ``max(1, C // R)``.
     slope_range, offset_range : float
         :math:`\lambda_a, \lambda_b`.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``, and for ``(N, T, C)``, whose positions are the tokens:
+        each then sees all others of its sample, also those that follow.
 
     Notes
     -----
@@ -69,6 +72,7 @@ class DYReLU(nn.Module):
         reduction: int = 8,
         slope_range: float = 1.0,
         offset_range: float = 0.5,
+        channel_dim: int = 1,
     ):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
@@ -76,7 +80,7 @@ class DYReLU(nn.Module):
         reduction = check_int("reduction", reduction, 1)
         check_choice("variant", variant, ("A", "B", "C"))
         self.num_channels, self.variant, self.pieces = num_channels, variant, pieces
-        self.slope_range, self.offset_range = slope_range, offset_range
+        self.slope_range, self.offset_range, self.channel_dim = slope_range, offset_range, channel_dim
         hidden = max(1, num_channels // reduction)
         self.fc1 = nn.Linear(num_channels, hidden)
         self.fc2 = nn.Linear(hidden, 2 * pieces * (1 if variant == "A" else num_channels))
@@ -86,20 +90,22 @@ class DYReLU(nn.Module):
 
     def lines(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Slopes and offsets for every sample, ``(N, K, C)``, or ``(N, K, 1)`` in variant A."""
-        theta = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(channel_mean(x))))) - 1
+        theta = 2 * torch.sigmoid(self.fc2(torch.relu(self.fc1(channel_mean(x, self.channel_dim))))) - 1
         width = 1 if self.variant == "A" else self.num_channels
         slopes, offsets = theta.unflatten(1, (2, self.pieces, width)).unbind(1)
         return self.first + self.slope_range * slopes, self.offset_range * offsets
 
     def forward(self, x: Tensor) -> Tensor:
         if self.attention is None:
-            check_channels(x, self.num_channels, "DYReLU")
-            return dynamic_relu(x, *self.lines(x))
-        check_image(x, self.num_channels, "DYReLU C")
-        return spatial_attention(self.attention(x)) * dynamic_relu(x, *self.lines(x))
+            check_samples(x, self.num_channels, "DYReLU", self.channel_dim)
+            return dynamic_relu(x, *self.lines(x), channel_dim=self.channel_dim)
+        check_image(x, self.num_channels, "DYReLU C", self.channel_dim)
+        attention = spatial_attention(self.attention(channels_second(x, self.channel_dim)))
+        y = dynamic_relu(x, *self.lines(x), channel_dim=self.channel_dim)
+        return channels_back(attention, self.channel_dim) * y
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, variant={self.variant!r}, pieces={self.pieces}"
+        return f"{self.num_channels}, variant={self.variant!r}, pieces={self.pieces}{shown(self.channel_dim)}"
 
 
 class FReLU(nn.Module):
@@ -110,9 +116,11 @@ class FReLU(nn.Module):
     Parameters
     ----------
     num_channels : int
-        Channels of ``(N, C, H, W)``.
+        Channels.
     kernel_size : int
         Odd number of pixels a side.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``.
 
     Notes
     -----
@@ -128,19 +136,20 @@ class FReLU(nn.Module):
     torch.Size([2, 3, 4, 4])
     """
 
-    def __init__(self, num_channels: int, kernel_size: int = 3):
+    def __init__(self, num_channels: int, kernel_size: int = 3, channel_dim: int = 1):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         kernel_size = check_int("kernel_size", kernel_size, 1)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={kernel_size} is even and would shift the image; use an odd number")
-        self.num_channels = num_channels
+        self.num_channels, self.channel_dim = num_channels, channel_dim
         self.conv = nn.Conv2d(num_channels, num_channels, kernel_size, padding=kernel_size // 2, groups=num_channels)
         self.bn = nn.BatchNorm2d(num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        check_image(x, self.num_channels, "FReLU")
-        return frelu(x, self.bn(self.conv(x)))
+        check_image(x, self.num_channels, "FReLU", self.channel_dim)
+        condition = self.bn(self.conv(channels_second(x, self.channel_dim)))
+        return frelu(x, channels_back(condition, self.channel_dim))
 
 
 def _symmetry(module: DYReLU, channels: int) -> Symmetry:

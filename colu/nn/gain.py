@@ -93,7 +93,9 @@ def measured_ratio(activation, num_channels: int | None) -> float:
         x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
         density = weight * torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
         return (density * apply(x[:, None])[:, 0].square()).sum().item()
-    sobol = torch.quasirandom.SobolEngine(num_channels, scramble=True, seed=0)
+    # What changes the number of channels, such as gates, may want others.
+    entering = getattr(activation, "in_channels", num_channels)
+    sobol = torch.quasirandom.SobolEngine(entering, scramble=True, seed=0)
     x = torch.special.ndtri(sobol.draw(_SOBOL_POINTS, dtype=torch.float64).clamp(1e-12, 1 - 1e-12))
     return (apply(x).square().sum() / x.square().sum()).item()
 

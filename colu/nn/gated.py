@@ -1,18 +1,18 @@
-"""Equivariant activations that scale whole vectors as modules: norm-ReLU and gates."""
+"""Equivariant activations that scale whole vectors as modules: norm-ReLU, modReLU and gates."""
 
 import torch
 from torch import Tensor, fx, nn
 
 from colu.checks import check_int, check_number
-from colu.functional import gated, norm_relu
+from colu.functional import gated, modrelu, norm_relu
 from colu.geometry import Symmetry
 
-from ._facts import CHANNELS, carried
+from ._facts import CHANNELS, carried, shown
 from .registry import register
 
-__all__ = ["Gated", "NormReLU"]
+__all__ = ["Gated", "ModReLU", "NormReLU"]
 
-for _name in ("gated", "norm_relu"):
+for _name in ("gated", "modrelu", "norm_relu"):
     fx.wrap(_name)
 
 
@@ -49,7 +49,46 @@ class NormReLU(nn.Module):
         return norm_relu(x, self.log_radius.exp(), num_groups=len(self.log_radius), channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{len(self.log_radius) * self.dim}, dim={self.dim}"
+        return f"{len(self.log_radius) * self.dim}, dim={self.dim}{shown(self.channel_dim)}"
+
+
+class ModReLU(nn.Module):
+    r"""ModReLU, :func:`colu.functional.modrelu`, with a bias a complex number that is learnt.
+
+    .. math:: f(z) = \max(|z| + b, 0)\,z / |z|
+
+    Parameters
+    ----------
+    num_channels : int
+        An even number of channels: neighbours are real and imaginary part.
+    bias : float
+        ``b`` at the start; the choice of -0.1 is ours, as 0 would start from the identity.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
+
+    References
+    ----------
+    Arjovsky, Shah and Bengio, ICML 2016, arXiv 1511.06464.
+
+    Examples
+    --------
+    >>> ModReLU(2, bias=-1.0)(torch.tensor([[3.0, 4.0]])).detach()
+    tensor([[2.4000, 3.2000]])
+    """
+
+    dim = 2
+
+    def __init__(self, num_channels: int, bias: float = -0.1, channel_dim: int = 1):
+        super().__init__()
+        num_channels, _ = _check_size(num_channels, self.dim)
+        self.channel_dim = channel_dim
+        self.bias = nn.Parameter(torch.full((num_channels // 2,), float(bias)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return modrelu(x, self.bias, channel_dim=self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return f"{2 * len(self.bias)}{shown(self.channel_dim)}"
 
 
 class Gated(nn.Module):
@@ -89,7 +128,7 @@ class Gated(nn.Module):
         return gated(x, self.bias, dim=self.dim, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{len(self.bias) * self.dim}, dim={self.dim}"
+        return f"{len(self.bias) * self.dim}, dim={self.dim}{shown(self.channel_dim)}"
 
 
 def _check_size(num_channels: int, dim: int) -> tuple[int, int]:
@@ -102,8 +141,9 @@ def _check_size(num_channels: int, dim: int) -> tuple[int, int]:
     return num_channels, dim
 
 
-def _vectors(module: NormReLU, channels: int) -> Symmetry:
-    return Symmetry("vectors", channels, dim=module.dim, carries=carried(module, {"log_radius": 0}))
+def _vectors(module: NormReLU | ModReLU, channels: int) -> Symmetry:
+    along = carried(module, {"log_radius": 0, "bias": 0})
+    return Symmetry("vectors", channels, dim=module.dim, carries=along)
 
 
 def _gates(module: Gated, channels: int) -> Symmetry:
@@ -122,7 +162,20 @@ register(
     parameter_formula="C/4",
     symmetry=_vectors,
     lipschitz=1.0,
+    lipschitz_all=1.0,
     needs_channels=True,
+)
+register(
+    "modrelu",
+    ModReLU,
+    r"\max(|z| + b, 0)\,z / |z|,\ z = x_{2k} + i x_{2k+1}",
+    citation="arjovsky2016unitary",
+    parameters=lambda channels: channels // 2,
+    parameter_formula="C/2",
+    symmetry=_vectors,
+    lipschitz=1.0,
+    needs_channels=True,
+    notes="Complex numbers are pairs of channels; jumps at 0 where b > 0. Initial value ours.",
 )
 register(
     "gated",

@@ -9,7 +9,7 @@ from colu.checks import check_choice, check_int
 from colu.functional import crelu, group_sort, householder_activation
 from colu.geometry import Symmetry
 
-from ._facts import CHANNELS, carried, permutations
+from ._facts import CHANNELS, carried, permutations, shown
 from .registry import register
 
 __all__ = ["CReLU", "GroupSort", "HouseholderActivation"]
@@ -39,6 +39,9 @@ class CReLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return crelu(x, channel_dim=self.channel_dim)
 
+    def extra_repr(self) -> str:
+        return shown(self.channel_dim).removeprefix(", ")
+
 
 class GroupSort(nn.Module):
     """GroupSort, :func:`colu.functional.group_sort`; groups of two are MaxMin.
@@ -65,7 +68,7 @@ class GroupSort(nn.Module):
         return group_sort(x, self.group_size, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"group_size={self.group_size}"
+        return f"group_size={self.group_size}{shown(self.channel_dim)}"
 
 
 class HouseholderActivation(nn.Module):
@@ -85,6 +88,8 @@ class HouseholderActivation(nn.Module):
     Notes
     -----
     The map is continuous in the input at every angle, but its derivative in the angle jumps where a pair changes sides.
+    The authors' code keeps the other side of the line: its ``theta`` is :math:`\theta + 2\pi` here, and at the start it
+    gives (min, max).
 
     Examples
     --------
@@ -107,7 +112,7 @@ class HouseholderActivation(nn.Module):
         return householder_activation(x, self.angle, pairing=self.pairing, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, pairing={self.pairing!r}"
+        return f"{self.num_channels}, pairing={self.pairing!r}{shown(self.channel_dim)}"
 
 
 def _pairs(module: HouseholderActivation, channels: int) -> Symmetry:
@@ -147,6 +152,7 @@ register(
     symmetry=_pairs,
     homogeneity="positive",
     lipschitz=1.0,
+    lipschitz_all=1.0,
     needs_channels=True,
     notes="MaxMin at the start; pairs are neighbours, in the authors' code from two halves.",
 )

@@ -23,11 +23,11 @@ class GRKANLinear(nn.Module):
     Parameters
     ----------
     in_features : int
-        ``d``, in dimension 1 of ``(N, d)``.
+        ``d`` of ``(..., d)``.
     out_features : int, optional
         As many as go in if not given.
     **options
-        Of :class:`colu.nn.GroupRational`.
+        Of :class:`colu.nn.GroupRational`, whose channels are the last dimension here.
 
     References
     ----------
@@ -44,7 +44,8 @@ class GRKANLinear(nn.Module):
         out_features = in_features if out_features is None else out_features
         in_features = check_int("in_features", in_features, 1)
         out_features = check_int("out_features", out_features, 1)
-        self.activation = GroupRational(in_features, **options)
+        # A linear map acts on the last dimension, so what stands before it does too.
+        self.activation = GroupRational(in_features, channel_dim=-1, **options)
         self.linear = nn.Linear(in_features, out_features)
         self.reset_parameters()
 
@@ -72,13 +73,14 @@ class AFKANLinear(nn.Module):
     Parameters
     ----------
     in_features : int
-        ``d``, in dimension 1 of ``(N, d)``.
+        ``d`` of ``(..., d)``.
     out_features : int, optional
         As many as go in if not given.
     grid, order : int
         ``g`` and ``k``.
     normalisation : {"sample", "batch"}
-        Whether ``r`` is the root mean square of one sample's bumps, or of the whole batch's.
+        Whether ``r`` is the root mean square of the bumps of one sample (of one token, where there are tokens), or of
+        the whole batch's.
         The published code divides by a number of the whole batch, so that a prediction depends on what else is in it.
 
     Notes
@@ -122,22 +124,22 @@ class AFKANLinear(nn.Module):
         nn.init.kaiming_uniform_(self.linear.weight)
 
     def bumps(self, x: Tensor) -> Tensor:
-        """The normalised bumps, ``(N, d, g + k)``."""
+        """The normalised bumps, ``(..., d, g + k)``."""
         x = x.unsqueeze(-1)
         raw = (nn.functional.silu(x - self.start) * nn.functional.silu(self.end - x)).square()
-        over = (1, 2) if self.normalisation == "sample" else (0, 1, 2)
+        over = (-2, -1) if self.normalisation == "sample" else tuple(range(raw.dim()))
         # The largest first, so that no square over- or underflows; far from the grid all bumps fade to 0.
         floor = torch.finfo(raw.dtype).eps
-        largest = raw.detach().amax(over, keepdim=True).clamp(min=floor) if len(raw) else 1
+        largest = raw.detach().amax(over, keepdim=True).clamp(min=floor) if raw.numel() else 1
         raw = raw / largest
         return raw / (raw.square().mean(over, keepdim=True) + floor).sqrt()
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dim() != 2 or x.shape[1] != self.in_features:
-            raise ValueError(f"AFKANLinear wants (N, {self.in_features}), got shape {tuple(x.shape)}")
+        if x.dim() < 2 or x.shape[-1] != self.in_features:
+            raise ValueError(f"AFKANLinear wants (N, ..., {self.in_features}), got shape {tuple(x.shape)}")
         bumps = self.bumps(x)
-        score = torch.einsum("j,nji->ni", self.attention, bumps) / math.sqrt(self.in_features)
-        pooled = torch.einsum("ni,nji->nj", score.softmax(-1), bumps)
+        score = torch.einsum("j,...ji->...i", self.attention, bumps) / math.sqrt(self.in_features)
+        pooled = torch.einsum("...i,...ji->...j", score.softmax(-1), bumps)
         return self.linear(nn.functional.silu(self.norm(pooled)))
 
     def extra_repr(self) -> str:

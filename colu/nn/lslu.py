@@ -5,11 +5,12 @@ import copy
 import torch
 from torch import Tensor, fx, nn
 
+from colu.channels import channels_back, channels_second
 from colu.checks import check_int
 from colu.functional import depthwise, fold_batch_norm, lslu, lslu_chain
 from colu.geometry import Symmetry
 
-from ._facts import PIXELS, carried, permutations
+from ._facts import PIXELS, carried, permutations, shown
 from .registry import register
 
 __all__ = ["LSLU", "LSLUAsPublished", "SeriesActivation"]
@@ -24,14 +25,18 @@ def _kernel(num_channels: int, radius: int) -> nn.Parameter:
     return nn.Parameter(nn.init.trunc_normal_(torch.empty(num_channels, 1, size, size), std=0.02))
 
 
+def _normalised(y: Tensor, bn: nn.BatchNorm2d, channel_dim: int) -> Tensor:
+    return channels_back(bn(channels_second(y, channel_dim)), channel_dim)
+
+
 class _Series(nn.Module):
     """A map, a depthwise convolution, and batch normalisation that folds into it."""
 
-    def __init__(self, num_channels: int, radius: int):
+    def __init__(self, num_channels: int, radius: int, channel_dim: int = 1):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         radius = check_int("radius", radius, 0)
-        self.num_channels, self.radius = num_channels, radius
+        self.num_channels, self.radius, self.channel_dim = num_channels, radius, channel_dim
         self.weight = _kernel(num_channels, radius)
         self.bn = nn.BatchNorm2d(num_channels, eps=1e-6)
         self.register_parameter("bias", None)
@@ -60,11 +65,11 @@ class _Series(nn.Module):
         return folded
 
     def _series(self, x: Tensor) -> Tensor:
-        y = depthwise(x, self.weight, self.bias)
-        return y if self.deployed else self.bn(y)
+        y = depthwise(x, self.weight, self.bias, channel_dim=self.channel_dim)
+        return y if self.deployed else _normalised(y, self.bn, self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, radius={self.radius}, deployed={self.deployed}"
+        return f"{self.num_channels}, radius={self.radius}, deployed={self.deployed}{shown(self.channel_dim)}"
 
 
 class SeriesActivation(_Series):
@@ -75,9 +80,11 @@ class SeriesActivation(_Series):
     Parameters
     ----------
     num_channels : int
-        Channels of ``(N, C, H, W)``.
+        Channels.
     radius : int
         ``n``; the kernel has ``2n + 1`` pixels a side.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``.
 
     Notes
     -----
@@ -96,8 +103,8 @@ class SeriesActivation(_Series):
     True
     """
 
-    def __init__(self, num_channels: int, radius: int = 3):
-        super().__init__(num_channels, radius)
+    def __init__(self, num_channels: int, radius: int = 3, channel_dim: int = 1):
+        super().__init__(num_channels, radius, channel_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return self._series(torch.relu(x))
@@ -111,12 +118,14 @@ class LSLU(nn.Module):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
     num_terms : int
         ``n``, at least 1.
     radius : int, optional
         Where given, depthwise convolution of ``2 radius + 1`` pixels and batch normalisation follow, as in the
-        published code, for ``(N, C, H, W)`` alone.
+        published code, for ``(N, C, H, W)`` alone (or ``(N, H, W, C)``).
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Notes
     -----
@@ -135,11 +144,11 @@ class LSLU(nn.Module):
     [[0.0, 2.0]]
     """
 
-    def __init__(self, num_channels: int, num_terms: int = 3, radius: int | None = None):
+    def __init__(self, num_channels: int, num_terms: int = 3, radius: int | None = None, channel_dim: int = 1):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         num_terms = check_int("num_terms", num_terms, 1)
-        self.num_channels = num_channels
+        self.num_channels, self.channel_dim = num_channels, channel_dim
         theta, omega = torch.zeros(num_terms, num_channels), torch.zeros(num_terms, num_channels)
         theta[0] = 1.0
         if num_terms == 2:
@@ -147,7 +156,7 @@ class LSLU(nn.Module):
         else:
             omega[1:] = torch.linspace(-1, 1, num_terms - 1)[:, None]
         self.theta, self.omega = nn.Parameter(theta), nn.Parameter(omega)
-        self.series = None if radius is None else _Series(num_channels, radius)
+        self.series = None if radius is None else _Series(num_channels, radius, channel_dim)
 
     def fold(self) -> "LSLU":
         """A copy in deploy form, the same function as this one in evaluation mode.
@@ -163,11 +172,11 @@ class LSLU(nn.Module):
         return folded
 
     def forward(self, x: Tensor) -> Tensor:
-        y = lslu(x, self.theta, self.omega)
+        y = lslu(x, self.theta, self.omega, channel_dim=self.channel_dim)
         return y if self.series is None else self.series._series(y)
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, num_terms={len(self.theta)}"
+        return f"{self.num_channels}, num_terms={len(self.theta)}{shown(self.channel_dim)}"
 
 
 class LSLUAsPublished(nn.Module):
@@ -188,6 +197,8 @@ class LSLUAsPublished(nn.Module):
         Channels of ``(N, C, H, W)``, at least ``num_terms``.
     num_terms : int
         ``n``: steps of the chain, and radius of the kernel.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, H, W, C)``.
 
     Raises
     ------
@@ -226,7 +237,7 @@ class LSLUAsPublished(nn.Module):
     False
     """
 
-    def __init__(self, num_channels: int, num_terms: int = 3):
+    def __init__(self, num_channels: int, num_terms: int = 3, channel_dim: int = 1):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         num_terms = check_int("num_terms", num_terms, 1)
@@ -235,7 +246,7 @@ class LSLUAsPublished(nn.Module):
                 f"num_channels={num_channels} is less than num_terms={num_terms}, and step i reads entry i of a vector "
                 "a channel; use as many channels as terms, or LSLU"
             )
-        self.num_channels, self.num_terms = num_channels, num_terms
+        self.num_channels, self.num_terms, self.channel_dim = num_channels, num_terms, channel_dim
         self.weight = _kernel(num_channels, num_terms)
         self.alphas = nn.Parameter(torch.ones(num_channels))
         self.biases = nn.Parameter(torch.zeros(num_channels))
@@ -254,12 +265,13 @@ class LSLUAsPublished(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.bias is not None:
-            return depthwise(torch.relu(x), self.weight * self.alphas.view(-1, 1, 1, 1), self.bias)
+            weight = self.weight * self.alphas.view(-1, 1, 1, 1)
+            return depthwise(torch.relu(x), weight, self.bias, channel_dim=self.channel_dim)
         y = lslu_chain(x, self.alphas[: self.num_terms], self.biases[: self.num_terms])
-        return self.bn(depthwise(y, self.weight))
+        return _normalised(depthwise(y, self.weight, channel_dim=self.channel_dim), self.bn, self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, num_terms={self.num_terms}"
+        return f"{self.num_channels}, num_terms={self.num_terms}{shown(self.channel_dim)}"
 
 
 def _as_published(module: LSLUAsPublished, channels: int) -> Symmetry:

@@ -108,6 +108,7 @@ register(
     parameter_formula="C^2",
     homogeneity="linear",
     lipschitz=1.0,
+    lipschitz_all=1.0,
     needs_channels=True,
     kind="layer",
 )
@@ -120,6 +121,7 @@ register(
     parameter_formula="C(C - 1)",
     homogeneity="linear",
     lipschitz=1.0,
+    lipschitz_all=1.0,
     needs_channels=True,
     kind="layer",
     notes="C = 3 is the 6-D representation of rotations.",

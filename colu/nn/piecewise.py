@@ -1,22 +1,61 @@
-"""Activations in pieces as modules: TaLU, APALU, PWLU, maxout; PReLU is torch's."""
+"""Activations in pieces as modules: PReLU, TaLU, APALU, PWLU, maxout."""
 
 import torch
 from torch import Tensor, fx, nn
 
 from colu.channels import check_channels
 from colu.checks import check_int, check_number
-from colu.functional import apalu, maxout, pwlu, talu
+from colu.functional import apalu, maxout, prelu, pwlu, talu
 from colu.geometry import Symmetry
 
-from ._facts import CHANNELS, permutations
-from .registry import register
-from .smooth import channel_parameter
+from ._facts import CHANNELS, permutations, shown
+from .registry import register, register_symmetry
+from .smooth import channel_parameter, channels_shown
 
-__all__ = ["APALU", "PWLU", "Maxout", "TaLU"]
+__all__ = ["APALU", "PWLU", "Maxout", "PReLU", "TaLU"]
 
 # One node each in a torch.fx graph: their checks of shapes cannot be traced.
-for _name in ("apalu", "check_channels", "maxout", "pwlu"):
+for _name in ("apalu", "check_channels", "maxout", "prelu", "pwlu"):
     fx.wrap(_name)
+
+
+class PReLU(nn.PReLU):
+    r"""PReLU, :func:`colu.functional.prelu`: torch's, with a choice where the channels are.
+
+    .. math:: f(x) = \max(x, 0) + a_c \min(x, 0)
+
+    Parameters
+    ----------
+    num_channels : int
+        Slopes; 1 for all channels together.
+    init : float
+        Their value at the start.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
+
+    Notes
+    -----
+    The key of its state dict is torch's, ``weight``.
+
+    References
+    ----------
+    He, Zhang, Ren and Sun, Delving Deep into Rectifiers, ICCV 2015, arXiv 1502.01852, equation 1.
+
+    Examples
+    --------
+    >>> PReLU(3, channel_dim=-1)(-torch.ones(1, 1, 3)).tolist()
+    [[[-0.25, -0.25, -0.25]]]
+    """
+
+    def __init__(self, num_channels: int = 1, init: float = 0.25, channel_dim: int = 1):
+        super().__init__(check_int("num_channels", num_channels, 1), init)
+        self.channel_dim = channel_dim
+
+    def forward(self, x: Tensor) -> Tensor:
+        return prelu(x, self.weight, channel_dim=self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}{shown(self.channel_dim)}"
 
 
 class TaLU(nn.Module):
@@ -55,9 +94,11 @@ class APALU(nn.Module):
     Parameters
     ----------
     num_channels : int, optional
-        Scales a channel (dimension 1); one pair for all by default.
+        Scales a channel; one pair for all by default.
     a, b : float
         Initial values; the defaults are from a comment in third-party code.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Examples
     --------
@@ -65,13 +106,17 @@ class APALU(nn.Module):
     0.0
     """
 
-    def __init__(self, num_channels: int | None = None, a: float = 0.55, b: float = 0.065):
+    def __init__(self, num_channels: int | None = None, a: float = 0.55, b: float = 0.065, channel_dim: int = 1):
         super().__init__()
+        self.channel_dim = channel_dim
         self.a = channel_parameter(a, num_channels)
         self.b = channel_parameter(b, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return apalu(x, self.a, self.b)
+        return apalu(x, self.a, self.b, channel_dim=self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return channels_shown(self.a, self.channel_dim)
 
 
 class PWLU(nn.Module):
@@ -80,7 +125,7 @@ class PWLU(nn.Module):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
     num_intervals : int
         ``N``, even: zero is a knot, so that the function starts as ReLU exactly.
     bound : float
@@ -89,6 +134,8 @@ class PWLU(nn.Module):
         Whether to begin with the first of the two phases below.
     momentum : float
         Smallest weight of a new batch in the statistics; before that the batches weigh the same.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Notes
     -----
@@ -118,6 +165,7 @@ class PWLU(nn.Module):
         bound: float = 3.0,
         observe: bool = False,
         momentum: float = 0.1,
+        channel_dim: int = 1,
     ):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
@@ -127,6 +175,7 @@ class PWLU(nn.Module):
         bound = check_number("bound", bound, "use a positive number", gt=0)
         momentum = check_number("momentum", momentum, "use a number in (0, 1]", gt=0, le=1)
         self.num_channels, self.num_intervals, self.momentum = num_channels, num_intervals, momentum
+        self.channel_dim = channel_dim
         self.left = channel_parameter(-bound, num_channels)
         self.right = channel_parameter(bound, num_channels)
         self.values = nn.Parameter(torch.empty(num_channels, num_intervals + 1))
@@ -150,10 +199,10 @@ class PWLU(nn.Module):
         self.slope_right.copy_(self.right > 0)
 
     @torch.no_grad()
-    def _observe(self, x: Tensor) -> None:
+    def _observe(self, x: Tensor, place: int) -> None:
         if x.numel() == 0:
             return
-        dims = [d for d in range(x.dim()) if d != 1]
+        dims = [d for d in range(x.dim()) if d != place]
         var, mean = torch.var_mean(x, dims, correction=0)
         self.num_batches += 1
         weight = (1 / self.num_batches).clamp(min=self.momentum).to(mean)
@@ -186,14 +235,16 @@ class PWLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.observing:
-            check_channels(x, self.num_channels, "PWLU")
+            place = check_channels(x, self.num_channels, "PWLU", self.channel_dim)
             if self.training:
-                self._observe(x)
+                self._observe(x, place)
             return torch.relu(x)
-        return pwlu(x, self.left, self.right, self.values, self.slope_left, self.slope_right)
+        parameters = self.left, self.right, self.values, self.slope_left, self.slope_right
+        return pwlu(x, *parameters, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, num_intervals={self.num_intervals}, observing={self.observing}"
+        options = f"num_intervals={self.num_intervals}, observing={self.observing}"
+        return f"{self.num_channels}, {options}{shown(self.channel_dim)}"
 
 
 class Maxout(nn.Module):
@@ -226,6 +277,7 @@ class Maxout(nn.Module):
         return f"pieces={self.pieces}, channel_dim={self.channel_dim}"
 
 
+_SLOPES = permutations(scales=True, carries={"weight": 0})
 _GRID = dict.fromkeys(("left", "right", "values", "slope_left", "slope_right", "running_mean", "running_var"), 0)
 register(
     "talu",
@@ -263,18 +315,18 @@ register(
 )
 register(
     "prelu",
-    nn.PReLU,
+    PReLU,
     r"\max(x, 0) + a_c \min(x, 0)",
     citation="he2015init",
     parameters=lambda channels: channels,
     parameter_formula="C",
-    symmetry=permutations(scales=True, carries={"weight": 0}),
+    symmetry=_SLOPES,
     homogeneity="positive",
     lipschitz=1.0,
     pointwise=True,
     needs_channels=True,
-    family="piecewise",
 )
+register_symmetry(nn.PReLU, _SLOPES)
 register(
     "maxout",
     Maxout,

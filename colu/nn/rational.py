@@ -16,7 +16,7 @@ from colu.functional import rational
 from colu.functional.rational import VERSIONS
 from colu.geometry import Symmetry
 
-from ._facts import carried, permutations
+from ._facts import carried, permutations, shown
 from .registry import register
 
 __all__ = ["GroupRational", "Rational", "fit_rational"]
@@ -160,7 +160,7 @@ class GroupRational(nn.Module):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
     num_groups : int, optional
         Groups of neighbouring channels; 8, or fewer where 8 does not divide the channels.
     init : str
@@ -169,6 +169,8 @@ class GroupRational(nn.Module):
         The three denominators of the published code, which differ where coefficients or inputs are negative:
         ``B`` in the fit, ``A`` in the Triton kernel, ``mixed`` in the torch fallback.
         The coefficients here are fitted with the denominator that is used.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     References
     ----------
@@ -180,7 +182,14 @@ class GroupRational(nn.Module):
     torch.Size([2, 16])
     """
 
-    def __init__(self, num_channels: int, num_groups: int | None = None, init: str = "silu", version: str = "A"):
+    def __init__(
+        self,
+        num_channels: int,
+        num_groups: int | None = None,
+        init: str = "silu",
+        version: str = "A",
+        channel_dim: int = 1,
+    ):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         check_choice("version", version, ("A", "B", "mixed"))
@@ -190,15 +199,17 @@ class GroupRational(nn.Module):
             raise ValueError(f"num_groups={num_groups} does not divide {num_channels} channels; use a divisor")
         numerator, denominator = fit_rational(init, version)
         self.num_channels, self.num_groups, self.init, self.version = num_channels, num_groups, init, version
+        self.channel_dim = channel_dim
         self.numerator = nn.Parameter(torch.tensor(numerator))
         self.denominator = nn.Parameter(torch.tensor(denominator).repeat(num_groups, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        check_channels(x, self.num_channels, "GroupRational")
-        return rational(x, self.numerator, self.denominator, self.version)
+        check_channels(x, self.num_channels, "GroupRational", self.channel_dim)
+        return rational(x, self.numerator, self.denominator, self.version, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{self.num_channels}, num_groups={self.num_groups}, init={self.init!r}, version={self.version!r}"
+        options = f"num_groups={self.num_groups}, init={self.init!r}, version={self.version!r}"
+        return f"{self.num_channels}, {options}{shown(self.channel_dim)}"
 
 
 def _groups(channels: int) -> int:
@@ -211,6 +222,9 @@ _Q = {
     "c": r"0.1 + |\sum_{k=0}^4 b_k x^k|",
 }
 
+# Of the starts, which are leaky ReLU's fits.
+_STEEPEST = {"a": 1.035164, "b": 1.069286, "c": 1.069288}
+
 
 def _rational(version: str) -> None:
     count = 11 if version == "c" else 10
@@ -222,6 +236,7 @@ def _rational(version: str) -> None:
         parameters=lambda channels: count,
         parameter_formula=str(count),
         symmetry=permutations(),
+        lipschitz=_STEEPEST[version],
         pointwise=True,
         notes="Starts from our own fit of leaky ReLU.",
         aliases=("pade", "pau") if version == "a" else (),
@@ -244,6 +259,7 @@ register(
     parameters=lambda channels: 6 + 4 * _groups(channels),
     parameter_formula=r"6 + 4G,\ G \le 8",
     symmetry=_grouped,
+    lipschitz=1.099842,
     pointwise=True,
     needs_channels=True,
     notes="Published code has three different denominators; coefficients fitted with the one that is used.",

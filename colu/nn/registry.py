@@ -52,7 +52,10 @@ class ActivationEntry:
     homogeneity : str
         ``"positive"`` for f(kx) = k f(x) with k > 0, ``"none"``, or another description.
     lipschitz : float or None
-        Best known bound of the Lipschitz constant with the default options; None if unbounded or unknown.
+        Best known bound of the Lipschitz constant at the start, with the default options; None if unbounded or unknown.
+    lipschitz_all : float or None
+        The same for whatever values its parameters take; None if unbounded or unknown.
+        Where there are no parameters it is the first.
     pointwise : bool
         Whether each output entry depends on one input entry.
     family : str
@@ -79,6 +82,7 @@ class ActivationEntry:
     symmetry: Callable[[nn.Module, int], Symmetry | None] = _unknown
     homogeneity: str = "none"
     lipschitz: float | None = None
+    lipschitz_all: float | None = None
     pointwise: bool = False
     family: str = ""
     needs_channels: bool = False
@@ -111,6 +115,8 @@ def register(name: str, factory: Callable[..., nn.Module], formula: str, **facts
     """
     source = getattr(factory, "func", factory)
     facts.setdefault("family", getattr(source, "__module__", "").rpartition(".")[2])
+    if "parameters" not in facts:
+        facts.setdefault("lipschitz_all", facts.get("lipschitz"))
     entry = ActivationEntry(_normalise(name), factory, formula, **facts)
     for key in map(_normalise, (name, *entry.aliases)):
         if key != key.lower() or not key.replace("-", "").isalnum():
@@ -131,7 +137,7 @@ def register_symmetry(module_class: type[nn.Module], symmetry: Callable[[nn.Modu
     Examples
     --------
     >>> from torch import nn
-    >>> register_symmetry(nn.ReLU6, lambda module, channels: Symmetry("units", channels))
+    >>> register_symmetry(nn.Threshold, lambda module, channels: Symmetry("units", channels))
     """
     _SYMMETRIES[module_class] = symmetry
 

@@ -318,6 +318,8 @@ def _predicate(which) -> Callable[[str, nn.Module], bool]:
         entry = get_entry(which)
         source = getattr(entry.factory, "func", entry.factory)
         source = source if isinstance(source, type) else type(entry.factory())
+        # What refines a class of torch's stands for that class too.
+        source = next((one for one in source.__mro__ if one.__module__ == "torch.nn.modules.activation"), source)
         # Other libraries have classes of their own for the same maps: timm's GELU, GELUActivation of transformers.
         names = {name.replace("-", "") for name in (entry.name, *entry.aliases)}
         return lambda name, module: isinstance(module, source) or (_bare(module) and _plain(module) in names)

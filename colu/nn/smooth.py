@@ -6,7 +6,7 @@ from torch import Tensor, fx, nn
 from colu.checks import check_int, check_number
 from colu.functional import fourier, fourier_relu, linear_combination, sqish, squared_relu, swish
 
-from ._facts import permutations
+from ._facts import permutations, shown
 from .registry import register
 
 __all__ = ["FourierActivation", "LinearCombination", "Sqish", "SquaredReLU", "Swish"]
@@ -23,6 +23,11 @@ def channel_parameter(value: float, num_channels: int | None) -> nn.Parameter:
     return nn.Parameter(torch.full(() if num_channels is None else (num_channels,), float(value)))
 
 
+def channels_shown(parameter: Tensor, channel_dim: int) -> str:
+    """The text of a module that has one such parameter for all channels, or one for each."""
+    return f"{len(parameter)}{shown(channel_dim)}" if parameter.dim() else ""
+
+
 class Swish(nn.Module):
     r"""Swish with a learnable slope, :func:`colu.functional.swish`.
 
@@ -31,9 +36,11 @@ class Swish(nn.Module):
     Parameters
     ----------
     num_channels : int, optional
-        One ``beta`` a channel (dimension 1); one for all by default.
+        One ``beta`` a channel; one for all by default.
     beta : float
         Initial value.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Notes
     -----
@@ -45,12 +52,16 @@ class Swish(nn.Module):
     0.0
     """
 
-    def __init__(self, num_channels: int | None = None, beta: float = 1.0):
+    def __init__(self, num_channels: int | None = None, beta: float = 1.0, channel_dim: int = 1):
         super().__init__()
+        self.channel_dim = channel_dim
         self.beta = channel_parameter(beta, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return swish(x, self.beta)
+        return swish(x, self.beta, channel_dim=self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return channels_shown(self.beta, self.channel_dim)
 
 
 class Sqish(nn.Module):
@@ -61,9 +72,11 @@ class Sqish(nn.Module):
     Parameters
     ----------
     num_channels : int, optional
-        Parameters a channel (dimension 1); one of each for all by default.
+        Parameters a channel; one of each for all by default.
     alpha, beta, gamma : float
         Initial values, ``beta`` positive.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Notes
     -----
@@ -77,15 +90,26 @@ class Sqish(nn.Module):
     -25.0
     """
 
-    def __init__(self, num_channels: int | None = None, alpha: float = 0.25, beta: float = 1.0, gamma: float = 1.0):
+    def __init__(
+        self,
+        num_channels: int | None = None,
+        alpha: float = 0.25,
+        beta: float = 1.0,
+        gamma: float = 1.0,
+        channel_dim: int = 1,
+    ):
         super().__init__()
+        self.channel_dim = channel_dim
         beta = check_number("beta", beta, "use a positive number", gt=0)
         self.alpha = channel_parameter(alpha, num_channels)
         self.log_beta = channel_parameter(torch.tensor(float(beta)).log().item(), num_channels)
         self.gamma = channel_parameter(gamma, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return sqish(x, self.alpha, self.log_beta.exp(), self.gamma)
+        return sqish(x, self.alpha, self.log_beta.exp(), self.gamma, channel_dim=self.channel_dim)
+
+    def extra_repr(self) -> str:
+        return channels_shown(self.alpha, self.channel_dim)
 
 
 class SquaredReLU(nn.Module):
@@ -149,9 +173,11 @@ class LinearCombination(nn.Module):
     Parameters
     ----------
     num_channels : int, optional
-        Weights a channel (dimension 1); one set for all by default.
+        Weights a channel; one set for all by default.
     functions : sequence of str or callable
         Names of ``colu.functional.smooth.STANDARD`` or callables.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     Notes
     -----
@@ -163,9 +189,14 @@ class LinearCombination(nn.Module):
     [-0.5, 2.0]
     """
 
-    def __init__(self, num_channels: int | None = None, functions=("relu", "elu", "tanh", "sigmoid", "softplus")):
+    def __init__(
+        self,
+        num_channels: int | None = None,
+        functions=("relu", "elu", "tanh", "sigmoid", "softplus"),
+        channel_dim: int = 1,
+    ):
         super().__init__()
-        self.functions = tuple(functions)
+        self.functions, self.channel_dim = tuple(functions), channel_dim
         shape = (len(self.functions),) if num_channels is None else (len(self.functions), num_channels)
         if num_channels is not None:
             num_channels = check_int("num_channels", num_channels, 1)
@@ -175,10 +206,10 @@ class LinearCombination(nn.Module):
         linear_combination(torch.zeros(1, shape[-1]), self.weights.detach(), self.functions)
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear_combination(x, self.weights, self.functions)
+        return linear_combination(x, self.weights, self.functions, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"functions={self.functions}"
+        return f"functions={self.functions}{shown(self.channel_dim)}"
 
 
 # Most have one set of parameters for all channels, or where asked one a channel.
@@ -192,6 +223,7 @@ register(
     parameters=lambda channels: 1,
     parameter_formula="1",
     lipschitz=1.0998394,
+    lipschitz_all=1.0998394,
     **_SHARED,
 )
 register(
@@ -211,7 +243,7 @@ register(
     r"\max(x, 0)^2",
     citation="so2021primer",
     homogeneity="of degree 2",
-    aliases=("relu2",),
+    aliases=("relu2", "relu-squared"),
     **_SHARED,
 )
 register(
@@ -221,6 +253,7 @@ register(
     citation="trainable2020",
     parameters=lambda channels: 12,
     parameter_formula="2K + 2 = 12",
+    lipschitz=5.033065,
     notes="Initial values ours.",
     **_SHARED,
 )

@@ -7,7 +7,7 @@ from colu.channels import check_channels
 from colu.checks import check_int, check_number
 from colu.functional import threshold
 
-from ._facts import permutations
+from ._facts import permutations, shown
 from .registry import register
 
 __all__ = ["Threshold"]
@@ -23,9 +23,11 @@ class Threshold(nn.Module):
     Parameters
     ----------
     num_channels : int
-        Channels, in dimension 1 of ``(N, C, ...)``.
+        Channels.
     window : float
         Half the width of the ramp whose slope stands in for the derivative.
+    channel_dim : int
+        Position of the channels; -1 for ``(N, T, C)``.
 
     References
     ----------
@@ -37,19 +39,19 @@ class Threshold(nn.Module):
     tensor([[0., 1.]])
     """
 
-    def __init__(self, num_channels: int, window: float = 1.0):
+    def __init__(self, num_channels: int, window: float = 1.0, channel_dim: int = 1):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         window = check_number("window", window, "use a number >= 0", ge=0)
-        self.window = window
+        self.window, self.channel_dim = window, channel_dim
         self.amplitude = nn.Parameter(torch.ones(num_channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        check_channels(x, len(self.amplitude), "Threshold")
-        return threshold(x, self.amplitude, self.window)
+        check_channels(x, len(self.amplitude), "Threshold", self.channel_dim)
+        return threshold(x, self.amplitude, self.window, channel_dim=self.channel_dim)
 
     def extra_repr(self) -> str:
-        return f"{len(self.amplitude)}, window={self.window}"
+        return f"{len(self.amplitude)}, window={self.window}{shown(self.channel_dim)}"
 
 
 register(

@@ -1,5 +1,6 @@
 """Gates and thresholds of norms against their formulas; they turn with the vectors."""
 
+import pytest
 import torch
 
 import colu.functional as F
@@ -36,3 +37,18 @@ def test_soft_colu_is_a_gate_that_knows_the_norm_and_keeps_the_scalar():
     g = x[:, :1] / x[:, 1:].norm(dim=1, keepdim=True)
     assert torch.allclose(y[:, 1:], F.gated(torch.cat([g, x[:, 1:]], 1), 0.5, dim=3), atol=1e-6)
     assert torch.equal(y[:, :1], x[:, :1])
+
+
+def test_modrelu_keeps_the_phase_and_moves_the_modulus():
+    x = normal(50, 6)
+    z = torch.view_as_complex(x.unflatten(1, (3, 2)))
+    bias = torch.tensor([-0.5, 0.0, 0.7], dtype=x.dtype)
+    expected = torch.relu(z.abs() + bias) * z / z.abs()
+    assert torch.allclose(F.modrelu(x, bias), torch.view_as_real(expected).flatten(1))
+    assert torch.allclose(F.modrelu(x, -0.5), F.norm_relu(x, 0.5, dim=2))
+    zero = torch.zeros(1, 2, requires_grad=True)
+    y = F.modrelu(zero, 5.0)
+    y.sum().backward()
+    assert (y == 0).all() and zero.grad.isfinite().all()
+    with pytest.raises(ValueError, match="7 channels"):
+        F.modrelu(torch.zeros(2, 7), 0.0)

@@ -108,3 +108,11 @@ def test_prints_what_differs_from_the_defaults(module, text):
 def test_bad_options_are_refused_at_once(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_error_on_tokens_names_the_trap_and_the_way_out():
+    wanted = r"197 channels do not fit dim=4.*Dimension 1 of \(2, 197, 192\).*channel_dim=-1"
+    with pytest.raises(ValueError, match=wanted):
+        CoLU()(torch.zeros(2, 197, 192))
+    assert CoLU(channel_dim=-1)(torch.zeros(2, 197, 192)).shape == (2, 197, 192)
+    assert "channel_dim=-1" in CoLU.__doc__ and "tokens" in CoLU.__doc__

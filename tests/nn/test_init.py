@@ -16,8 +16,10 @@ NAMES = [e.name for e in list_activations() if e.family not in ("conic", "pointw
 IMAGES = {"dy-relu-c", "frelu", "lslu-as-published", "series", "lslu-spatial"}
 PATTERNS = {"hopfield"}
 LAYERS = {"gr-kan", "af-kan", "phm-linear", "householder-linear", "rotation-linear"}
+#: Their outputs grow as the square of the input.
+SQUARES = {"squared-relu", "reglu", "geglu", "swiglu"}
 #: Families of modules that were first tested on pictures, on which positions are samples more.
-SPATIAL = ("rational", "isometric", "gated", "evonorm", "threshold")
+SPATIAL = ("rational", "isometric", "gated", "evonorm", "threshold", "glu", "simplex", "periodic")
 EXTRA = {
     "swish-channel": lambda: ours.Swish(C, 0.7),
     "sqish-channel": lambda: ours.Sqish(C, 0.1, 2.0, 0.5),
@@ -29,6 +31,7 @@ EXTRA = {
     "pwlu-observing": lambda: ours.PWLU(C, observe=True),
 }
 CASES = NAMES + list(EXTRA)
+PER_CHANNEL = [name for name in NAMES if get_entry(name).needs_channels]
 CHANNELWISE = [name for name in CASES if name not in PATTERNS | LAYERS]
 
 
@@ -106,7 +109,7 @@ def test_gradients_are_finite_from_zero_to_the_huge(name, dtype):
     module = made(name).to(dtype).eval()
     base = sample(name, dtype=dtype)
     # Products of features overflow where the squares of the input do; a square itself in float32 beyond 1.8e19.
-    huge = 1e15 if name in ("hopfield", "evonorm-b0", "evonorm-s0", "af-kan") else 1e20
+    huge = 1e15 if name in ("hopfield", "evonorm-b0", "evonorm-s0", "af-kan") or name in SQUARES else 1e20
     if dtype == torch.float32:
         huge = {"af-kan": 1e5, "squared-relu": 1e18}.get(name, huge)
     assert_gradients_finite(module, [base * 0, base * 0 + 1e-20, base * 0 - 1e-20, base * 0 + huge, base * 0 - huge])
@@ -123,7 +126,7 @@ def test_half_precision_of_large_inputs_has_no_nan(name, dtype):
     x = (size * sample(name).sign()).to(dtype)
     y = made(name).to(dtype).eval()(x)
     assert y.dtype == dtype and not y.isnan().any()
-    if name != "squared-relu" or dtype == torch.bfloat16:
+    if name not in SQUARES or dtype == torch.bfloat16:
         assert y.isfinite().all()
 
 
@@ -148,6 +151,85 @@ def test_memory_layout_does_not_matter(name):
     assert_same_function(lambda v: module(strided), lambda v: expected, x)
 
 
+# Layers act on the last dimension anyway; the modules of torch that look at one entry alone take any shape.
+PLACED = [name for name in CASES if name not in PATTERNS | LAYERS]
+PLACED += [e.name for e in list_activations() if e.family == "conic"]
+#: They take a value of every channel from all positions of a sample, so that a token sees the others.
+POOLING = {"dy-relu-a", "dy-relu-b", "meta-acon-c", "meta-acon-layer", "evonorm-b0", "evonorm-s0"}
+
+
+def last(name):
+    """The same module with its channels on the last dimension."""
+    module = made(name)
+    moved = copy.deepcopy(module)
+    for part in moved.modules():
+        if hasattr(part, "channel_dim"):
+            part.channel_dim = -1
+    return module, moved
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("name", PLACED)
+def test_channels_may_stand_last(name, dtype):
+    module, moved = (net.to(dtype).eval() for net in last(name))
+    shapes = [(2, channels_in(name), 4, 5)] if name in IMAGES else [(3, channels_in(name)), (2, channels_in(name), 5)]
+    for shape in shapes if dtype != torch.float64 else [(2, channels_in(name), 4, 5)]:
+        x = normal(*shape, dtype=dtype)
+        second, back = x.clone().requires_grad_(), x.movedim(1, -1).contiguous().requires_grad_()
+        y, z = module(second), moved(back).movedim(-1, 1)
+        tol = {torch.float32: 1e-5, torch.float64: 1e-12, torch.bfloat16: 0.05}[dtype]
+        torch.testing.assert_close(z, y, rtol=tol, atol=tol)
+        weight = normal(*y.shape, seed=1, dtype=dtype)
+        ours_, theirs = ([net_in, *net.parameters()] for net_in, net in ((second, module), (back, moved)))
+        wanted = torch.autograd.grad((y * weight).sum(), ours_, allow_unused=True)
+        found = torch.autograd.grad((z * weight).sum(), theirs, allow_unused=True)
+        for a, b in zip((wanted[0].movedim(1, -1), *wanted[1:]), found, strict=True):
+            assert (a is None) == (b is None)
+            if a is not None:
+                assert b.isfinite().all()
+                scale = a.abs().max().item()
+                torch.testing.assert_close(b, a, rtol=tol, atol=tol * (1 + scale))
+
+
+@pytest.mark.parametrize("name", [name for name in PLACED if name not in IMAGES | POOLING])
+def test_no_token_sees_another_where_channels_stand_last(name):
+    _, moved = last(name)
+    moved.double().eval()
+    x = normal(2, 5, channels_in(name))
+    other = x.clone()
+    other[1, 3] += normal(channels_in(name), seed=1)
+    gap = (moved(other) - moved(x)).abs().amax(-1)
+    assert gap[1, 3] > 0 and gap.sum() == gap[1, 3]
+
+
+@pytest.mark.parametrize("name", sorted(POOLING))
+def test_what_pools_over_tokens_says_so(name):
+    _, moved = last(name)
+    moved.double().eval()
+    x = normal(2, 5, C)
+    other = x.clone()
+    other[1, 3] += 1
+    gap = (moved(other) - moved(x)).abs().amax(-1)
+    # Tokens of the same sample alone.
+    assert (gap[1] > 0).all() and (gap[0] == 0).all()
+    assert "those that follow" in " ".join(type(moved).__doc__.split())
+
+
+@pytest.mark.parametrize("name", [name for name in PLACED if name not in IMAGES])
+def test_empty_batch_of_tokens(name):
+    _, moved = last(name)
+    assert moved.eval()(torch.zeros(0, 5, channels_in(name))).shape[:2] == (0, 5)
+
+
+@pytest.mark.parametrize("name", sorted({*PER_CHANNEL, *EXTRA} - PATTERNS - LAYERS))
+def test_learnable_sizes_are_the_channels_wherever_they_stand(name):
+    module, moved = last(name)
+    assert [p.shape for p in moved.parameters()] == [p.shape for p in module.parameters()]
+    wrong = normal(2, channels_in(name), 5, dtype=torch.float32)
+    with pytest.raises(ValueError, match="channel_dim=-1|do not match|channels|groups"):
+        moved.eval()(wrong)
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_empty_batch(name):
     x = sample(name, 0, dtype=torch.float32).requires_grad_()
@@ -170,8 +252,7 @@ def test_positions_are_channels_at_each_position(name):
     assert torch.allclose(module(x).permute(0, 2, 3, 1).reshape(12, -1), flat, atol=1e-12)
 
 
-PER_CHANNEL = [name for name in NAMES if get_entry(name).needs_channels]
-REFUSING = [name for name in [*PER_CHANNEL, *EXTRA] if name not in TWICE and name != "prelu"]
+REFUSING = [name for name in [*PER_CHANNEL, *EXTRA] if name not in TWICE]
 
 
 @pytest.mark.parametrize("name", REFUSING)
@@ -196,7 +277,7 @@ def test_spatial_modules_want_images(name):
         made(name).eval()(torch.zeros(2, C))
 
 
-@pytest.mark.parametrize("name", [n for n in PER_CHANNEL if n not in ("prelu", "rotation-linear", "hopfield")])
+@pytest.mark.parametrize("name", [n for n in PER_CHANNEL if n not in ("rotation-linear", "hopfield")])
 def test_bad_numbers_of_channels_are_refused(name):
     for wrong in (0, -3, 2.5):
         with pytest.raises(ValueError, match="num_channels|in_features|num_features"):
@@ -305,7 +386,7 @@ def test_small_network_trains(name):
     target = (x[:, :1] * x[:, 1:2]).tanh()
     first = nn.Linear(4, channels_in(name))
     module = made(name)
-    out = 2 * C if name == "crelu" else C
+    out = C if name in PATTERNS else copy.deepcopy(module)(torch.zeros(2, channels_in(name))).shape[1]
     if name in ("phm-linear", "householder-linear", "rotation-linear"):
         module = nn.Sequential(module, nn.SiLU())
     if name == "hopfield":
@@ -316,7 +397,10 @@ def test_small_network_trains(name):
     assert all(moved), "a parameter never moved"
 
 
-@pytest.mark.parametrize("name", [e.name for e in list_activations() if e.family in ("conic", "pointwise")])
+TAUGHT = [e.name for e in list_activations("conic")] + ["identity", "relu", "tanh", "hard-mish", "quick-gelu"]
+
+
+@pytest.mark.parametrize("name", TAUGHT)
 def test_small_network_beats_the_best_linear_map(name):
     torch.manual_seed(0)
     x = torch.randn(128, 4)

@@ -169,9 +169,17 @@ def test_pwlu_learns_a_function_that_relu_cannot():
     assert loss < 0.01 * before
 
 
-def test_prelu_is_torchs():
+def test_prelu_is_torchs_with_channels_anywhere():
     module = create("prelu", 5)
     assert isinstance(module, nn.PReLU) and module.weight.tolist() == [0.25] * 5
+    theirs, last = nn.PReLU(5), create("prelu", 5, channel_dim=-1)
+    nn.init.normal_(theirs.weight)
+    x = torch.randn(2, 5, 3)
+    for ours in (module, last):
+        ours.load_state_dict(theirs.state_dict())
+    assert torch.equal(module(x), theirs(x)) and torch.equal(last(x.mT), theirs(x).mT)
+    with pytest.raises(ValueError, match="weight is for 5 channels.*channel_dim=-1 takes the last"):
+        module(x.mT)
 
 
 @pytest.mark.parametrize("module, function", [

@@ -487,6 +487,7 @@ def test_shared_activations_stay_shared_and_copies_are_separate():
 
 def test_keys_of_activations_with_parameters_are_reported():
     model = nn.Sequential(nn.Linear(4, 4), nn.PReLU(4))
+    assert len(replace_activations(copy.deepcopy(model), "prelu", MPU).changed) == 1
     report = replace_activations(model, nn.PReLU, MPU, learnable_angle=True)
     assert report.missing_keys == ["1.weight"] and report.added_keys == ["1.angle_logit"]
 

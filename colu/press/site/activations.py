@@ -20,7 +20,7 @@ def _facts(entry) -> list[str]:
         f"parameters ${entry.parameter_formula}$",
         "group not known" if symmetry is None else f"group ${symmetry.latex}$",
         f"homogeneity {entry.homogeneity}",
-        f"Lipschitz {'not known' if entry.lipschitz is None else f'{entry.lipschitz:.6g}'}",
+        *_bounds(entry),
         "pointwise" if entry.pointwise else "",
         "" if entry.kind == "activation" else f"a {entry.kind}, not an activation alone",
     ]
@@ -35,6 +35,14 @@ def _facts(entry) -> list[str]:
         "\n\n".join(formula),
         "\n\n".join(filter(None, properties)),
     ]
+
+
+def _bounds(entry) -> list[str]:
+    """The Lipschitz bound at the start and for all parameters, in one phrase where they are the same."""
+    first, all_ = ("no bound known" if b is None else f"{b:.6g}" for b in (entry.lipschitz, entry.lipschitz_all))
+    if first == all_:
+        return [f"Lipschitz {first}"]
+    return [f"Lipschitz {first} at the start", f"Lipschitz {all_} for all parameters"]
 
 
 class ActivationsTableDirective(SphinxDirective):
