@@ -18,7 +18,7 @@ from . import proofs
 from .flow import Call, Flow, call, follow, tensors_in
 from .registry import create, get_entry, has_symmetry
 
-__all__ = ["POLICIES", "Place", "ReplacementReport", "replace_activations"]
+__all__ = ["POLICIES", "OnMaps", "PassRemainder", "Place", "ReplacementReport", "replace_activations"]
 
 #: Activations that a comparison of activations means to leave alone, by name: what they are.
 POLICIES = {
@@ -372,8 +372,7 @@ class _Selection:
                 self.kept[name] = "not below what only= names"
             elif isinstance(module, (OnMaps, PassRemainder)):
                 continue
-            elif any(isinstance(one, (OnMaps, PassRemainder)) for one in path[:-1]):
-                # Put there by an earlier swap, which meant what it left.
+            elif name.endswith("vectors") and isinstance(path[-2], OnMaps):
                 self.kept[name] = "left there by an earlier swap"
             elif "squeeze-excitation" in policies and any(_SQUEEZE.search(type(one).__name__) for one in path):
                 self.kept[name] = f"policy squeeze-excitation: {POLICIES['squeeze-excitation']}"
@@ -499,8 +498,9 @@ class _Maker:
             if not both:
                 seen = sorted({f"axis {next(iter(one.channels.axes))} of {one.shape}" for one in known})
                 return None, f"its calls have them on {' and on '.join(seen)}"
-            # Where either says the same, as the layer before counts: it is what other inputs will have.
-            given = min(both) if known[-1].channels.last or max(both) < 0 else max(both)
+            # Where both say the same, as the layer before counts: so it stays right for inputs of other ranks.
+            wanted = (-1, 1) if known[-1].channels.last else (1, -1)
+            given = next((axis for axis in wanted if axis in both), max(both))
         else:
             for one in known:
                 if given not in {axis for a in one.channels.axes for axis in (a, a - len(one.shape))}:

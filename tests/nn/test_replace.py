@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from colu.nn import MPU, CoLU, activation_layer, replace_activations
+from colu.nn import MPU, CoLU, OnMaps, activation_layer, replace_activations
 from colu.testing import assert_same_function
 
 
@@ -558,6 +558,20 @@ def transformers(name, config, **options):
     return make
 
 
+def diffusers(name, time, **options):
+    def make():
+        model = getattr(pytest.importorskip("diffusers"), name)(
+            in_channels=1, out_channels=1, block_out_channels=(16, 32), norm_num_groups=4, **options
+        )
+        x = torch.randn(2, 1, 8, 8)
+        return model, (x, torch.tensor([3, 700])) if time else x
+
+    return make
+
+
+UNET = dict(sample_size=8, layers_per_block=1, down_block_types=("DownBlock2D", "AttnDownBlock2D"))
+UNET |= dict(up_block_types=("AttnUpBlock2D", "UpBlock2D"), attention_head_dim=8)
+AUTOENCODER = dict(down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
 SMALL = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
 #: How it is made; how many activations are replaced, left alone and called as functions; whether an ordinary run has it.
 MODELS = {
@@ -583,6 +597,8 @@ MODELS = {
     "timm efficientnet_b0": (timm("efficientnet_b0"), 33, 16, 0, False),
     "gpt2": (transformers("GPT2LMHeadModel", "GPT2Config", n_positions=32, n_embd=32, n_layer=2, n_head=4), 2, 0, 0, True),
     "bert": (transformers("BertModel", "BertConfig", **SMALL), 2, 0, 0, True),
+    "unet": (diffusers("UNet2DModel", True, **UNET), 9, 1, 0, True),
+    "autoencoder": (diffusers("AutoencoderKL", False, **AUTOENCODER), 12, 0, 0, True),
     "llama": (transformers("LlamaForCausalLM", "LlamaConfig", **SMALL), 2, 0, 0, True),
 }
 
@@ -604,6 +620,10 @@ def test_models_that_others_wrote(name):
     report = replace_activations(model, elementwise, "colu", dim=2, example_input=example)
     assert (len(report.changed), len(report.kept), len(report.functional_calls)) == (changed, kept, functions)
     assert list(model.state_dict()) == keys and not report.unproved
+    if name == "unet":
+        # One activation a block, for features and for the vector that tells the time: these calls keep theirs.
+        vectors = [module.vectors for module in model.modules() if isinstance(module, OnMaps)]
+        assert len(vectors) == 8 and all(isinstance(module, nn.SiLU) for module in vectors)
     if changed:
         assert sorted(report.proofs) == ["identity", "keys", "paths", "rows", "samples"] and not report.warnings
         assert len(names_of(model, CoLU)) == changed

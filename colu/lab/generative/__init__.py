@@ -29,7 +29,6 @@ from .samples import (
     precision_recall,
     sliced_wasserstein,
 )
-from .swapping import OnFeatureMaps, replace_feature_activations
 
 __all__ = [
     "Bound",
@@ -38,7 +37,6 @@ __all__ = [
     "FeatureClassifier",
     "FrechetScore",
     "LatentSpace",
-    "OnFeatureMaps",
     "asymmetry",
     "binarise",
     "bits_per_dimension",
@@ -53,7 +51,6 @@ __all__ = [
     "negative_elbo",
     "noise_jacobian",
     "precision_recall",
-    "replace_feature_activations",
     "sample",
     "sampling_noise",
     "slerp",
