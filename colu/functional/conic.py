@@ -76,7 +76,8 @@ def colu(
     save : {"input", "output"}
         What is kept for the backward pass. ``output`` keeps the output, which a layer that follows keeps anyway,
         and one norm a cone (in float32 for half types); for ``hard``, ``axis_mode="pass"``, ``p=2``.
-        It takes more time, and cannot be differentiated twice.
+        It takes more time, can be differentiated once only, and takes one gradient at a time (no
+        ``is_grads_batched``).
         Compilers and ``torch.func`` decide for themselves what they keep.
     backend : {"reference", "fused", "blocked", "triton"}, optional
         Force a way to compute; None chooses one, and :func:`colu.kernels.explain` says which.

@@ -53,6 +53,8 @@ class FromOutput(torch.autograd.Function):
     def backward(ctx, grad):
         if torch.is_grad_enabled() or torch._C._are_functorch_transforms_active():
             raise ValueError("save='output' can be differentiated once only; use save='input' for create_graph=True")
+        if torch._C._functorch.is_legacy_batchedtensor(grad) or torch._C._functorch.is_functorch_wrapped_tensor(grad):
+            raise ValueError("save='output' takes one gradient at a time; use save='input' for is_grads_batched=True")
         y, norm = ctx.saved_tensors
         result = torch.empty_like(y)
         parts = [_pieces(t, ctx.call) for t in (y, grad, result)]

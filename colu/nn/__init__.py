@@ -1,4 +1,8 @@
-"""Activations as modules, found by name, class or callable."""
+"""Activations as modules, found by name, class or callable.
+
+All can be compiled, exported and traced.
+Those that are not torch's own are not for ``torch.jit.script``, which torch has deprecated.
+"""
 
 from .registry import load_families
 

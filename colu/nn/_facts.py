@@ -7,7 +7,7 @@ from torch import nn
 from colu.geometry import Carried, Symmetry
 
 # Reasons of ``unfit``.
-PIXELS = "mixes neighbouring pixels, and a perceptron has none"
+PIXELS = "mixes neighbouring pixels, and neither a perceptron nor a sequence of tokens has any"
 BATCH = "takes statistics of the batch in training"
 CHANNELS = "changes the number of channels"
 

@@ -257,6 +257,7 @@ register(
     parameters=_meta_parameters,
     parameter_formula=r"5C + 3h + 2Ch,\ h = \max(16, \lfloor C/16 \rfloor)",
     aliases=("meta-acon",),
+    mixes_positions=True,
     unfit=BATCH,
     **_ACON,
 )

@@ -50,6 +50,12 @@ class _Conic(nn.Module):
             usual = self._defaults | dict(dim=None, num_groups=None, angle=None)
             self.__dict__["_given"] = {name: value for name, value in given.items() if value != usual[name]}
 
+    def __prepare_scriptable__(self):
+        raise ValueError(
+            f"{type(self).__name__} is not for torch.jit.script, which torch has deprecated; "
+            "use torch.compile, torch.export or torch.jit.trace"
+        )
+
     def _set_angle(self, angle, learnable: bool) -> None:
         if isinstance(angle, Tensor):
             raise ValueError("angle wants a number; use learnable_angle=True for a parameter")

@@ -169,6 +169,7 @@ def _dynamic(variant: str, parameters, formula: str) -> None:
         symmetry=_symmetry,
         needs_channels=True,
         aliases=("dy-relu",) if variant == "B" else (),
+        mixes_positions=True,
         unfit=PIXELS if variant == "C" else "",
     )
 
@@ -192,6 +193,7 @@ register(
     parameter_formula="12C",
     symmetry=permutations(carries={"conv": 0, "bn": 0}),
     needs_channels=True,
+    mixes_positions=True,
     notes="For images; initial weights torch's.",
     unfit=PIXELS,
 )

@@ -150,6 +150,7 @@ _EVONORM = dict(
     parameters=lambda channels: 3 * channels,
     parameter_formula="3C",
     needs_channels=True,
+    mixes_positions=True,
 )
 register(
     "evonorm-b0",

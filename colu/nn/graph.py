@@ -81,5 +81,6 @@ register(
     symmetry=permutations(carries={"slope": 1, "offset": 1, "node.weight": READS}),
     needs_channels=True,
     notes="On graphs, and commutes with permutations of the nodes; the function of the graph is ours.",
+    mixes_positions=True,
     unfit="needs a graph beside its input",
 )

@@ -74,5 +74,6 @@ register(
     parameter_formula="3C^2",
     needs_channels=True,
     kind="layer",
+    mixes_positions=True,
     notes="O(d) may turn queries and keys together, between the linear maps; wants (N, L, C).",
 )

@@ -303,6 +303,7 @@ register(
     parameter_formula="((2n + 1)^2 + 4) C = 53C",
     symmetry=_as_published,
     notes="With the flaws of its code, for the audit.",
+    mixes_positions=True,
     unfit=PIXELS,
     **_FACTS,
 )
@@ -315,6 +316,7 @@ register(
     parameter_formula="((2n + 1)^2 + 2) C = 51C",
     symmetry=permutations(carries={"weight": 0, "bn": 0, "bias": 0}),
     aliases=("vanillanet",),
+    mixes_positions=True,
     unfit=PIXELS,
     **_FACTS,
 )

@@ -58,6 +58,9 @@ class ActivationEntry:
         Where there are no parameters it is the first.
     pointwise : bool
         Whether each output entry depends on one input entry.
+    mixes_positions : bool
+        Whether a position of a sample changes the outputs at others, be they pixels or tokens, wherever the channels
+        are: a causal model cannot use it.
     family : str
         File of :mod:`colu.nn` it is in.
     needs_channels : bool
@@ -84,6 +87,7 @@ class ActivationEntry:
     lipschitz: float | None = None
     lipschitz_all: float | None = None
     pointwise: bool = False
+    mixes_positions: bool = False
     family: str = ""
     needs_channels: bool = False
     parameter_formula: str = "0"

@@ -111,6 +111,12 @@ def test_a_second_derivative_is_refused_with_the_way_out():
         torch.autograd.grad(colu(x, save="output").sum(), x, create_graph=True)
 
 
+def test_a_batch_of_gradients_is_refused_with_the_way_out():
+    x = torch.randn(2, 4, requires_grad=True)
+    with pytest.raises(ValueError, match="save='input' for is_grads_batched=True"):
+        torch.autograd.grad(colu(x, save="output"), x, torch.randn(3, 2, 4), is_grads_batched=True)
+
+
 def test_transforms_and_compilers_get_plain_operations():
     x = torch.randn(5, 8)
     f = lambda z: colu(z, dim=4, save="output")  # noqa: E731

@@ -110,6 +110,15 @@ def test_bad_options_are_refused_at_once(make, message):
         make()
 
 
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("module", [CoLU(), RCoLU(), MPU()], ids=repr)
+def test_scripting_is_refused_with_what_works(module):
+    x = torch.randn(3, 8)
+    with pytest.raises(ValueError, match="not for torch.jit.script.*torch.jit.trace"):
+        torch.jit.script(nn.Sequential(module))
+    torch.testing.assert_close(torch.jit.trace(module, x)(x), module(x))
+
+
 def test_the_error_on_tokens_names_the_trap_and_the_way_out():
     wanted = r"197 channels do not fit dim=4.*Dimension 1 of \(2, 197, 192\).*channel_dim=-1"
     with pytest.raises(ValueError, match=wanted):

@@ -24,3 +24,14 @@ def test_af_kan_as_published_leaks_between_samples():
         torch.nn.init.normal_(layer.attention)
         alone, together = layer(x), layer(torch.cat([x, others]))[:3]
         assert torch.allclose(alone, together, atol=1e-5) == (not leaks)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("kind", [GRKANLinear, AFKANLinear])
+def test_layers_take_every_token_by_itself(kind, dtype):
+    torch.manual_seed(0)
+    layer, x = kind(8, 4).to(dtype), torch.randn(2, 5, 8).to(dtype)
+    y = layer(x)
+    assert y.shape == (2, 5, 4) and y.dtype == dtype
+    assert torch.allclose(y.flatten(0, 1), layer(x.flatten(0, 1)), atol=0.05 if dtype == torch.bfloat16 else 1e-5)
+    assert layer(x[:0]).shape == (0, 5, 4)

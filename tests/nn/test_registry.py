@@ -147,6 +147,21 @@ def test_lipschitz_bound_is_near(name):
     assert 0.9 * entry.lipschitz <= lipschitz_lower_bound(module, x)
 
 
+@pytest.mark.parametrize("name", MAPS)
+def test_a_position_changes_others_only_where_the_entry_says_so(name):
+    module = made(name)
+    x = normal(2, 9, channels_in(module))
+    other = x.clone()
+    other[0, 4] += normal(channels_in(module), seed=1)
+    # Layers act on the last dimension; all others get pictures of nine pixels.
+    last = ENTRIES[name].kind == "layer"
+    before, after = (v if last else v.mT.unflatten(2, (3, 3)) for v in (x, other))
+    gap = (module(after) - module(before)).abs()
+    gap = gap.amax(-1) if last else gap.amax(1).flatten(1)
+    assert gap[0, 4] > 0 and (gap[1] == 0).all()
+    assert (gap[0].sum() > gap[0, 4]) == ENTRIES[name].mixes_positions
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_parameter_count_is_true_of_the_module(name):
     for channels in (8, 12, 320):

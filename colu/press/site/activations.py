@@ -22,6 +22,7 @@ def _facts(entry) -> list[str]:
         f"homogeneity {entry.homogeneity}",
         *_bounds(entry),
         "pointwise" if entry.pointwise else "",
+        "positions see each other" if entry.mixes_positions else "",
         "" if entry.kind == "activation" else f"a {entry.kind}, not an activation alone",
     ]
     name = [f"`{entry.name}`", *(f"`{alias}`" for alias in entry.aliases)]
