@@ -66,12 +66,14 @@ class Call:
 class Flow:
     """What one forward pass showed.
 
-    ``calls`` has the calls of each watched module, by its ``id``; ``gates`` the ids of those whose result multiplies
-    another signal, ``outputs`` of those whose result the model returns; ``functions`` the modules in which an
-    activation was called as a function, by what was called and where.
+    ``calls`` has the calls of each watched module, by its ``id``, and ``feeds`` the id of the watched module whose
+    result it was given, by way of views, dropout and pooling at most; ``gates`` the ids of those whose result
+    multiplies another signal, ``outputs`` of those whose result the model returns; ``functions`` the modules in which
+    an activation was called as a function, by what was called and where.
     """
 
     calls: dict[int, list[Call]] = field(default_factory=dict)
+    feeds: dict[int, set[int | None]] = field(default_factory=dict)
     gates: set[int] = field(default_factory=set)
     outputs: set[int] = field(default_factory=set)
     functions: dict[tuple[str, str], list[str]] = field(default_factory=dict)
@@ -112,12 +114,13 @@ def follow(model: nn.Module, example, watched: Mapping[int, nn.Module]) -> Flow:
                 where = follower.data.get(x, Channels(None, lost="it does not depend on the model's input"))
                 seen = Call(tuple(x.shape), x.dtype, x.device, where)
                 flow.calls.setdefault(id(module), []).append(seen)
+                flow.feeds.setdefault(id(module), set()).add(follower.given.get(x))
 
     def leave(module, args, output):
         stack.pop()
         if id(module) in watched:
             for tensor in tensors_in(output):
-                follower.made[tensor] = id(module)
+                follower.made[tensor] = follower.given[tensor] = id(module)
                 follower.behind[tensor] = follower.behind.get(tensor, frozenset()) | {id(module)}
 
     with contextlib.ExitStack() as undo:
@@ -191,6 +194,7 @@ _POOLS = (
     "slice split split_with_sizes chunk narrow roll flip cat pixel_shuffle pixel_unshuffle channel_shuffle "
     "native_channel_shuffle index_select grid_sampler_2d unfold im2col expand repeat native_dropout"
 ).split()
+_MOVES = "permute transpose t unsqueeze squeeze clone detach alias _to_copy contiguous mul_ native_dropout".split()
 _REDUCTIONS = "mean sum amax amin max min prod var std logsumexp norm linalg_vector_norm any all argmax".split()
 
 
@@ -204,6 +208,7 @@ class _Follower(TorchDispatchMode):
         self.data: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         # Results of watched modules, and of which of them each tensor is a function.
         self.made: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
+        self.given: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self.behind: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
         self.gates: set[int] = set()
 
@@ -226,9 +231,13 @@ class _Follower(TorchDispatchMode):
         behind = frozenset().union(*(self.behind.get(one, ()) for one in inputs))
         for output in tensors_in(outputs):
             self.behind[output] = behind
+            if len(inputs) == 1 and inputs[0] in self.given and (name in _VIEWS or name in _POOLS or name in _MOVES):
+                self.given[output] = self.given[inputs[0]]
             if any(output is one for one in inputs) and name.endswith("_"):
                 continue
-            self.data[output] = self._after(space, name, args, kwargs, inputs, output, torch.Tag.pointwise in function.tags)
+            self.data[output] = self._after(
+                space, name, args, kwargs, inputs, output, torch.Tag.pointwise in function.tags
+            )
         return outputs
 
     def _where(self) -> str:
@@ -341,7 +350,9 @@ def _viewed(old: Channels, before, after, who) -> Channels:
     while left and right:
         mine, theirs = [left.pop(0)], [right.pop(0)]
         while math.prod(s for _, s in mine) != math.prod(s for _, s in theirs):
-            take, group = (left, mine) if math.prod(s for _, s in mine) < math.prod(s for _, s in theirs) else (right, theirs)
+            take, group = (
+                (left, mine) if math.prod(s for _, s in mine) < math.prod(s for _, s in theirs) else (right, theirs)
+            )
             if not take:
                 return old.without(who())
             group.append(take.pop(0))

@@ -100,6 +100,18 @@ def measured_ratio(activation, num_channels: int | None) -> float:
     return (apply(x).square().sum() / x.square().sum()).item()
 
 
+def sobol_normal(size: int) -> Tensor:
+    """8192 standard normal vectors of ``size`` entries from scrambled Sobol points, float64, the same each time.
+
+    Examples
+    --------
+    >>> sobol_normal(3).shape
+    torch.Size([8192, 3])
+    """
+    sobol = torch.quasirandom.SobolEngine(size, scramble=True, seed=0)
+    return torch.special.ndtri(sobol.draw(_SOBOL_POINTS, dtype=torch.float64).clamp(1e-12, 1 - 1e-12))
+
+
 def gauss_legendre(knots: list[float], order: int) -> tuple[Tensor, Tensor]:
     """Nodes and weights of composite Gauss-Legendre between ascending ``knots``, float64, shape ``(n,)`` each.
 

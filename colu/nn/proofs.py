@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -157,10 +158,10 @@ def rows_moved(module: Callable[[Tensor], Tensor], x: Tensor, channel: int | Non
     # A kernel may take another order of its sums next to a large entry.
     scale = max(float(before.detach().abs().nan_to_num(posinf=0.0).max()), float(x.abs().nan_to_num(posinf=0.0).max()))
     step = 1 + scale
-    for end in (0, -1):
+    for end, push in itertools.product((0, -1), (step, -step)):
         place = tuple(end if axis in axes else slice(None) for axis in range(x.dim()))
         other = x.clone()
-        other[place] += step
+        other[place] += push
         differs = (module(other) - before).abs().nan_to_num() > rounding([before]) * step
         differs[place] = False
         moved = max(moved, int(differs.any(others).sum() if others else differs.sum()))
@@ -201,3 +202,48 @@ def calls_of(model: nn.Module, example, modules: list[nn.Module], mode: str) -> 
         model.train(training)
         outputs = [one.detach().clone() for one in tensors_in(call(model, copy.copy(example)))]
         return dict(counts), Run(outputs)
+
+
+def made_example(model) -> Tensor | None:
+    """Something that the model takes, from its first layer; None if nothing does."""
+    parameter = next((p for p in model.parameters()), torch.zeros(()))
+    if not parameter.is_floating_point():
+        return None
+    for shape, high in _sizes(model):
+        if parameter.is_meta:
+            example = torch.zeros(shape, device="meta", dtype=torch.long if high else parameter.dtype)
+        else:
+            generator = torch.Generator().manual_seed(0)
+            example = (
+                torch.randint(high, shape, generator=generator) if high else torch.randn(shape, generator=generator)
+            )
+            example = example.to(parameter.device, None if high else parameter.dtype)
+        if not run(model, example, "evaluation without gradients").error:
+            return example
+    return None
+
+
+def _sizes(model) -> Iterator[tuple[tuple[int, ...], int]]:
+    """Shapes to try, and for token numbers the size of the vocabulary."""
+    for module in model.modules():
+        match module:
+            case nn.Embedding():
+                yield (2, 8), module.num_embeddings
+                return
+            case nn.Linear():
+                yield from (((2, module.in_features), 0), ((2, 3, module.in_features), 0))
+                return
+            case nn.MultiheadAttention():
+                yield (2, 3, module.embed_dim), 0
+                return
+            case nn.modules.conv._ConvNd():
+                axes = len(module.kernel_size)
+                yield from (((2, module.in_channels, *[size] * axes), 0) for size in (32, 64, 224))
+                return
+            case nn.modules.batchnorm._BatchNorm():
+                axes = {nn.BatchNorm1d: 0, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3}.get(type(module), 0)
+                yield (2, module.num_features, *[32] * axes), 0
+                return
+            case nn.LayerNorm():
+                yield (2, 3, *module.normalized_shape), 0
+                return

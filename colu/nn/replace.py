@@ -189,7 +189,7 @@ def replace_activations(
     found, report.kept = selected.found, selected.kept
 
     trial = example_input is None
-    example = _made_example(model) if trial else example_input
+    example = proofs.made_example(model) if trial else example_input
     flow = Flow()
     if example is not None:
         watched = {id(module): module for _, module in found}
@@ -202,7 +202,8 @@ def replace_activations(
             example = None
     found = selected.by_use(flow, found)
     report.functional_calls = [
-        f"{name} at {where}" + (f", in {len(places)} modules ({places[0]}, ...)" if len(places) > 1 else f" in {places[0]}")
+        f"{name} at {where}"
+        + (f", in {len(places)} modules ({places[0]}, ...)" if len(places) > 1 else f" in {places[0]}")
         for (name, where), places in flow.functions.items()
     ]
     if not found:
@@ -215,7 +216,9 @@ def replace_activations(
         calls = flow.calls.get(id(module), [])
         if id(module) not in new:
             if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
-                raise ValueError(f"{name!r} has hooks, which a swap would lose; remove them first, or use keep=[{name!r}]")
+                raise ValueError(
+                    f"{name!r} has hooks, which a swap would lose; remove them first, or use keep=[{name!r}]"
+                )
             fresh = maker.make(name, module, calls, example is not None, model)
             if selected.splits(calls):
                 fresh = OnMaps(fresh, module)
@@ -248,7 +251,9 @@ def replace_activations(
     again = [name for name, module in _Selection(report.model, _predicate(which), keep, only, policies).found
              if id(module) not in set(map(id, new.values()))]  # fmt: skip
     if again:
-        report.warnings.append(f"a second call would change {', '.join(again[:3])}, since {which!r} matches what came in")
+        report.warnings.append(
+            f"a second call would change {', '.join(again[:3])}, since {which!r} matches what came in"
+        )
     return report
 
 
@@ -361,7 +366,9 @@ class _Selection:
         keep = [keep] if isinstance(keep, (str, type)) else list(keep)
         only = [only] if isinstance(only, (str, type)) else only
         # Aliases of one module are listed under each of their names, and all get the same replacement.
-        named = [(name, module) for name, module in model.named_modules(remove_duplicate=False) if matches(name, module)]
+        named = [
+            (name, module) for name, module in model.named_modules(remove_duplicate=False) if matches(name, module)
+        ]
         named = [(name, module) for name, module in named if not _below(name, named)]
         self.found = []
         for name, module in named:
@@ -450,7 +457,9 @@ class _Maker:
             entry = get_entry(by)
             self.needs_width, self.pointwise = entry.needs_channels, entry.pointwise
             if entry.kind != "activation":
-                raise ValueError(f"by={by!r} is a {entry.kind} and no activation; use create({by!r}, ...) where it belongs")
+                raise ValueError(
+                    f"by={by!r} is a {entry.kind} and no activation; use create({by!r}, ...) where it belongs"
+                )
         else:
             self.needs_width, self.pointwise = "num_channels" in self.takes and "num_channels" not in options, False
 
@@ -468,6 +477,13 @@ class _Maker:
                 f"{name!r} ({old!r}) is used with {' and '.join(map(str, widths)) or 'unknown'} channels, and what "
                 f"comes in has parameters a channel: wanted one number; use keep=[{name!r}]"
             )
+        if isinstance(self.by, str) and get_entry(self.by).mixes_positions and calls:
+            one = calls[-1]
+            if one.channels.last and len(one.shape) > 2:
+                raise ValueError(
+                    f"{self.by!r} lets the positions of a sample see each other, and {name!r} acts on tokens: its "
+                    f"input {one.shape} comes from {one.channels.source!r}; use another activation, or keep=[{name!r}]"
+                )
         if place is not None:
             self.places[name] = place
         made = self._fit(name, place, calls)
@@ -550,7 +566,9 @@ class _Maker:
                 options["num_channels"] = width
             made = self.by(**options)
         if not isinstance(made, nn.Module):
-            raise ValueError(f"by={self.by!r} makes {type(made).__name__}, not a Module; use a name, a class or a module")
+            raise ValueError(
+                f"by={self.by!r} makes {type(made).__name__}, not a Module; use a name, a class or a module"
+            )
         own = getattr(made, "channel_dim", None)
         if place is not None and isinstance(own, int) and own != place.channel_dim and not isinstance(self.by, str):
             raise ValueError(
@@ -612,9 +630,15 @@ class _Swap:
             parent, _, child = name.rpartition(".")
             holder = self.model.get_submodule(parent)
             self._set(holder, child, new[id(module)])
-            if isinstance(holder, nn.TransformerEncoderLayer) and child == "activation" and holder.activation_relu_or_gelu:
+            if (
+                isinstance(holder, nn.TransformerEncoderLayer)
+                and child == "activation"
+                and holder.activation_relu_or_gelu
+            ):
                 self._set(holder, "activation_relu_or_gelu", 0)
-                self.switched_off.append(f"the fused inference path of {parent or '(model)'}, which skips its activation")
+                self.switched_off.append(
+                    f"the fused inference path of {parent or '(model)'}, which skips its activation"
+                )
         changed = {name.rpartition(".")[0] for name, _ in self.found}
         for name, module in self.model.named_modules():
             inside = any(one == name or one.startswith(f"{name}." if name else "") for one in changed)
@@ -687,11 +711,15 @@ def _prove(model, example, found, new, swap, axes, flow, report) -> None:
             idle = [names[id(one)] for one in modules if not often[id(one)]]
             distance = proofs.gap(with_gradients, without)
             if distance > proofs.rounding(without.outputs):
-                raise ValueError(f"with and without gradients the swapped model differs by {distance:.1e}; nothing was changed")
+                raise ValueError(
+                    f"with and without gradients the swapped model differs by {distance:.1e}; nothing was changed"
+                )
             for name in idle:
                 report.unproved[name] = "this example never calls it"
             called = len(modules) - len(idle)
-            report.proofs["paths"] = f"{called} of {len(modules)} new modules are called, with and without gradients alike"
+            report.proofs["paths"] = (
+                f"{called} of {len(modules)} new modules are called, with and without gradients alike"
+            )
             inputs = _inputs(swapped, example, modules)
         _prove_rows(modules, inputs, names, axes, found, new, flow, report)
         now = None if moved is None else proofs.samples_moved(swapped, example, moved)
@@ -751,8 +779,9 @@ def _prove_rows(modules, inputs, names, axes, found, new, flow, report) -> None:
             mixing += mixes
             continue
         raise ValueError(
-            f"{module!r} at {name!r} moves {moved} other rows of its input {tuple(x.shape)} when one row is another, so "
-            "positions or samples would see each other; give channel_dim=... or another activation; nothing was changed"
+            f"{module!r} at {name!r} moves {moved} other rows of its input {tuple(x.shape)} when one row is another, "
+            "so positions or samples would see each other; give channel_dim=... or another activation; nothing was "
+            "changed"
         )
     if rows:
         report.proofs["rows"] = f"another row moves no other row in {rows} new modules"
@@ -762,50 +791,9 @@ def _prove_rows(modules, inputs, names, axes, found, new, flow, report) -> None:
         report.warnings.append(f"{mixing} new modules mix neighbouring positions of an image, by design")
 
 
-def _made_example(model) -> Tensor | None:
-    """Something that the model takes, from its first layer; None if nothing does."""
-    parameter = next((p for p in model.parameters()), torch.zeros(()))
-    if not parameter.is_floating_point():
-        return None
-    for shape, high in _sizes(model):
-        if parameter.is_meta:
-            example = torch.zeros(shape, device="meta", dtype=torch.long if high else parameter.dtype)
-        else:
-            generator = torch.Generator().manual_seed(0)
-            example = torch.randint(high, shape, generator=generator) if high else torch.randn(shape, generator=generator)
-            example = example.to(parameter.device, None if high else parameter.dtype)
-        if not proofs.run(model, example, "evaluation without gradients").error:
-            return example
-    return None
-
-
-def _sizes(model) -> Iterator[tuple[tuple[int, ...], int]]:
-    """Shapes to try, and for token numbers the size of the vocabulary."""
-    for module in model.modules():
-        match module:
-            case nn.Embedding():
-                yield (2, 8), module.num_embeddings
-                return
-            case nn.Linear():
-                yield from (((2, module.in_features), 0), ((2, 3, module.in_features), 0))
-                return
-            case nn.MultiheadAttention():
-                yield (2, 3, module.embed_dim), 0
-                return
-            case nn.modules.conv._ConvNd():
-                axes = len(module.kernel_size)
-                yield from (((2, module.in_channels, *[size] * axes), 0) for size in (32, 64, 224))
-                return
-            case nn.modules.batchnorm._BatchNorm():
-                axes = {nn.BatchNorm1d: 0, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3}.get(type(module), 0)
-                yield (2, module.num_features, *[32] * axes), 0
-                return
-            case nn.LayerNorm():
-                yield (2, 3, *module.normalized_shape), 0
-                return
-
-
 def _misfit(example, error) -> str:
     shapes = ", ".join(f"{tuple(one.shape)} {one.dtype}" for one in tensors_in(example)) or type(example).__name__
     text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return f"the model does not run on example_input ({shapes}): {text}; give what its forward takes; nothing was changed"
+    return (
+        f"the model does not run on example_input ({shapes}): {text}; give what its forward takes; nothing was changed"
+    )

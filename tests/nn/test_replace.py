@@ -3,6 +3,7 @@
 import copy
 import random
 import warnings
+from functools import partial
 
 import numpy
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from colu.nn import MPU, CoLU, OnMaps, activation_layer, replace_activations
+from colu.nn import MPU, CoLU, DYReLU, OnMaps, activation_layer, replace_activations
 from colu.testing import assert_same_function
 
 
@@ -266,7 +267,7 @@ def test_parameters_a_channel_need_one_width():
 def test_channels_that_do_not_fit_name_the_nearest_ways():
     model = nn.Sequential(nn.Conv2d(3, 10, 3), nn.ReLU())
     before = state_of(model)
-    said = r"'1', whose 10 channels lie on axis 1 \(made by '0'\): .*use dim=2, dim=5, dim=10, share_axis=True with dim=2 or 4"
+    said = r"'1', whose 10 channels lie on axis 1 \(made by '0'\): .*dim=2, dim=5, dim=10, share_axis=True with dim=2"
     with pytest.raises(ValueError, match=said):
         replace_activations(model, nn.ReLU, "colu", dim=4, example_input=image())
     assert_same_state(model, before)
@@ -383,8 +384,15 @@ def test_one_that_mixes_positions_may_act_on_images_and_not_on_tokens():
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
     report = replace_activations(model, nn.ReLU, "frelu", example_input=image())
     assert report.warnings == ["1 new modules mix neighbouring positions of an image, by design"]
-    with pytest.raises(ValueError, match="moves .* other rows|FReLU"):
+    with pytest.raises(
+        ValueError, match="'dy-relu-b' lets the positions of a sample see each other, and '1' acts on tok"
+    ):
         replace_activations(perceptron(), nn.ReLU, "dy-relu-b", example_input=torch.randn(2, 6, 4))
+    assert replace_activations(perceptron(), nn.ReLU, "dy-relu-b", example_input=torch.randn(2, 4)).proofs["rows"]
+    with pytest.raises(ValueError, match="moves .* other rows"):
+        replace_activations(
+            perceptron(), nn.ReLU, partial(DYReLU, 8, channel_dim=-1), example_input=torch.randn(2, 6, 4)
+        )
 
 
 def test_a_proof_leaves_buffers_random_states_modes_gradients_and_hooks_as_they_were():
@@ -552,7 +560,9 @@ def transformers(name, config, **options):
     def make():
         library = pytest.importorskip("transformers")
         ids = torch.randint(50, (2, 12), generator=torch.Generator().manual_seed(0))
-        model = getattr(library, name)(getattr(library, config)(vocab_size=50, bos_token_id=1, eos_token_id=2, **options))
+        model = getattr(library, name)(
+            getattr(library, config)(vocab_size=50, bos_token_id=1, eos_token_id=2, **options)
+        )
         return model, {"input_ids": ids}
 
     return make
@@ -573,7 +583,7 @@ UNET = dict(sample_size=8, layers_per_block=1, down_block_types=("DownBlock2D", 
 UNET |= dict(up_block_types=("AttnUpBlock2D", "UpBlock2D"), attention_head_dim=8)
 AUTOENCODER = dict(down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
 SMALL = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
-#: How it is made; how many activations are replaced, left alone and called as functions; whether an ordinary run has it.
+#: How it is made; how many activations are replaced, left alone and called as functions; in the usual run or not.
 MODELS = {
     "resnet18": (torchvision("resnet18"), 9, 0, 0, True),
     "resnet50": (torchvision("resnet50"), 17, 0, 0, False),
@@ -595,7 +605,13 @@ MODELS = {
     "timm mixer": (timm("mixer_s16_224", img_size=64), 16, 0, 0, False),
     "timm convnext_atto": (timm("convnext_atto"), 12, 0, 0, True),
     "timm efficientnet_b0": (timm("efficientnet_b0"), 33, 16, 0, False),
-    "gpt2": (transformers("GPT2LMHeadModel", "GPT2Config", n_positions=32, n_embd=32, n_layer=2, n_head=4), 2, 0, 0, True),
+    "gpt2": (
+        transformers("GPT2LMHeadModel", "GPT2Config", n_positions=32, n_embd=32, n_layer=2, n_head=4),
+        2,
+        0,
+        0,
+        True,
+    ),
     "bert": (transformers("BertModel", "BertConfig", **SMALL), 2, 0, 0, True),
     "unet": (diffusers("UNet2DModel", True, **UNET), 9, 1, 0, True),
     "autoencoder": (diffusers("AutoencoderKL", False, **AUTOENCODER), 12, 0, 0, True),
@@ -630,7 +646,9 @@ def test_models_that_others_wrote(name):
     assert {place.channel_dim for place in report.places.values()} <= {1, -1}
     first = [name for name, _, _ in report.changed][:1]
     model, example = make()
-    again = replace_activations(model.eval(), elementwise, "colu", dim=2, example_input=example, keep=first, prove=False)
+    again = replace_activations(
+        model.eval(), elementwise, "colu", dim=2, example_input=example, keep=first, prove=False
+    )
     assert len(again.changed) == changed - len(first) and all(name in again.kept for name in first)
 
 
@@ -638,7 +656,9 @@ def test_models_that_others_wrote(name):
 def test_a_transformer_on_independent_tokens_stays_at_their_entropy_after_a_swap():
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(32, 2, 64, dropout=0.0, activation=nn.GELU(), batch_first=True)
-    model = nn.Sequential(nn.Embedding(8, 32), nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(32, 8))
+    model = nn.Sequential(
+        nn.Embedding(8, 32), nn.TransformerEncoder(layer, 2, enable_nested_tensor=False), nn.Linear(32, 8)
+    )
     replace_activations(model, nn.GELU, "colu", example_input=torch.randint(8, (2, 16)))
     mask = nn.Transformer.generate_square_subsequent_mask(16)
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)

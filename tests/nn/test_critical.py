@@ -1,0 +1,165 @@
+"""critical_init_: signal and gradients survive a deep plain network, for every activation that has moments."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from colu.nn import CoLU, create, critical_init_, gradient_ratio, kaiming_like_, list_activations, second_moment_ratio
+
+DEEP = 30
+
+
+def plain(activation, width=64, inputs=64, outputs=64, depth=DEEP):
+    layers = [nn.Linear(inputs, width)]
+    for _ in range(depth - 1):
+        layers += [create(activation, width), nn.Linear(width, width)]
+    layers[-1] = nn.Linear(width, outputs)
+    return nn.Sequential(*layers).double()
+
+
+def profile(model, x):
+    """Second moments of the pre-activations, and of the gradients with respect to them, layer by layer."""
+    kept = []
+    for layer in model:
+        x = layer(x)
+        if isinstance(layer, nn.Linear):
+            x.retain_grad()
+            kept.append(x)
+    x.backward(torch.randn(x.shape, dtype=x.dtype))
+    return [float(h.detach().square().mean()) for h in kept], [float(h.grad.square().mean()) for h in kept]
+
+
+@pytest.mark.parametrize("name, dim, exact", [
+    ("relu", None, 1 / 2),
+    ("identity", None, 1.0),
+    ("colu", 4, 5 / 8 - 1 / (2 * math.pi)),
+    ("colu", 64, None),
+    ("mpu", 2, 1 / 2),
+    ("group-sort", 8, 1.0),
+])  # fmt: skip
+def test_the_share_that_is_left_of_a_gradient(name, dim, exact):
+    found = gradient_ratio(name, dim)
+    if exact is None:
+        # By another way: differences of the map itself.
+        torch.manual_seed(0)
+        f, z, v = create(name), torch.randn(4000, dim, dtype=torch.float64), torch.randn(4000, dim, dtype=torch.float64)
+        exact = float(((f(z + 1e-6 * v) - f(z - 1e-6 * v)) / 2e-6).square().sum() / v.square().sum())
+    assert found == pytest.approx(exact, rel=0.01)
+
+
+def test_it_is_the_same_each_time():
+    assert gradient_ratio("colu", 32) == gradient_ratio("colu", 32)
+
+
+@pytest.mark.parametrize("name", ["colu", "rcolu", "colu-soft", "tanh", "elu", "relu"])
+def test_thirty_layers_keep_signal_and_gradient(name):
+    torch.manual_seed(0)
+    model = plain(name, width=128, inputs=128, outputs=128)
+    starts = critical_init_(model)
+    assert len(starts) == DEEP and starts["0"].fed_by == "the input" and starts["2"].fed_by == "1"
+    signal, gradient = profile(model, torch.randn(128, 128, dtype=torch.float64))
+    # A finite width wanders a little; a gain that is off by a tenth would be off by a factor of 300.
+    assert all(0.05 < value < 10 for value in signal), signal
+    assert 0.1 < gradient[0] / gradient[-1] < 10
+
+
+def test_default_and_own_gain_lose_what_the_critical_start_keeps():
+    def ends(prepare):
+        torch.manual_seed(0)
+        model = plain("colu")
+        prepare(model)
+        signal, gradient = profile(model, torch.randn(256, 64, dtype=torch.float64))
+        return signal[-1] / signal[0], gradient[0] / gradient[-1]
+
+    def own(model):
+        for layer in model:
+            if isinstance(layer, nn.Linear):
+                kaiming_like_(layer.weight, "colu", num_channels=64)
+                nn.init.zeros_(layer.bias)
+
+    default, own_gain, critical = ends(lambda model: None), ends(own), ends(critical_init_)
+    assert default[1] < 1e-10 and own_gain[1] > 100
+    assert all(0.2 < value < 5 for value in critical)
+
+
+@pytest.mark.parametrize(
+    "entry", [e for e in list_activations() if e.kind == "activation" and not e.unfit], ids=lambda e: e.name
+)
+def test_every_entry_with_moments_has_a_start(entry):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Linear(8, 16), entry.factory(16) if entry.needs_channels else entry.factory(), nn.Linear(16, 8)
+    )
+    try:
+        critical_init_(model)
+    except ValueError as error:
+        assert "no layer" in str(error) or "no gain" in str(error) or "does not run" in str(error), error
+        return
+    assert all(bool(p.isfinite().all()) for p in model.parameters())
+
+
+def test_convolutions_dropout_and_pooling():
+    model = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), CoLU(), nn.Dropout(0.1), nn.MaxPool2d(2), nn.Conv2d(16, 16, 3), CoLU()
+    )
+    starts = critical_init_(model)
+    assert {name: start.fed_by for name, start in starts.items()} == {"0": "the input", "4": "1"}
+    assert model[4].weight.std().item() == pytest.approx(gradient_ratio("colu", 16) ** -0.5 / 12, rel=0.1)
+
+
+def test_layers_after_a_norm_a_sum_or_without_bias():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.norm, self.act, self.second = (
+                nn.Linear(8, 8),
+                nn.LayerNorm(8),
+                CoLU(),
+                nn.Linear(8, 8, bias=False),
+            )
+            self.last = nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.last(x + self.second(self.act(self.norm(self.first(x)))))
+
+    model = Block()
+    before = model.last.weight.clone()
+    starts = critical_init_(model)
+    assert set(starts) == {"first", "second"} and torch.equal(model.last.weight, before)
+    assert starts["second"].gain == pytest.approx(second_moment_ratio("colu", 8) ** -0.5, rel=0.01)
+
+
+def test_bad_models_are_named():
+    with pytest.raises(ValueError, match="no layer of the model is fed by an activation"):
+        critical_init_(nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.Linear(4, 4)))
+    with pytest.raises(ValueError, match="example_input"):
+        critical_init_(nn.Bilinear(2, 2, 2))
+    with pytest.raises(ValueError, match="does not run on the example"):
+        critical_init_(nn.Sequential(nn.Linear(4, 4), CoLU()), example_input=torch.randn(2, 5))
+
+
+@pytest.mark.long
+def test_thirty_layers_learn_the_digits_from_the_critical_start_alone():
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    x = torch.tensor(digits.data / 16, dtype=torch.float64)
+    x, y = (x - x.mean()) / x.std(), torch.tensor(digits.target)
+
+    def accuracy(prepare, seed):
+        torch.manual_seed(seed)
+        model = plain("colu", outputs=10)
+        prepare(model)
+        optimiser = torch.optim.Adam(model.parameters(), 1e-3)
+        for _ in range(150):
+            rows = torch.randint(1400, (64,))
+            optimiser.zero_grad()
+            F.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimiser.step()
+        return float((model(x[1400:]).argmax(1) == y[1400:]).double().mean())
+
+    assert min(accuracy(critical_init_, seed) for seed in range(3)) > 0.5
+    assert max(accuracy(lambda model: None, seed) for seed in range(3)) < 0.3
