@@ -391,7 +391,7 @@ def test_one_that_mixes_positions_may_act_on_images_and_not_on_tokens():
     assert replace_activations(perceptron(), nn.ReLU, "dy-relu-b", example_input=torch.randn(2, 4)).proofs["rows"]
     with pytest.raises(ValueError, match="moves .* other rows"):
         replace_activations(
-            perceptron(), nn.ReLU, partial(DYReLU, 8, channel_dim=-1), example_input=torch.randn(2, 6, 4)
+            perceptron(), nn.ReLU, partial(DYReLU, 8, reduction=1, channel_dim=-1), example_input=torch.randn(2, 6, 4)
         )
 
 
