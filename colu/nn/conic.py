@@ -228,20 +228,10 @@ class CoLU(_Skew):
         self.save = save
         dim, num_groups = _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
-        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = (
-            num_groups,
-            channel_dim,
-            scaling,
-            axis_mode,
-        )
-        self.share_axis, self.layout, self.p, self.double_cone, self.s2, self.eps = (
-            share_axis,
-            layout,
-            p,
-            double,
-            s2,
-            eps,
-        )
+        self.num_groups, self.channel_dim = num_groups, channel_dim
+        self.scaling, self.axis_mode = scaling, axis_mode
+        self.share_axis, self.layout, self.p, self.double_cone = share_axis, layout, p, double
+        self.s2, self.eps = s2, eps
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -297,12 +287,8 @@ class RCoLU(_Skew):
         p, angle, eps = check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
         dim, num_groups = _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
-        self.num_groups, self.channel_dim, self.scaling, self.axis_mode = (
-            num_groups,
-            channel_dim,
-            scaling,
-            axis_mode,
-        )
+        self.num_groups, self.channel_dim = num_groups, channel_dim
+        self.scaling, self.axis_mode = scaling, axis_mode
         self.share_axis, self.layout, self.p, self.double_cone, self.eps = share_axis, layout, p, double, eps
         self._set_angle(angle, learnable_angle)
 
@@ -432,36 +418,21 @@ _entry("colu", CoLU, _HARD, lipschitz=math.sqrt(2))
 # A smooth weight is steepest at a ratio of 1/2; the Jacobian there, of the axis and the length of the section, is
 # [[1, 0], [w'(1/2), 1/2 - w'(1/2) / 2]].
 _SOFT = 1.0353441
-_entry(
-    "colu-soft", _with(scaling="soft"), r"y_a = a,\ y_s = \sigma(a / \lVert s\rVert - \tfrac12)\, s", lipschitz=_SOFT
-)
-_entry(
-    "colu-firm",
-    _with(scaling="firm"),
-    r"y_a = a,\ y_s = \sigma(4a / \lVert s\rVert - 2)\, s",
-    lipschitz=math.sqrt(2),
-)
-_entry(
-    "colu-sqrt",
-    _with(scaling="sqrt"),
-    r"y_a = a,\ y_s = \sqrt{a_+ / \lVert s\rVert}\, s",
-    notes=_CODE_ONLY + " and leave the cone.",
-)
-_entry("colu-log", _with(scaling="log"), r"y_a = a,\ y_s = \log(1 + a_+ / \lVert s\rVert)\, s", notes=_CODE_ONLY + ".")
-_entry(
-    "colu-rectified",
-    _with(axis_mode="rectify"),
-    _HARD.replace("y_a = a,", "y_a = a_+,"),
-    lipschitz=math.sqrt(2),
-    notes="The map of jax-colu, not of the papers.",
-)
+
+
+def _weighed(scaling, weight, **facts):
+    _entry(f"colu-{scaling}", _with(scaling=scaling), rf"y_a = a,\ y_s = {weight}\, s", **facts)
+
+
+_weighed("soft", r"\sigma(a / \lVert s\rVert - \tfrac12)", lipschitz=_SOFT)
+_weighed("firm", r"\sigma(4a / \lVert s\rVert - 2)", lipschitz=math.sqrt(2))
+_weighed("sqrt", r"\sqrt{a_+ / \lVert s\rVert}", notes=_CODE_ONLY + " and leave the cone.")
+_weighed("log", r"\log(1 + a_+ / \lVert s\rVert)", notes=_CODE_ONLY + ".")
+_JAX = dict(lipschitz=math.sqrt(2), notes="The map of jax-colu, not of the papers.")
+_entry("colu-rectified", _with(axis_mode="rectify"), _HARD.replace("y_a = a,", "y_a = a_+,"), **_JAX)
 _entry("rcolu", RCoLU, _ROTATED, lipschitz=math.sqrt(2))
-_entry(
-    "rcolu-soft",
-    functools.partial(RCoLU, scaling="soft"),
-    _ROTATED + r"\text{ with the soft weight}",
-    lipschitz=_SOFT,
-)
+_SOFT_ROTATED = _ROTATED + r"\text{ with the soft weight}"
+_entry("rcolu-soft", functools.partial(RCoLU, scaling="soft"), _SOFT_ROTATED, lipschitz=_SOFT)
 _MPU = dict(citation="li2025gemu", lipschitz=1.0)
 _PROJECTION = r"P_K(x) = \arg\min_{y \in K} \lVert x - y\rVert_2"
 _entry("mpu", MPU, _PROJECTION, aliases=("gemu", "soc-projection"), **_MPU)

@@ -141,7 +141,9 @@ def register_symmetry(module_class: type[nn.Module], symmetry: Callable[[nn.Modu
     Examples
     --------
     >>> from torch import nn
-    >>> register_symmetry(nn.Threshold, lambda module, channels: Symmetry("units", channels))
+    >>> class Mine(nn.ReLU):
+    ...     pass
+    >>> register_symmetry(Mine, lambda module, channels: Symmetry("units", channels))
     """
     _SYMMETRIES[module_class] = symmetry
 

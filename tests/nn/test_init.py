@@ -349,8 +349,11 @@ def test_fx_traces_it(name):
     assert_same_function(traced, module, sample(name))
 
 
-def train(net, x, target, steps, learnt):
-    """Losses of Adam, and whether every parameter of a module moved."""
+def train(net, x, target, steps, learnt, enough):
+    """Losses of Adam, and whether every parameter of a module moved; ends where both are settled.
+
+    ``enough`` says of the first loss and the last whether the last will do.
+    """
     before = [p.detach().clone() for p in learnt.parameters()]
     optimiser = torch.optim.Adam(net.parameters(), lr=0.01)
     losses = []
@@ -360,7 +363,14 @@ def train(net, x, target, steps, learnt):
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    return losses, [not torch.equal(a, b) for a, b in zip(before, learnt.parameters(), strict=True)]
+        moved = all(not torch.equal(a, b) for a, b in zip(before, learnt.parameters(), strict=True))
+        if moved and enough(losses[0], losses[-1]):
+            break
+    return losses, moved
+
+
+def a_fifth_less(first, last):
+    return last < 0.8 * first
 
 
 @pytest.mark.parametrize("name", [name for name in CASES if name not in TWICE])
@@ -374,9 +384,9 @@ def test_small_network_of_pictures_trains(name):
     half = C // 2 if name == "maxout" else C
     body = [nn.Conv2d(1, C, 3), made(name), nn.Conv2d(half, C, 3), copy.deepcopy(made(name, 1)), nn.Flatten()]
     net = nn.Sequential(*body, nn.Linear(half * 4, 1))
-    losses, moved = train(net, x, target, 60, net[1])
-    assert losses[-1] < 0.8 * losses[0]
-    assert all(moved), "a parameter never moved"
+    losses, moved = train(net, x, target, 60, net[1], a_fifth_less)
+    assert a_fifth_less(losses[0], losses[-1])
+    assert moved, "a parameter never moved"
 
 
 @pytest.mark.parametrize("name", TWICE)
@@ -392,9 +402,9 @@ def test_small_network_trains(name):
     if name == "hopfield":
         module = nn.Sequential(nn.Unflatten(0, (16, 16)), module, nn.Flatten(0, 1), nn.SiLU())
     net = nn.Sequential(first, module, nn.Linear(out, 16), nn.Tanh(), nn.Linear(16, 1))
-    losses, moved = train(net, x, target, 150, module)
-    assert losses[-1] < 0.8 * losses[0]
-    assert all(moved), "a parameter never moved"
+    losses, moved = train(net, x, target, 150, module, a_fifth_less)
+    assert a_fifth_less(losses[0], losses[-1])
+    assert moved, "a parameter never moved"
 
 
 TAUGHT = [e.name for e in list_activations("conic")] + ["identity", "relu", "tanh", "hard-mish", "quick-gelu"]
@@ -406,9 +416,9 @@ def test_small_network_beats_the_best_linear_map(name):
     x = torch.randn(128, 4)
     target = (x[:, :1] * x[:, 1:2]).tanh()
     net = nn.Sequential(nn.Linear(4, 24), create(name, 24), nn.Linear(24, 24), create(name, 24), nn.Linear(24, 1))
-    losses, _ = train(net, x, target, 150, net)
     # A product of two inputs is out of reach of a linear network.
     linear = torch.cat([x, torch.ones(128, 1)], 1)
     best_linear = (linear @ torch.linalg.lstsq(linear, target).solution - target).square().mean().item()
+    losses, _ = train(net, x, target, 150, net, lambda first, last: last < 0.5 * best_linear)
     assert losses[-1] < losses[0]
     assert (losses[-1] < 0.5 * best_linear) == (name != "identity")

@@ -46,6 +46,15 @@ def test_group_is_that_of_the_symmetry(page):
         assert wanted in re.sub(r"<[^>]+>", "", rows[entry.name]), entry.name
 
 
+def test_bounds_at_the_start_and_for_all_parameters_are_told_apart(page):
+    rows = {re.search(r"<code[^>]*>(?:<[^>]*>)*([^<]+)<", row)[1]: re.sub(r"<[^>]+>", "", row)
+            for row in page.split("<tr")[2:]}  # fmt: skip
+    for entry in list_activations():
+        learnt = "at the start" in rows[entry.name] and "for all parameters" in rows[entry.name]
+        assert learnt == (entry.lipschitz != entry.lipschitz_all)
+        assert ("positions see each other" in rows[entry.name]) == entry.mixes_positions
+
+
 def test_every_citation_is_in_the_bibliography():
     known = set(re.findall(r"^@\w+\{([^,]+),", BIBLIOGRAPHY.read_text(encoding="utf8"), re.M))
     cited = {entry.citation for entry in list_activations() if entry.citation}
