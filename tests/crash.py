@@ -625,7 +625,9 @@ def do_library(tree: Path) -> None:
 
     from colu.kernels import _build
 
+    # As in a process of its own, which kinds that do not kill are not given.
     _build.outcome.cache_clear()
+    _build._version.cache_clear()
     os.environ |= {"CC": str(tree / "cc"), "COLU_CACHE": str(tree / "cache")}
     for left in tree.glob("cache/kernels/.building-*"):
         if not (WATCH and WATCH.fault):
