@@ -413,6 +413,9 @@ def toy_processes():
     """The build's processes, forked."""
     modules = {
         "papermill": SimpleNamespace(execute_notebook=_execute_notebook),
+        "papermill.engines": SimpleNamespace(
+            NBClientEngine=object, papermill_engines=SimpleNamespace(register=lambda name, engine: None)
+        ),
         "ipykernel": ModuleType("ipykernel"),
         "ipykernel.kernelapp": SimpleNamespace(IPKernelApp=_Kernel),
         "IPython": ModuleType("IPython"),
