@@ -413,6 +413,9 @@ def toy_processes():
     """The build's processes, forked."""
     modules = {
         "papermill": SimpleNamespace(execute_notebook=_execute_notebook),
+        "papermill.engines": SimpleNamespace(
+            NBClientEngine=object, papermill_engines=SimpleNamespace(register=lambda name, engine: None)
+        ),
         "ipykernel": ModuleType("ipykernel"),
         "ipykernel.kernelapp": SimpleNamespace(IPKernelApp=_Kernel),
         "IPython": ModuleType("IPython"),
@@ -625,7 +628,9 @@ def do_library(tree: Path) -> None:
 
     from colu.kernels import _build
 
+    # As in a process of its own, which kinds that do not kill are not given.
     _build.outcome.cache_clear()
+    _build._version.cache_clear()
     os.environ |= {"CC": str(tree / "cc"), "COLU_CACHE": str(tree / "cache")}
     for left in tree.glob("cache/kernels/.building-*"):
         if not (WATCH and WATCH.fault):
