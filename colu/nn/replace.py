@@ -33,6 +33,10 @@ _TIME = re.compile(r"time_?(step)?_?(emb|mlp|proj)", re.IGNORECASE)
 _SQUASHING = (nn.Sigmoid, nn.Hardsigmoid, nn.LogSigmoid, nn.Tanh, nn.Hardtanh, nn.Softmax, nn.LogSoftmax, nn.Softplus)
 
 
+#: Modules of torch that act along an axis, which they hold as ``dim``.
+_ALONG = (nn.Softmax, nn.LogSoftmax, nn.Softmin, nn.GLU)
+
+
 class Place(NamedTuple):
     """Where the channels of an activation are: their axis, how many, and the layer that makes them."""
 
@@ -464,7 +468,7 @@ class _Maker:
             self.needs_width, self.pointwise = "num_channels" in self.takes and "num_channels" not in options, False
 
     def make(self, name: str, old: nn.Module, calls: list[Call], ran: bool, model: nn.Module) -> nn.Module:
-        place, why = self._place(name, calls, ran)
+        place, why = self._place(name, old, calls, ran)
         needed = self.needs_width or ("channel_dim" in self.takes and not self.pointwise)
         if place is None and needed and not (self._never_called(calls, ran) and not self.needs_width):
             raise ValueError(
@@ -496,8 +500,11 @@ class _Maker:
     def _never_called(calls, ran) -> bool:
         return ran and not calls
 
-    def _place(self, name, calls, ran) -> tuple[Place | None, str]:
+    def _place(self, name, old, calls, ran) -> tuple[Place | None, str]:
         given = self.given
+        if given is None and isinstance(old, _ALONG) and old.dim is not None:
+            # The old module says itself which axis it acts on.
+            given = old.dim
         if isinstance(given, Mapping):
             given = next((axis for rule, axis in given.items() if fnmatch.fnmatchcase(name, rule)), None)
         if not calls and given is None:

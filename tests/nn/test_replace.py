@@ -238,6 +238,20 @@ def test_channels_that_cannot_be_known_are_refused_by_name():
     assert model[0].channel_dim == -1
 
 
+def test_the_axis_of_a_softmax_is_its_own():
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.query, self.value, self.softmax = nn.Linear(4, 4), nn.Linear(4, 4), nn.Softmax(-1)
+
+        def forward(self, x):
+            return self.softmax(self.query(x) @ x.mT) @ self.value(x)
+
+    model = Attention()
+    report = replace_activations(model, "softmax", "sparsemax", example_input=torch.randn(2, 5, 4))
+    assert model.softmax.channel_dim == -1 and report.places["softmax"].num_channels == 5
+
+
 def test_an_axis_that_contradicts_the_layer_before_fails_the_proof_and_nothing_is_changed():
     model = perceptron()
     before = state_of(model)

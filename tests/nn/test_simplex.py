@@ -30,5 +30,5 @@ def test_softmax_is_torchs_over_the_channels():
     x = torch.randn(2, 3, 4)
     assert torch.equal(Softmax()(x), x.softmax(1)) and torch.equal(Softmax(-1)(x), x.softmax(-1))
     assert repr(Softmax(-1)) == "Softmax(channel_dim=-1)" and isinstance(Softmax(), nn.Softmax)
-    report = replace_activations(nn.Sequential(nn.Softmax(1)), "softmax", "sparsemax")
+    report = replace_activations(nn.Sequential(nn.Softmax(1)), "softmax", "sparsemax", policies=())
     assert isinstance(report.model[0], Sparsemax)
