@@ -30,6 +30,8 @@ def _check_sizes(dim, num_groups, share_axis=False) -> tuple[int | None, int | N
         num_groups = check_int("num_groups", num_groups, 0)
     if dim is not None:
         dim = check_int("dim", dim, 2 if share_axis else 1)
+    if num_groups == 0 and dim is not None:
+        raise ValueError(f"num_groups=0 is the identity and dim={dim} says nothing of it; give only one of them")
     return dim, num_groups
 
 
@@ -94,7 +96,8 @@ class _Conic(nn.Module):
             parts.append(f"learnable_angle=True, angle={self.angle.item():.4g}")
         elif self._angle is not None:
             parts.append(f"angle={self._angle:.4g}")
-        size = f"dim={self.dim}" if self.num_groups is None else f"num_groups={self.num_groups}"
+        given = {"dim": self.dim, "num_groups": self.num_groups}
+        size = ", ".join(f"{name}={value}" for name, value in given.items() if value is not None)
         return ", ".join([size, *parts])
 
 
@@ -170,7 +173,7 @@ class CoLU(_Skew):
     channel_dim : int
         Position of the channels; -1 for ``(N, T, C)``.
     num_groups : int, optional
-        Number of cones, instead of ``dim``; 0 is the identity.
+        Number of cones, instead of ``dim``, or both where they agree with the channels; 0 is the identity.
     scaling, axis_mode, share_axis, layout, p, angle, double, s2, eps, save
         As for :func:`colu.functional.colu`; ``angle`` in radians, None is pi/4.
     learnable_angle : bool

@@ -125,3 +125,11 @@ def test_the_error_on_tokens_names_the_trap_and_the_way_out():
         CoLU()(torch.zeros(2, 197, 192))
     assert CoLU(channel_dim=-1)(torch.zeros(2, 197, 192)).shape == (2, 197, 192)
     assert "channel_dim=-1" in CoLU.__doc__ and "tokens" in CoLU.__doc__
+
+
+def test_sizes_that_cannot_work_together_are_refused_and_all_that_is_given_is_shown():
+    with pytest.raises(ValueError, match="num_groups=0 is the identity and dim=3"):
+        CoLU(dim=3, num_groups=0)
+    assert repr(CoLU(dim=3, num_groups=2)) == "CoLU(dim=3, num_groups=2)"
+    with pytest.raises(ValueError, match="dim=3 and num_groups=2 do not fit 8 channels"):
+        CoLU(dim=3, num_groups=2)(torch.zeros(1, 8))
