@@ -187,6 +187,12 @@ class CoLU(_Skew):
         An option out of range or without a joint meaning; in ``forward``, channels that do not fit
         (with the dimension that was taken for them).
 
+    Notes
+    -----
+    Which ``dim``: it has to divide the channels, and 4 is the default, with three section channels that turn together.
+    A larger one has a larger group of rotations and keeps less of the signal (0.34 of its second moment for 4, some
+    1.5/S for large S), which a normalisation, :func:`colu.nn.gain` or :func:`colu.nn.critical_init_` has to put back.
+
     References
     ----------
     Fu and Cohen, "Conic Activation Functions", UniReps 2024, PMLR 285, equations 1 to 3.
