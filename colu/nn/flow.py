@@ -191,7 +191,8 @@ _POOLS = (
     "constant_pad_nd pad reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
     "replication_pad3d upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_linear1d "
     "upsample_bilinear2d upsample_bicubic2d upsample_trilinear3d _upsample_nearest_exact2d _upsample_bilinear2d_aa "
-    "slice split split_with_sizes chunk narrow roll flip cat pixel_shuffle pixel_unshuffle channel_shuffle "
+    "slice split split_with_sizes unsafe_split unsafe_split_with_sizes unsafe_chunk chunk narrow "
+    "roll flip cat pixel_shuffle pixel_unshuffle channel_shuffle "
     "native_channel_shuffle index_select grid_sampler_2d unfold im2col expand repeat native_dropout"
 ).split()
 _MOVES = "permute transpose t unsqueeze squeeze clone detach alias _to_copy contiguous mul_ native_dropout".split()

@@ -1,0 +1,154 @@
+"""Channels are followed through what models do to tensors between a layer and its activation."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from colu.nn.flow import follow
+
+
+class Then(nn.Module):
+    """A layer, something, an activation."""
+
+    def __init__(self, layer, something):
+        super().__init__()
+        self.layer, self.something, self.act = layer, something, nn.ReLU()
+
+    def forward(self, x):
+        return self.act(self.something(self.layer(x)))
+
+
+def heads(h):
+    return h.unflatten(-1, (4, 2)).transpose(1, 2)
+
+
+def attended(h):
+    q, k, v = (heads(part) for part in (h, h + 1, h - 1))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+
+
+LINEAR, CONV = nn.Linear(6, 8), nn.Conv2d(6, 8, 1)
+TOKENS, IMAGE = (2, 5, 6), (2, 6, 4, 4)
+
+
+@pytest.mark.parametrize("layer, shape, something, axes", [
+    (LINEAR, TOKENS, lambda h: h, {2}),
+    (LINEAR, TOKENS, lambda h: 2 * h + torch.ones(8), {2}),
+    (LINEAR, TOKENS, lambda h: F.layer_norm(h, (8,)), {2}),
+    (LINEAR, TOKENS, lambda h: h.transpose(1, 2), {1}),
+    (LINEAR, TOKENS, lambda h: h.mT, {1}),
+    (LINEAR, TOKENS, lambda h: h.permute(2, 0, 1), {0}),
+    (LINEAR, TOKENS, lambda h: h.flatten(0, 1), {1}),
+    (LINEAR, TOKENS, heads, {1, 3}),
+    (LINEAR, TOKENS, lambda h: heads(h).transpose(1, 2).flatten(2), {2}),
+    (LINEAR, TOKENS, attended, {2}),
+    (LINEAR, TOKENS, lambda h: h[:, 0], {1}),
+    (LINEAR, TOKENS, lambda h: h.mean(1), {1}),
+    (LINEAR, TOKENS, lambda h: h.mean(1, keepdim=True), {2}),
+    (LINEAR, TOKENS, lambda h: h.chunk(2, -1)[0], {2}),
+    (LINEAR, TOKENS, lambda h: h.unsqueeze(1), {3}),
+    (LINEAR, TOKENS, lambda h: h.unsqueeze(1).squeeze(1), {2}),
+    (LINEAR, TOKENS, lambda h: torch.cat([torch.zeros(2, 1, 8), h], 1), {2}),
+    (LINEAR, TOKENS, lambda h: torch.stack([h, h], 1), {3}),
+    (LINEAR, TOKENS, lambda h: h.softmax(1) @ torch.ones(8, 3), {2}),
+    (LINEAR, TOKENS, lambda h: torch.einsum("ntc,cd->ntd", h, torch.ones(8, 3)), {2}),
+    (LINEAR, TOKENS, lambda h: h.roll(1, 1), {2}),
+    (LINEAR, TOKENS, lambda h: F.dropout(h, 0.5), {2}),
+    (LINEAR, TOKENS, lambda h: h.masked_fill(h > 0, 0), {2}),
+    (LINEAR, TOKENS, lambda h: torch.where(h > 0, h, 0), {2}),
+    (LINEAR, TOKENS, lambda h: h.unfold(1, 2, 1), None),
+    (LINEAR, TOKENS, lambda h: h @ h.mT, None),
+    (LINEAR, TOKENS, lambda h: h.flatten(1), None),
+    (LINEAR, TOKENS, lambda h: h + h.transpose(1, 2).mean(2, keepdim=True).mT.expand(2, 5, 8), {2}),
+    (LINEAR, (2, 8, 6), lambda h: h + h.transpose(1, 2), None),
+    (CONV, IMAGE, lambda h: h, {1}),
+    (CONV, IMAGE, lambda h: F.batch_norm(h, torch.zeros(8), torch.ones(8)), {1}),
+    (CONV, IMAGE, lambda h: F.group_norm(h, 2), {1}),
+    (CONV, IMAGE, lambda h: F.max_pool2d(h, 2), {1}),
+    (CONV, IMAGE, lambda h: F.adaptive_avg_pool2d(h, 1).flatten(1), {1}),
+    (CONV, IMAGE, lambda h: F.interpolate(h, scale_factor=2), {1}),
+    (CONV, IMAGE, lambda h: F.pad(h, (1, 1)), {1}),
+    (CONV, IMAGE, lambda h: h.to(memory_format=torch.channels_last), {1}),
+    (CONV, IMAGE, lambda h: h.permute(0, 2, 3, 1), {3}),
+    (CONV, IMAGE, lambda h: h.flatten(2).transpose(1, 2), {2}),
+    (CONV, IMAGE, lambda h: h.mean((2, 3)), {1}),
+    (CONV, IMAGE, lambda h: h.unflatten(1, (2, 4)).transpose(1, 2).flatten(1, 2), {1}),
+    (CONV, IMAGE, lambda h: F.pixel_shuffle(h, 2), {1}),
+    (CONV, IMAGE, lambda h: h.mean(1), None),
+])  # fmt: skip
+def test_where_the_channels_are(layer, shape, something, axes):
+    model = Then(layer, something).eval()
+    flow = follow(model, torch.randn(shape), {id(model.act): model.act})
+    (call,) = flow.calls[id(model.act)]
+    assert call.channels.axes == (None if axes is None else frozenset(axes)), call.channels
+    if axes is None:
+        assert call.channels.lost
+
+
+@pytest.mark.parametrize("layer, shape, axis", [
+    (nn.Conv1d(6, 8, 1), (2, 6, 5), 1),
+    (nn.ConvTranspose2d(6, 8, 2), IMAGE, 1),
+    (nn.Conv3d(6, 8, 1), (2, 6, 3, 3, 3), 1),
+    (nn.Embedding(9, 8), None, 2),
+    (nn.GRU(6, 8, batch_first=True), TOKENS, 2),
+    (nn.LSTM(6, 8, batch_first=True), TOKENS, 2),
+    (nn.MultiheadAttention(6, 2, batch_first=True), TOKENS, 2),
+    (nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8)), TOKENS, 2),
+    (nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8)), (4, 6), 1),
+])  # fmt: skip
+def test_layers_that_make_channels(layer, shape, axis):
+    class First(nn.Module):
+        def forward(self, out):
+            return out[0] if isinstance(out, tuple) else out
+
+    attention = isinstance(layer, nn.MultiheadAttention)
+    model = Then(layer, First()).eval()
+    if attention:
+        model.forward = lambda x: model.act(layer(x, x, x)[0])
+    x = torch.randint(9, (2, 5)) if shape is None else torch.randn(shape)
+    flow = follow(model, x, {id(model.act): model.act})
+    (call,) = flow.calls[id(model.act)]
+    assert call.channels.axes == frozenset({axis}) and call.channels.source.startswith("layer")
+
+
+def test_a_linear_map_along_the_tokens_makes_channels_of_them():
+    class Mixer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mix, self.act = nn.Linear(5, 8), nn.ReLU()
+
+        def forward(self, x):
+            return self.act(self.mix(x.transpose(1, 2)))
+
+    model = Mixer()
+    (call,) = follow(model, torch.randn(TOKENS), {id(model.act): model.act}).calls[id(model.act)]
+    assert call.shape == (2, 6, 8) and call.channels.axes == frozenset({2}) and call.channels.last
+
+
+def test_a_product_with_another_signal_is_a_gate_and_its_operand_is_none():
+    class Gate(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.act, self.down, self.gate = LINEAR, nn.ReLU(), nn.Linear(8, 8), nn.Sigmoid()
+
+        def forward(self, x):
+            h = self.act(self.layer(x))
+            return h * self.gate(self.down(h))
+
+    model = Gate()
+    flow = follow(model, torch.randn(TOKENS), {id(m): m for m in (model.act, model.gate)})
+    assert flow.gates == {id(model.gate)} and flow.outputs == set()
+
+
+def test_a_pass_leaves_no_hook_and_no_mode_behind():
+    model = Then(LINEAR, nn.Identity())
+
+    def raises(*_):
+        raise RuntimeError("here")
+
+    model.something.register_forward_hook(raises)
+    with pytest.raises(RuntimeError, match="here"):
+        follow(model, torch.randn(TOKENS), {id(model.act): model.act})
+    assert all(not module._forward_pre_hooks for module in model.modules())
+    assert torch.backends.mha.get_fastpath_enabled() and len(model.something._forward_hooks) == 1
