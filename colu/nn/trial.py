@@ -75,9 +75,11 @@ def prove_swap(model, example, found, new, swap, axes, flow, report) -> None:
     refused = {mode: one.error for mode, one in before.items() if one.error}
     modes = [mode for mode in before if mode not in refused]
 
-    same = {key: copy.deepcopy(module) for key, module in {id(module): module for _, module in found}.items()}
+    same = {id(module): _apart(module) for _, module in found}
     with swap.during(same) as swapped:
         differ = [mode for mode in modes if not proofs.equal(before[mode], proofs.run(swapped, example, mode))]
+    if differ:
+        _refuse_in_place(model, example, found, swap, before, differ[0])
     for mode in differ:
         if proofs.equal(before[mode], proofs.run(model, example, mode)):
             raise ValueError(f"a swap by copies of the same modules changes the result in {mode}; nothing was changed")
@@ -140,6 +142,32 @@ def prove_swap(model, example, found, new, swap, axes, flow, report) -> None:
     gone, came = keys - came, came - keys
     changed = f", but for {len(gone)} that went and {len(came)} that came with parameters" if gone or came else ""
     report.proofs["keys"] = f"{len(keys - gone)} keys of the state dict stay{changed}"
+
+
+def _apart(module: nn.Module) -> nn.Module:
+    """A copy that leaves its input as it is, as what comes in does."""
+    copied = copy.deepcopy(module)
+    for one in copied.modules():
+        if getattr(one, "inplace", False):
+            one.inplace = False
+    return copied
+
+
+def _refuse_in_place(model, example, found, swap, before, mode) -> None:
+    """Name the activations that change their input for somebody else who reads it."""
+    read = []
+    kept = {id(module): module for _, module in found}
+    for name, module in found:
+        if any(getattr(one, "inplace", False) for one in module.modules()):
+            with swap.during(kept | {id(module): _apart(module)}) as swapped:
+                if not proofs.equal(before[mode], proofs.run(swapped, example, mode)):
+                    read.append(name)
+    if read:
+        raise ValueError(
+            f"{', '.join(map(repr, read))} changes its input in place, and the model reads that input afterwards, so a "
+            "swap would change more than the activation; set inplace=False there and see that the model is the one "
+            f"you mean, or use keep={read!r}; nothing was changed"
+        )
 
 
 def _inputs(model, example, modules) -> dict[int, Tensor]:

@@ -377,6 +377,27 @@ def test_a_module_that_the_model_holds_elsewhere_too_is_refused():
     assert isinstance(model.act, nn.ReLU)
 
 
+class Rereads(nn.Module):
+    """Adds what its activation has already changed."""
+
+    def __init__(self, inplace):
+        super().__init__()
+        self.first, self.act, self.last = nn.Linear(4, 8), nn.ReLU(inplace), nn.ReLU(inplace=True)
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.last(self.act(x) - x)
+
+
+def test_an_activation_that_changes_what_others_read_is_refused():
+    model = Rereads(inplace=True)
+    before = state_of(model)
+    with pytest.raises(ValueError, match=r"'act' changes its input in place.*keep=\['act'\]; nothing"):
+        replace_activations(model, nn.ReLU, "colu")
+    assert_same_state(model, before)
+    assert len(replace_activations(Rereads(inplace=False), nn.ReLU, "colu").changed) == 2
+
+
 def test_what_the_example_never_calls_is_not_claimed():
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
     model[0].spare = nn.ReLU()
