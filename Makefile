@@ -50,7 +50,7 @@ validate: setup  ## run the executed notebooks a second time and compare; the si
 
 test: setup  ## style, unit tests and docstring examples
 	@$(BIN)/ruff check .
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -q
+	@$(BIN)/python -m pytest -n auto --dist loadfile -q
 
 check: setup  ## examine the site that `make book` built, in headless Chromium too, and the wheel
 	@$(BIN)/python -m pytest checks -q

@@ -1,6 +1,11 @@
 """A project with tiny notebooks, made in a temporary folder."""
 
+import os
+
 import pytest
+
+# Before anything imports PyTorch: each of several test processes would take all cores, and all wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LEDGER = """
 toy-two:
