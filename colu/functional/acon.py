@@ -127,6 +127,11 @@ def acon_c(
     Tensor
         Shape of ``x``.
 
+    Notes
+    -----
+    The package torch_activation has one number of each for all channels, ``ACONC(beta, p2, p1)`` and
+    ``ACONB(beta, p)``, whose ``p`` starts in [0, 1].
+
     References
     ----------
     Ma et al., 2021, arXiv 2009.04759.

@@ -102,6 +102,12 @@ def colu(
     ``hard`` is idempotent, positively homogeneous and Lipschitz with constant :math:`\sqrt 2`
     (p=2, 45 degrees), so it is no nearest-point projection; :func:`soc_projection` is.
 
+    The map of the author's package jax-colu is ``axis_mode="rectify", layout="axes_first", eps=1e-7`` on the last
+    dimension; the code of 2024, di-f-fu-sion, has ``axis_mode="pass", s2="pointwise"`` with the other two.
+    For ``sqrt`` jax-colu's gradient is NaN where the axis is negative; in di-f-fu-sion ``sqrt`` itself is NaN there,
+    and ``log`` takes a maximum over the batch.
+    ``CoLU`` in the package torch_activation is the *Collapsing* Linear Unit, another function.
+
     References
     ----------
     Fu and Cohen, "Conic Activation Functions", UniReps 2024, PMLR 285, equations 1 to 3.
@@ -173,6 +179,9 @@ def rcolu(
     Printed equation 5 clips the wrong way and takes the norm of the axis part;
     taken literally it is the identity.
     For ``S = 2`` this is not ReLU: it keeps the sum of the block, (2, -1) goes to (1, 0).
+    The map of jax-colu is ``axis_mode="rectify", eps=1e-7`` on the last dimension.
+    The author's code of 2024, di-f-fu-sion, lets the axis pass, and for ``soft`` holds a negative ratio at 0 before the
+    sigmoid: where the axis is negative it is another function than its own soft ``colu`` and ours.
 
     References
     ----------

@@ -105,6 +105,7 @@ def evonorm_s0(
     ----------
     Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967.
     The variance is biased, as in the package timm; some third-party code takes the unbiased one.
+    Timm computes it in float32 always.
 
     Examples
     --------

@@ -47,7 +47,8 @@ def norm_relu(
 
     References
     ----------
-    Worrall et al., Harmonic Networks, CVPR 2017, arXiv 1612.04642; form after the package escnn.
+    Worrall et al., Harmonic Networks, CVPR 2017, arXiv 1612.04642; form after the package escnn, which keeps
+    :math:`\log b` and takes norms of at most 1e-10 for 0.
 
     Examples
     --------
@@ -151,7 +152,8 @@ def gated(
 
     References
     ----------
-    Weiler et al., 3D Steerable CNNs, NeurIPS 2018, arXiv 1807.02547; form after the package escnn.
+    Weiler et al., 3D Steerable CNNs, NeurIPS 2018, arXiv 1807.02547; form after the package escnn, whose gates may
+    stand anywhere and need not be used up, and whose layer returns float32 whatever it gets.
 
     Examples
     --------

@@ -34,7 +34,8 @@ def glu(x: Tensor, gate: str = "sigmoid", *, channel_dim: int = 1, gate_last: bo
     channel_dim : int
         Position of the channels; -1 for ``(N, T, 2 C)``.
     gate_last : bool
-        Whether :math:`b` is the second half, as in torch; some models of the package timm have it first.
+        Whether :math:`b` is the second half, as in torch; some models of the package timm have it first, and so have
+        SwiGLU, GEGLU and ReGLU of the package torch_activation.
 
     Returns
     -------

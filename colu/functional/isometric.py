@@ -73,6 +73,8 @@ def group_sort(x: Tensor, group_size: int = 2, *, channel_dim: int = 1) -> Tenso
     References
     ----------
     Anil, Lucas and Grosse, Sorting Out Lipschitz Function Approximation, ICML 2019, arXiv 1811.05381 (rising order).
+    In their code, LNets, ``GroupSort(num_units)`` is told the number of groups and sorts upwards, and ``MaxMin`` has
+    all maxima before all minima; that of the SOC code makes its pairs from two halves.
 
     Examples
     --------

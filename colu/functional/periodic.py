@@ -66,7 +66,7 @@ def sine(x: Tensor, omega: float = 1.0) -> Tensor:
     x : Tensor
         Any shape, floating.
     omega : float
-        :math:`\omega` in radians per unit of ``x``; SIREN has 30.
+        :math:`\omega` in radians per unit of ``x``; SIREN has 30, the package torch_activation pi.
 
     Returns
     -------

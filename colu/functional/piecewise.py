@@ -34,6 +34,10 @@ def prelu(x: Tensor, weight: Tensor, *, channel_dim: int = 1) -> Tensor:
     ValueError
         Slopes for another number of channels.
 
+    Notes
+    -----
+    ``PReLU(a)`` of the package torch_activation divides by ``a`` what is negative: its ``a`` is ``1 / weight``.
+
     References
     ----------
     He, Zhang, Ren and Sun, Delving Deep into Rectifiers, ICCV 2015, arXiv 1502.01852, equation 1.
@@ -73,7 +77,8 @@ def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
 
     References
     ----------
-    Form after Hasan et al., 2023, arXiv 2305.04402; the authors' scripts use -0.5 and -0.05.
+    Form after Hasan et al., 2023, arXiv 2305.04402; the authors' scripts use -0.5 and -0.05,
+    the package torch_activation -1.
 
     Examples
     --------
@@ -211,6 +216,8 @@ def maxout(x: Tensor, pieces: int = 2, channel_dim: int = 1) -> Tensor:
     Notes
     -----
     The affine maps of the paper are the layer before, ``K`` times as wide.
+    LNets' ``Maxout(num_units)`` is told the number of outputs; that of the package torch_activation is another
+    function, the largest of ``K`` lines in one entry.
 
     References
     ----------

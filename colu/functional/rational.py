@@ -23,6 +23,10 @@ def rational(x: Tensor, numerator: Tensor, denominator: Tensor, version: str = "
     ``mixed``   :math:`1 + \sum_{k=1}^{n} |b_k| x^k`                  no floor for negative ``x``
     ==========  ===================================================  =======================
 
+    Where the sum inside B or C is 0, as in B at :math:`x = 0`, or a coefficient of A is, the absolute value has slope 1
+    here and 0 in ``rational_activations``; the values are the same.
+    ``PAU`` of the package torch_activation has even powers alone, :math:`1 + \sum_k |b_k| x^{2k}`: A with 0 for each
+    odd coefficient.
     Beyond :math:`|x| = 1` both polynomials are evaluated in :math:`1/x`, so that no power overflows.
 
     Parameters

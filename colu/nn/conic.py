@@ -157,7 +157,8 @@ class CoLU(_Skew):
 
     .. math:: y_a = a, \qquad y_s = \min(\max(a \tan\alpha / \lVert s\rVert, 0), 1)\, s
 
-    for the default ``hard`` scaling; see :func:`colu.functional.colu` for the others.
+    for the default ``hard`` scaling; see :func:`colu.functional.colu` for the others, and for other people's code.
+    ``CoLU`` of the package torch_activation is the *Collapsing* Linear Unit, another function.
 
     .. warning::
 

@@ -90,6 +90,7 @@ class HouseholderActivation(nn.Module):
     The map is continuous in the input at every angle, but its derivative in the angle jumps where a pair changes sides.
     The authors' code keeps the other side of the line: its ``theta`` is :math:`\theta + 2\pi` here, and at the start it
     gives (min, max).
+    Its pairs are ``pairing="halves"``, and its layer takes ``(N, C, H, W)`` alone.
 
     Examples
     --------

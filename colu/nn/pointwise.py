@@ -1,4 +1,9 @@
-"""Pointwise activations without learnable parameters: torch's own, hard Mish and quick GELU."""
+"""Pointwise activations without learnable parameters: torch's own, hard Mish and quick GELU.
+
+The package torch_activation has other functions under two of these names: its HardSigmoid is
+min(max((x + 1) / 2, 0), 1), and its RReLU divides by a number from [3, 8], in evaluation by 5.5, where torch multiplies
+by one from [1/8, 1/3], in evaluation by their mean; a constant of its SELU differs in the eighth digit.
+"""
 
 import functools
 

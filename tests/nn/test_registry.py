@@ -1,6 +1,7 @@
 """The registry: every entry tells the truth about its module."""
 
 import functools
+import json
 import pathlib
 import re
 
@@ -29,6 +30,7 @@ C = 16
 ENTRIES = {entry.name: entry for entry in list_activations()}
 NAMES = list(ENTRIES)
 BOOK = pathlib.Path(__file__).parents[2] / "book"
+GOLDEN = json.loads(pathlib.Path(__file__).with_name("golden.json").read_text(encoding="utf8"))
 # One tensor of channels goes in; a graph unit wants a graph too, a penalty a weight.
 MAPS = [name for name in NAMES if name not in ("grelu", "orthogonal-convolution")]
 IMAGES = {"dy-relu-c", "frelu", "lslu-as-published", "series"}
@@ -322,3 +324,54 @@ def test_activation_layer_drops_inplace():
     assert activation_layer("colu", dim=8)(inplace=True).dim == 8
     with pytest.raises(ValueError, match="collu"):
         activation_layer("collu")
+
+
+def golden_input(case):
+    return torch.tensor(GOLDEN["inputs"][case["input"]], dtype=getattr(torch, case["dtype"]))
+
+
+def as_theirs(module, case, x):
+    """The map of our module in the order of channels that the case says theirs has."""
+    if case.get("order") == "rising":
+        return -module(-x)
+    y = module(x)
+    return y.unflatten(1, (-1, 2)).transpose(1, 2).flatten(1, 2) if case.get("order") == "maxima first" else y
+
+
+@pytest.mark.parametrize("case", GOLDEN["cases"], ids=lambda case: f"{case['unit']} {case['oracle']} {case['made']}")
+def test_values_and_gradients_are_those_of_other_peoples_code(case):
+    x = golden_input(case).requires_grad_()
+    module = create(case["unit"], **case.get("options", {})).to(x.dtype).train(case.get("training", False))
+    state = {name: torch.tensor(value, dtype=x.dtype) for name, value in case.get("state", {}).items()}
+    module.load_state_dict(module.state_dict() | state)
+    tol = 1e-13 if x.dtype == torch.float64 else 5e-6
+    y = as_theirs(module, case, x)
+    pairs = [(y, "output")]
+    if "gradient" in case:
+        pairs.append((torch.autograd.grad(y.square().sum() / 2, x)[0], "gradient"))
+    for found, key in pairs:
+        wanted = torch.tensor(case[key], dtype=x.dtype)
+        torch.testing.assert_close(found, wanted, rtol=tol, atol=tol * wanted.abs().max().item())
+    if "after" in case:
+        # Timm's running variance is the unbiased one: the rest of this step is ours.
+        n, share, old = x.numel() / x.shape[1], module.momentum, state["running_var"]
+        new = (module.running_var - (1 - share) * old) * n / (n - 1) + (1 - share) * old
+        torch.testing.assert_close(new, torch.tensor(case["after"]["running_var"]))
+
+
+def test_golden_values_are_of_every_peer_and_say_how_they_were_made():
+    wanted = {"jax-colu", "di-f-fu-sion", "ACON", "PAU A", "PAU B", "PAU C", "KAT mixed", "KAT Triton", "norm-ReLU"}
+    wanted |= {"GroupSort", "Householder", "EvoNorm", "timm", "torch_activation"}
+    assert wanted == {case["oracle"] for case in GOLDEN["cases"]}
+    for case in [*GOLDEN["cases"], GOLDEN["namesake"]]:
+        assert case["made"] and re.search(r"\d", case["version"]) and case["input"] in GOLDEN["inputs"]
+    # Values that could be of any unit would prove nothing.
+    for case in GOLDEN["cases"]:
+        assert case["output"] != GOLDEN["inputs"][case["input"]]
+
+
+def test_colu_of_torch_activation_is_another_function():
+    x, theirs = golden_input(GOLDEN["namesake"]), GOLDEN["namesake"]["output"]
+    theirs = torch.tensor(theirs, dtype=x.dtype)
+    torch.testing.assert_close(x / (1 - x * torch.exp(-(x + x.exp()))), theirs)
+    assert (create("colu")(x) - theirs).abs().max() > 1
