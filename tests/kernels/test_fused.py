@@ -91,9 +91,9 @@ def test_one_allocation_forward(paths):
 
 @pytest.mark.parametrize("target, dtypes", [
     ("x86-64", [torch.float32]),  # a library takes seven seconds to compile
-    pytest.param("x86-64", [torch.float64, torch.bfloat16, torch.float16], marks=pytest.mark.long),
+    pytest.param("x86-64", [torch.float32, torch.float64, torch.bfloat16, torch.float16], marks=pytest.mark.long),
     pytest.param("x86-64-v3", [torch.float32, torch.float64, torch.bfloat16, torch.float16], marks=pytest.mark.long),
-], ids=["oldest", "oldest in the other types", "newer"])
+], ids=["oldest", "oldest in all types", "newer"])
 @pytest.mark.skipif(not _build.target_flags()[0].startswith("-march"), reason="not an x86-64 machine")
 def test_older_processors_get_the_same_values(paths, target, dtypes, monkeypatch, tmp_path):
     monkeypatch.setenv("COLU_CACHE", str(tmp_path))
