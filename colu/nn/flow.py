@@ -195,7 +195,7 @@ _POOLS = (
     "roll flip cat pixel_shuffle pixel_unshuffle channel_shuffle "
     "native_channel_shuffle index_select grid_sampler_2d unfold im2col expand repeat native_dropout"
 ).split()
-_MOVES = "permute transpose t unsqueeze squeeze clone detach alias _to_copy contiguous mul_ native_dropout".split()
+_MOVES = "permute transpose t unsqueeze squeeze clone detach alias _to_copy contiguous native_dropout".split()
 _REDUCTIONS = "mean sum amax amin max min prod var std logsumexp norm linalg_vector_norm any all argmax".split()
 
 
@@ -234,8 +234,17 @@ class _Follower(TorchDispatchMode):
             self.behind[output] = behind
             if len(inputs) == 1 and inputs[0] in self.given and (name in _VIEWS or name in _POOLS or name in _MOVES):
                 self.given[output] = self.given[inputs[0]]
-            if any(output is one for one in inputs) and name.endswith("_"):
-                continue
+            if name.endswith("_") and any(output is one for one in inputs):
+                # What is changed in place is no longer what a module gave.
+                self.made.pop(output, None)
+                self.given.pop(output, None)
+                if name in ("transpose_", "swapaxes_", "t_", "unsqueeze_"):
+                    name = name.removesuffix("_")
+                elif name in ("squeeze_", "resize_", "resize_as_", "as_strided_", "set_"):
+                    self.data[output] = self.data[output].without(f"{name} in {self._where()}")
+                    continue
+                else:
+                    continue
             self.data[output] = self._after(
                 space, name, args, kwargs, inputs, output, torch.Tag.pointwise in function.tags
             )
@@ -303,11 +312,12 @@ class _Follower(TorchDispatchMode):
         last = output.dim() - 1
         if second not in self.data:
             return Channels(frozenset({last}), self._where(), last=True)
-        if first not in self.data:
-            return Channels(frozenset({max(last - 1, 0)}), self._where())
+        # Weights from the left, such as a mean over tokens, leave channels where they are unless they sum over them.
         old = self.data[second]
         if old.axes is not None and second.dim() - 1 in old.axes:
             return old.on({last})
+        if first not in self.data:
+            return Channels(frozenset({max(last - 1, 0)}), self._where())
         return old.without(f"a product of two signals in {self._where()}")
 
     def _broadcast(self, inputs, output) -> Channels:
