@@ -188,6 +188,13 @@ def replace_activations(
             report.warnings.append(f"nothing matches {which!r}; activations of the model: {activations_of(model)}")
         return report
 
+    for name, _ in found:
+        parent, _, child = name.rpartition(".")
+        if child and child in vars(model.get_submodule(parent)):
+            raise ValueError(
+                f"{name!r} is hidden by an attribute of the same name, which is what the model calls (copies of "
+                f"nn.TransformerDecoderLayer have one); set it anew, or use keep=[{name!r}]; nothing was changed"
+            )
     new: dict[int, nn.Module] = {}
     for name, module in found:
         calls = flow.calls.get(id(module), [])

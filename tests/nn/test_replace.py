@@ -398,6 +398,19 @@ def test_an_activation_that_changes_what_others_read_is_refused():
     assert len(replace_activations(Rereads(inplace=False), nn.ReLU, "colu").changed) == 2
 
 
+def test_a_module_that_an_attribute_hides_is_refused():
+    layer = nn.TransformerDecoderLayer(8, 2, 16, activation=nn.GELU(), batch_first=True)
+    model = nn.TransformerDecoder(layer, 2).eval()
+    if "activation" not in vars(model.layers[0]):
+        pytest.skip("this PyTorch copies the layer whole")
+    example = (torch.randn(2, 5, 8), torch.randn(2, 5, 8))
+    before, wanted = state_of(model), model(*example)
+    with pytest.raises(ValueError, match="'layers.0.activation' is hidden by an attribute"):
+        replace_activations(model, nn.GELU, "colu", example_input=example)
+    assert_same_state(model, before)
+    assert torch.equal(model(*example), wanted)
+
+
 def test_what_the_example_never_calls_is_not_claimed():
     model = nn.Sequential(nn.Linear(4, 8), nn.ReLU())
     model[0].spare = nn.ReLU()
