@@ -6,6 +6,7 @@ them, and nothing is traced or read.
 """
 
 import contextlib
+import dataclasses
 import inspect
 import math
 import os
@@ -80,15 +81,26 @@ class Flow:
 
 
 def tensors_in(value) -> Iterator[Tensor]:
-    """The tensors of nested lists, tuples and mappings, in order."""
+    """The tensors of nested lists, tuples, mappings and dataclasses, in order."""
     if isinstance(value, Tensor):
         yield value
+    elif dataclasses.is_dataclass(value) and not isinstance(value, (type, Mapping)):
+        yield from tensors_in([getattr(value, one.name) for one in dataclasses.fields(value)])
     elif isinstance(value, Mapping):
         for one in value.values():
             yield from tensors_in(one)
     elif isinstance(value, (list, tuple)):
         for one in value:
             yield from tensors_in(one)
+
+
+def cloned(value):
+    """An example whose tensors are its own, since a model may write into what it is given."""
+    if isinstance(value, Tensor):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if isinstance(value, Mapping):
+        return {key: cloned(one) for key, one in value.items()}
+    return type(value)(map(cloned, value)) if type(value) in (list, tuple) else value
 
 
 def call(model: nn.Module, example):
@@ -103,6 +115,7 @@ def follow(model: nn.Module, example, watched: Mapping[int, nn.Module]) -> Flow:
     flow, stack = Flow(), []
     names = {id(module): name or type(model).__name__ for name, module in reversed(list(model.named_modules()))}
     follower = _Follower(stack, model)
+    example = cloned(example)
     for tensor in tensors_in(example):
         follower.data[tensor] = Channels(None, lost="it comes from the model's input, and no layer was met")
 
@@ -131,19 +144,19 @@ def follow(model: nn.Module, example, watched: Mapping[int, nn.Module]) -> Flow:
         fused = torch.backends.mha.get_fastpath_enabled()
         undo.callback(torch.backends.mha.set_fastpath_enabled, fused)
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad(), _Functions(stack, flow), follower:
+        with torch.no_grad(), _Functions(stack, flow, follower.data), follower:
             output = call(model, example)
     flow.gates = follower.gates
-    flow.outputs = {follower.made[one] for one in tensors_in(output) if one in follower.made}
+    flow.outputs = {follower.given[one] for one in tensors_in(output) if one in follower.given}
     return flow
 
 
 class _Functions(TorchFunctionMode):
     """Notes activations that are called as functions, with the line of the source that does it."""
 
-    def __init__(self, stack, flow) -> None:
+    def __init__(self, stack, flow, data) -> None:
         super().__init__()
-        self.stack, self.flow = stack, flow
+        self.stack, self.flow, self.data = stack, flow, data
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         name = FUNCTIONS.get(function) if inspect.isroutine(function) else None
@@ -154,7 +167,15 @@ class _Functions(TorchFunctionMode):
                 places = self.flow.functions.setdefault((name, where), [])
                 if self.stack[-1][0] not in places:
                     places.append(self.stack[-1][0])
-        return function(*args, **(kwargs or {}))
+        output = function(*args, **(kwargs or {}))
+        if function in _INSTANCE_NORMS and args and args[0] in self.data:
+            # Computed as a batch norm of one sample, with samples and channels on one axis.
+            old = self.data[args[0]]
+            self.data[output] = old if old.axes is not None else Channels(frozenset({1}), self.stack[-1][0])
+        return output
+
+
+_INSTANCE_NORMS = (functional.instance_norm, torch.instance_norm)
 
 
 def _holds_something(module: nn.Module) -> bool:
@@ -183,6 +204,12 @@ def _line() -> str | None:
 # Operations by the name that ATen gives them.
 _PRODUCTS = {"mm": (0, 1), "bmm": (0, 1), "addmm": (1, 2), "baddbmm": (1, 2), "_int_mm": (0, 1), "dot": (0, 1)}
 _PRODUCTS |= {"mv": (0, 1), "addmv": (1, 2), "addbmm": (1, 2), "linear": (0, 1), "matmul": (0, 1)}
+_CONVOLUTIONS = (
+    "convolution _convolution convolution_overrideable mkldnn_convolution cudnn_convolution miopen_convolution "
+    "cudnn_convolution_transpose miopen_convolution_transpose miopen_depthwise_convolution _conv_depthwise2d "
+    "conv_depthwise3d slow_conv3d thnn_conv2d slow_conv_transpose2d slow_conv_transpose3d _slow_conv2d_forward "
+    "mps_convolution cudnn_convolution_relu"
+).split()
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu", "mkldnn_rnn_layer")
 _VIEWS = ("view", "_unsafe_view", "reshape", "_reshape_copy", "view_copy", "flatten", "unflatten", "_reshape_alias")
 _POOLS = (
@@ -261,8 +288,10 @@ class _Follower(TorchDispatchMode):
             return lost
         if name in _PRODUCTS:
             return self._product(*(args[place] for place in _PRODUCTS[name]), output)
-        if "conv" in name:
+        if name in _CONVOLUTIONS:
             return Channels(frozenset({1}), self._where())
+        if name in ("rot90", "index", "conv_tbc"):
+            return lost
         if name == "embedding" or name in _RECURRENT:
             return Channels(frozenset({output.dim() - 1}), self._where(), last=True)
         if name in ("native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit", "batch_norm",

@@ -1,7 +1,6 @@
 """What is proved of a swap on an example, and a model left as it was found."""
 
 import contextlib
-import copy
 import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +10,7 @@ import numpy
 import torch
 from torch import Tensor, nn
 
-from .flow import call, tensors_in
+from .flow import call, cloned, tensors_in
 
 __all__ = []
 
@@ -25,11 +24,12 @@ MODES = {
 
 @contextlib.contextmanager
 def as_it_was(model: nn.Module) -> Iterator[None]:
-    """Give buffers, modes and random states back at the end as they were, whatever happens in between."""
+    """Give buffers, modes, gradients and random states back as they were, whatever happens in between."""
     modules = list(model.modules())
     modes = [module.training for module in modules]
     kept = [(module, name, value, None if value is None else value.clone())
             for module in modules for name, value in module._buffers.items()]  # fmt: skip
+    gradients = [(p, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
     devices = sorted({tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda})
     python, arrays = random.getstate(), numpy.random.get_state()
     with torch.random.fork_rng(devices):
@@ -40,11 +40,23 @@ def as_it_was(model: nn.Module) -> Iterator[None]:
             numpy.random.set_state(arrays)
             for module, mode in zip(modules, modes, strict=True):
                 module.training = mode
+            names = {(module, name) for module, name, _, _ in kept}
+            for module in modules:
+                for name in [name for name in module._buffers if (module, name) not in names]:
+                    del module._buffers[name]
             for module, name, value, copied in kept:
                 module._buffers[name] = value
-                if value is not None:
-                    with torch.no_grad():
-                        value.copy_(copied)
+                _put_back(value, copied)
+            for parameter, value, copied in gradients:
+                parameter.grad = value
+                _put_back(value, copied)
+
+
+@torch.no_grad()
+def _put_back(value: Tensor | None, copied: Tensor | None) -> None:
+    # Most are untouched, and some can't be written to, such as an expanded one.
+    if value is not None and not value.is_meta and not torch.equal(value.nan_to_num(), copied.nan_to_num()):
+        value.copy_(copied)
 
 
 @dataclass
@@ -63,7 +75,7 @@ def run(model: nn.Module, example, mode: str) -> Run:
         random.seed(0)
         model.train(training)
         try:
-            return Run([one.detach().clone() for one in tensors_in(call(model, copy.copy(example)))])
+            return Run([one.detach().clone() for one in tensors_in(call(model, cloned(example)))])
         except Exception as error:
             return Run([], (str(error).strip() or type(error).__name__).splitlines()[0])
 
@@ -200,7 +212,7 @@ def calls_of(model: nn.Module, example, modules: list[nn.Module], mode: str) -> 
     with as_it_was(model), gradients(), counted(modules) as counts:
         torch.manual_seed(0)
         model.train(training)
-        outputs = [one.detach().clone() for one in tensors_in(call(model, copy.copy(example)))]
+        outputs = [one.detach().clone() for one in tensors_in(call(model, cloned(example)))]
         return dict(counts), Run(outputs)
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from . import proofs
-from .flow import call, tensors_in
+from .flow import call, cloned, tensors_in
 from .wrappers import OnMaps
 
 __all__ = []
@@ -183,7 +183,7 @@ def _inputs(model, example, modules) -> dict[int, Tensor]:
         undo.enter_context(torch.no_grad())
         for module in modules:
             undo.callback(module.register_forward_pre_hook(note, with_kwargs=True).remove)
-        call(model.eval(), copy.copy(example))
+        call(model.eval(), cloned(example))
     return inputs
 
 
