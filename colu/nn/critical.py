@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from . import proofs
 from .flow import follow
 from .gain import gauss_legendre, second_moment_ratio, sobol_normal
-from .registry import create, has_symmetry
+from .registry import create, has_symmetry, list_activations
+from .wrappers import PassRemainder
 
 __all__ = ["Start", "critical_init_", "gradient_ratio"]
 
@@ -109,7 +110,8 @@ def critical_init_(
     ----------
     model : Module
         Its linear maps and convolutions that an activation of the registry, or the model's input, feeds directly: by
-        way of views, dropout and pooling at most. All others, such as those after a normalisation or a sum, stay.
+        way of views, dropout and pooling at most. All others stay, such as those after a normalisation or a sum, and
+        those whose weight is computed (weight norm), frozen, or another layer's too.
     example_input : Tensor, tuple or mapping, optional
         What the model takes; made from the first layer where that will do.
     generator : torch.Generator, optional
@@ -123,7 +125,7 @@ def critical_init_(
     Raises
     ------
     ValueError
-        A model that does not run on the example, or in which no layer is fed by an activation.
+        A model that does not run on the example, or in which no layer is fed by an activation; nothing is changed then.
 
     Notes
     -----
@@ -154,15 +156,16 @@ def critical_init_(
         raise ValueError("no input could be made from the model's first layer; give example_input=...")
     names = {id(module): name for name, module in reversed(list(model.named_modules()))}
     kinds = (nn.Linear, nn.modules.conv._ConvNd)
-    watched = {id(one): one for one in model.modules() if isinstance(one, kinds) or has_symmetry(one)}
+    kinds_of_maps = (*kinds, PassRemainder)
+    watched = {id(one): one for one in model.modules() if isinstance(one, kinds_of_maps) or has_symmetry(one)}
     try:
         with proofs.as_it_was(model):
             flow = follow(model.eval(), example, watched)
     except Exception as error:
         raise ValueError(f"the model does not run on the example: {error}; give example_input=...") from error
-    starts, moments = {}, {}
+    starts, filled, moments = {}, [], {}
     for key, layer in watched.items():
-        if not isinstance(layer, kinds) or len(flow.feeds.get(key, ())) != 1:
+        if not isinstance(layer, kinds) or len(flow.feeds.get(key, ())) != 1 or not _free(layer, filled):
             continue
         (source,) = flow.feeds[key]
         if source is None:
@@ -172,22 +175,58 @@ def critical_init_(
         elif isinstance(watched[source], kinds):
             rho, chi, fed_by = 1.0, 1.0, names[source]
         else:
-            place = flow.calls[source][0]
-            if place.channels.axes is None or len(place.channels.axes) != 1:
+            place, feeder = flow.calls[source][0], watched[source]
+            known = place.channels.axes is not None and len(place.channels.axes) == 1
+            # What is pointwise needs no axis, unless it has parameters a channel.
+            width = None if _pointwise(feeder) else place.shape[next(iter(place.channels.axes))] if known else 0
+            if width == 0:
                 continue
-            width = place.shape[next(iter(place.channels.axes))]
             if (source, width) not in moments:
-                moments[source, width] = _moments(watched[source], width)
+                moments[source, width] = _moments(feeder, width)
+            if moments[source, width] is None:
+                continue
             (rho, chi), fed_by = moments[source, width], names[source]
         keeps = chi >= rho and layer.bias is not None
         gain, spread = (chi**-0.5, math.sqrt(_share(1 - rho / chi))) if keeps else (rho**-0.5, 0.0)
-        layer.weight.normal_(0, gain / math.sqrt(layer.weight[0].numel()), generator=generator)
+        starts[names[key]] = Start(gain, spread, fed_by)
+        filled.append(layer)
+    if not any(start.fed_by != "the input" for start in starts.values()):
+        called = f"; activations are called as functions: {next(iter(flow.functions))[0]}" if flow.functions else ""
+        raise ValueError(
+            f"no layer of the model is fed by an activation that the registry knows{called}; nothing was changed, use "
+            "kaiming_like_"
+        )
+    # All is known by now, so that an error leaves the model as it was.
+    for layer, (gain, spread, _) in zip(filled, starts.values(), strict=True):
+        layer.weight.normal_(0, gain / math.sqrt(_fan_in(layer)), generator=generator)
         if layer.bias is not None:
             layer.bias.normal_(0, spread, generator=generator) if spread else layer.bias.zero_()
-        starts[names[key]] = Start(gain, spread, fed_by)
-    if not any(start.fed_by != "the input" for start in starts.values()):
-        raise ValueError("no layer of the model is fed by an activation that the registry knows; use kaiming_like_")
     return starts
+
+
+def _free(layer: nn.Module, filled: list[nn.Module]) -> bool:
+    """Whether a layer's weight is a parameter of its own that may be filled: not computed, frozen or another's too."""
+    own = [layer._parameters.get(name) for name in ("weight", "bias")]
+    computed = own[0] is None or layer._forward_pre_hooks or (layer.bias is not None and own[1] is None)
+    frozen = not computed and not all(one.requires_grad for one in own if one is not None)
+    return not computed and not frozen and all(one.weight is not layer.weight for one in filled)
+
+
+def _fan_in(layer: nn.Module) -> float:
+    """How many inputs each output sums over."""
+    if isinstance(layer, nn.modules.conv._ConvTransposeNd):
+        return layer.weight[:, 0].numel() / layer.groups / math.prod(layer.stride)
+    return layer.weight[0].numel()
+
+
+def _pointwise(activation: nn.Module) -> bool:
+    """Whether an activation of the registry acts on each entry alone, with no parameter a channel."""
+    kinds = tuple(
+        kind
+        for entry in list_activations(lambda entry: entry.pointwise and not entry.needs_channels)
+        if isinstance(kind := getattr(entry.factory, "func", entry.factory), type)
+    )
+    return isinstance(activation, kinds)
 
 
 def _share(value: float) -> float:
@@ -195,9 +234,20 @@ def _share(value: float) -> float:
     return value if value > 1e-3 else 0.0
 
 
-def _moments(activation: nn.Module, channels: int) -> tuple[float, float]:
-    """rho and chi of an activation as it stands, on vectors of channels."""
+def _moments(activation: nn.Module, channels: int | None) -> tuple[float, float] | None:
+    """rho and chi of an activation as it stands, on vectors of channels or, where it is pointwise, on numbers.
+
+    None for what takes no vectors, such as a unit for images, or gives others than it takes.
+    """
     plain = copy.deepcopy(activation).eval()
-    if hasattr(plain, "channel_dim"):
-        plain.channel_dim = 1
+    for one in plain.modules():
+        if hasattr(one, "channel_dim"):
+            one.channel_dim = 1
+    parameter = next(plain.parameters(), torch.zeros((), dtype=torch.float64))
+    z = torch.zeros(2, 1 if channels is None else channels).to(parameter)
+    try:
+        if plain(z).shape != z.shape:
+            return None
+    except (ValueError, RuntimeError):
+        return None
     return second_moment_ratio(plain, channels), gradient_ratio(plain, channels)

@@ -62,10 +62,10 @@ class Maker:
     def make(self, name: str, old: nn.Module, calls: list[Call], ran: bool, model: nn.Module) -> nn.Module:
         place, why = self._place(name, old, calls, ran)
         needed = self.needs_width or ("channel_dim" in self.takes and not self.pointwise)
-        if place is None and needed and not (self._never_called(calls, ran) and not self.needs_width):
+        if place is None and needed:
             raise ValueError(
-                f"where the channels of {name!r} ({old!r}) are cannot be known: {why}; "
-                f"give channel_dim={{{name!r}: ...}}, an example_input, or keep=[{name!r}]"
+                f"where the channels of {name!r} ({old!r}) are cannot be known: {why}; give "
+                f"channel_dim={{{name!r}: ...}}{'' if ran else ', an example_input'} or keep=[{name!r}]"
             )
         if self.needs_width and place.num_channels is None:
             widths = sorted({one.shape[place.channel_dim] for one in calls})
@@ -83,14 +83,18 @@ class Maker:
         if place is not None:
             self.places[name] = place
         made = self._fit(name, place, calls)
+        if place is None and isinstance(getattr(made, "channel_dim", None), int) and not self.pointwise:
+            raise ValueError(
+                f"{made!r} acts along an axis, and where the channels of {name!r} ({old!r}) are cannot be known: "
+                f"{why}; give channel_dim={{{name!r}: ...}} or keep=[{name!r}]"
+            )
         like = calls[-1] if calls else next(model.parameters(), torch.zeros(()))
         kind = like.dtype if like.dtype.is_floating_point or like.dtype.is_complex else None
+        # Under autocast an input has another type than the parameters that made it.
+        kinds = {one.dtype for one in model.parameters() if one.is_floating_point()}
+        kind = kinds.pop() if len(kinds) == 1 and kind is not None else kind
         device = next((one.device for one in model.parameters()), like.device) if not calls else like.device
         return made.to_empty(device="meta") if device.type == "meta" else made.to(device=device, dtype=kind)
-
-    @staticmethod
-    def _never_called(calls, ran) -> bool:
-        return ran and not calls
 
     def _place(self, name, old, calls, ran) -> tuple[Place | None, str]:
         given = self.given

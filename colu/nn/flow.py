@@ -110,8 +110,8 @@ def call(model: nn.Module, example):
     return model(*example) if isinstance(example, (tuple, list)) else model(example)
 
 
-def follow(model: nn.Module, example, watched: Mapping[int, nn.Module]) -> Flow:
-    """Run the model once, in the mode it is in and without gradients, and note where channels go."""
+def follow(model: nn.Module, example, watched: Mapping[int, nn.Module], *, gradients: bool = False) -> Flow:
+    """Run the model once, in the mode it is in, and note where channels go."""
     flow, stack = Flow(), []
     names = {id(module): name or type(model).__name__ for name, module in reversed(list(model.named_modules()))}
     follower = _Follower(stack, model)
@@ -144,7 +144,7 @@ def follow(model: nn.Module, example, watched: Mapping[int, nn.Module]) -> Flow:
         fused = torch.backends.mha.get_fastpath_enabled()
         undo.callback(torch.backends.mha.set_fastpath_enabled, fused)
         torch.backends.mha.set_fastpath_enabled(False)
-        with torch.no_grad(), _Functions(stack, flow, follower.data), follower:
+        with torch.set_grad_enabled(gradients), _Functions(stack, flow, follower.data), follower:
             output = call(model, example)
     flow.gates = follower.gates
     flow.outputs = {follower.given[one] for one in tensors_in(output) if one in follower.given}

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy
@@ -70,7 +70,7 @@ class Run:
 def run(model: nn.Module, example, mode: str) -> Run:
     """Run a model in one of :data:`MODES`, always with the same random numbers, and leave it as it was."""
     training, gradients = MODES[mode]
-    with as_it_was(model), gradients(), _torch_paths():
+    with as_it_was(model), gradients(), without_fused_paths():
         torch.manual_seed(0)
         random.seed(0)
         model.train(training)
@@ -81,7 +81,7 @@ def run(model: nn.Module, example, mode: str) -> Run:
 
 
 @contextlib.contextmanager
-def _torch_paths():
+def without_fused_paths():
     """Layer by layer, where PyTorch has a fused inference path that skips modules: its rounding is another one."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
@@ -155,13 +155,13 @@ def samples_moved(model: nn.Module, example, moved) -> float | None:
     return gap(Run([a[1:] for a, _ in pairs]), Run([b[1:] for _, b in pairs])) if pairs else None
 
 
-def rows_moved(module: Callable[[Tensor], Tensor], x: Tensor, channel: int | None) -> int | None:
-    """How many other rows an activation moves when one row is another: positions and samples, all channels of each.
+def rows_moved(module: Callable[[Tensor], Tensor], x: Tensor, axes: Iterable[int]) -> int | None:
+    """How many other rows an activation moves when one row is another; ``axes`` number the rows.
 
-    Without a ``channel`` axis each sample is a row. None where there is but one row.
+    All axes but that of the channels for one position of one sample, the first for samples, all for single entries.
+    None where there is but one row.
     """
-    channels = None if channel is None else channel % x.dim()
-    axes = tuple(axis for axis in range(x.dim()) if axis != channels) if channel is not None else (0,)
+    axes = tuple(axes)
     others = tuple(axis for axis in range(x.dim()) if axis not in axes)
     if all(x.shape[axis] == 1 for axis in axes) or not x.numel():
         return None

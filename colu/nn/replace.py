@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from colu.checks import check_choice
+from colu.checks import check_choice, check_int
 
 from . import proofs
 from .fitting import Maker, Place
 from .flow import Call, Flow, follow, tensors_in
+from .registry import symmetry_of
 from .selection import POLICIES, USUAL, Selection, activations_of, predicate
 from .trial import Swap, prove_swap
 from .wrappers import OnMaps
@@ -157,9 +158,12 @@ def replace_activations(
     """
     _refuse(model)
     check_choice("remainder", remainder, ("refuse", "pass"))
-    policies = [policies] if isinstance(policies, str) else list(policies)
+    policies = [policies] if isinstance(policies, str) else list(policies or ())
     for policy in policies:
         check_choice("policies", policy, tuple(POLICIES))
+    for axis in [channel_dim] if not isinstance(channel_dim, Mapping) else channel_dim.values():
+        if axis is not None:
+            check_int("channel_dim", axis, -64)
     selected = Selection(model, predicate(which), keep, only, policies)
     maker = Maker(by, options, channel_dim, remainder)
     report = ReplacementReport(model)
@@ -173,6 +177,7 @@ def replace_activations(
         try:
             with proofs.as_it_was(model):
                 flow = follow(model.eval(), example, watched)
+                _add_training(flow, model, example, watched)
         except Exception as error:
             if not trial:
                 raise ValueError(_misfit(example, error)) from error
@@ -199,20 +204,28 @@ def replace_activations(
     for name, module in found:
         calls = flow.calls.get(id(module), [])
         if id(module) not in new:
-            if module._forward_hooks or module._forward_pre_hooks or module._backward_hooks:
+            if any(getattr(module, kind) for kind in _HOOKS):
                 raise ValueError(
                     f"{name!r} has hooks, which a swap would lose; remove them first, or use keep=[{name!r}]"
                 )
-            fresh = maker.make(name, module, calls, example is not None, model)
-            if selected.splits(calls):
+            split = selected.splits(calls)
+            maps = [one for one in calls if len(one.shape) > 2] if split else calls
+            fresh = maker.make(name, module, maps, example is not None, model)
+            if split:
                 fresh = OnMaps(fresh, module)
+                report.kept[f"{name}.vectors"] = f"policy time-embedding: {POLICIES['time-embedding']}"
             new[id(module)] = fresh.train(module.training)
         report.changed.append((name, repr(module), repr(new[id(module)])))
         if name in maker.places:
             report.places[name] = maker.places[name]
         if len(calls) > 1 or sum(other is module for _, other in found) > 1:
             report.shared.append(f"{name}, {len(calls)} calls")
-    report.warnings += maker.warned
+    for name, place in report.places.items():
+        made = new[id(dict(found)[name])]
+        known = symmetry_of(made, place.num_channels) if place.num_channels else None
+        if known is not None and known.kind == "linear" and by != "identity":
+            report.warnings.append(f"{made!r} at {name!r} is the identity, and the model is linear there")
+    report.warnings += maker.warned + selected.unmatched(channel_dim)
     old_keys = set(model.state_dict())
     swap = Swap(model, found, new)
     if prove:
@@ -224,7 +237,11 @@ def replace_activations(
             report.unproved["all"] = "the model is on the meta device and has no values"
         else:
             axes = {name: place.channel_dim for name, place in maker.places.items()} | maker.made_on
-            prove_swap(model, example, found, new, swap, axes, flow, report)
+            prove_swap(model, example, found, new, swap, axes, maker.made_on, flow, report)
+    with swap.during() as swapped:
+        # Within the trial: a predicate may refuse what came in.
+        again = [name for name, module in Selection(swapped, predicate(which), keep, only, policies).found
+                 if id(module) not in set(map(id, new.values())) and name not in report.kept]  # fmt: skip
     swap.do()
     report.model = swap.root
     report.switched_off = swap.switched_off
@@ -232,8 +249,6 @@ def replace_activations(
         report.shared = [line for line in report.shared if len({c.shape for c in _calls(flow, found, line)}) > 1]
     after = set(report.model.state_dict())
     report.missing_keys, report.added_keys = sorted(old_keys - after), sorted(after - old_keys)
-    again = [name for name, module in Selection(report.model, predicate(which), keep, only, policies).found
-             if id(module) not in set(map(id, new.values())) and name not in report.kept]  # fmt: skip
     if again:
         report.warnings.append(
             f"a second call would change {', '.join(again[:3])}, since {which!r} matches what came in"
@@ -246,13 +261,28 @@ def _calls(flow: Flow, found, line: str) -> list[Call]:
     return next((flow.calls.get(id(module), []) for other, module in found if other == name), [])
 
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
+
+
+def _add_training(flow: Flow, model, example, watched) -> None:
+    """The calls of what is called in training alone, such as an auxiliary head."""
+    rest = {key: module for key, module in watched.items() if key not in flow.calls}
+    if rest:
+        try:
+            flow.calls |= follow(model.train(), example, rest, gradients=True).calls
+        except Exception:
+            return  # A model may refuse one sample in training; what is not called is named later.
+
+
 def _refuse(model) -> None:
     """Models whose modules are not what runs."""
     if hasattr(model, "_orig_mod"):
         raise ValueError("the model is compiled; swap first and compile then: give model._orig_mod")
-    if isinstance(model, torch.jit.ScriptModule):
-        raise ValueError("a model of torch.jit has its activations built in; swap before scripting")
     for name, module in model.named_modules():
+        if hasattr(module, "_orig_mod"):
+            raise ValueError(f"{name!r} is compiled; swap first and compile then")
+        if isinstance(module, torch.jit.ScriptModule):
+            raise ValueError(f"{name!r} is of torch.jit, with its activations built in; swap before scripting")
         if ".quantized" in type(module).__module__ or "torch.ao.nn" in type(module).__module__:
             raise ValueError(f"{name!r} is quantised ({type(module).__name__}); swap first and quantise then")
     for name, parameter in model.named_parameters():

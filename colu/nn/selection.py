@@ -2,11 +2,11 @@
 
 import fnmatch
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from torch import nn
 
-from .flow import Call, Flow
+from .flow import FUNCTIONS, Call, Flow
 from .registry import get_entry, has_symmetry
 from .wrappers import OnMaps, PassRemainder
 
@@ -35,9 +35,12 @@ def predicate(which) -> Callable[[str, nn.Module], bool]:
         # Other libraries have classes of their own for the same maps: timm's GELU, GELUActivation of transformers.
         names = {name.replace("-", "") for name in (entry.name, *entry.aliases)}
         return lambda name, module: isinstance(module, source) or (_bare(module) and _plain(module) in names)
+    if isinstance(which, list):
+        one_of = [predicate(one) for one in which]
+        return lambda name, module: any(matches(name, module) for matches in one_of)
     if isinstance(which, type) or (isinstance(which, tuple) and all(isinstance(one, type) for one in which)):
         return lambda name, module: isinstance(module, which)
-    if callable(which):
+    if callable(which) and which not in FUNCTIONS:
         return which
     raise ValueError(f"which={which!r} selects nothing; use a class, a tuple of them, a registered name or a predicate")
 
@@ -76,7 +79,12 @@ class Selection:
         named = [
             (name, module) for name, module in model.named_modules(remove_duplicate=False) if matches(name, module)
         ]
+        # A wrapper of an earlier swap is meant where what it holds is, and not by its own name.
+        named = [(name, module) for name, module in named if not isinstance(module, (OnMaps, PassRemainder))]
         named = [(name, module) for name, module in named if not _below(name, named)]
+        # What passes a remainder is there for one activation, and goes with it.
+        named = [_whole(model, name, module) for name, module in named]
+        self.rules = [one for one in (*keep, *(only or ())) if isinstance(one, str)]
         self.found = []
         for name, module in named:
             path = [model, *_path(model, name)]
@@ -84,8 +92,6 @@ class Selection:
                 self.kept[name] = "asked for by keep"
             elif only is not None and not _listed(model, name, list(only)):
                 self.kept[name] = "not below what only= names"
-            elif isinstance(module, (OnMaps, PassRemainder)):
-                continue
             elif name.endswith("vectors") and isinstance(path[-2], OnMaps):
                 self.kept[name] = "left there by an earlier swap"
             elif "squeeze-excitation" in policies and any(_SQUEEZE.search(type(one).__name__) for one in path):
@@ -111,8 +117,20 @@ class Selection:
 
     def splits(self, calls: list[Call]) -> bool:
         """Whether one module sees features and, in other calls, the vector that tells the time."""
-        ranks = {len(one.shape) for one in calls}
-        return "time-embedding" in self.policies and 2 in ranks and max(ranks) > 2
+        told = any(len(one.shape) == 2 and _TIME.search(one.channels.source) for one in calls)
+        return "time-embedding" in self.policies and told and any(len(one.shape) > 2 for one in calls)
+
+    def unmatched(self, channel_dim) -> list[str]:
+        """Rules that name no module, each in a sentence."""
+        names = [name for name, _ in self.model.named_modules(remove_duplicate=False)]
+        rules = [*self.rules, *(channel_dim if isinstance(channel_dim, Mapping) else ())]
+        return [f"{rule!r} names no module of the model" for rule in rules if not fnmatch.filter(names, rule)]
+
+
+def _whole(model, name, module) -> tuple[str, nn.Module]:
+    parent = name.rpartition(".")[0]
+    holder = model.get_submodule(parent) if name else module
+    return (parent, holder) if isinstance(holder, PassRemainder) and holder is not module else (name, module)
 
 
 def _path(model, name) -> Iterator[nn.Module]:

@@ -25,6 +25,13 @@ class Swap:
     def do(self, new: Mapping[int, nn.Module] | None = None) -> None:
         """Put ``new`` in, or what the swap is for."""
         new = self.new if new is None else new
+        try:
+            self._do(new)
+        except Exception:
+            self.take_back()
+            raise
+
+    def _do(self, new: Mapping[int, nn.Module]) -> None:
         self.undo, self.switched_off, self.root = [], [], self.model
         for name, module in self.found:
             if name == "":
@@ -69,7 +76,7 @@ class Swap:
             self.take_back()
 
 
-def prove_swap(model, example, found, new, swap, axes, flow, report) -> None:
+def prove_swap(model, example, found, new, swap, axes, forced, flow, report) -> None:
     """Prove what can be proved, or raise; the model is as it was afterwards."""
     before = {mode: proofs.run(model, example, mode) for mode in proofs.MODES}
     refused = {mode: one.error for mode, one in before.items() if one.error}
@@ -78,13 +85,15 @@ def prove_swap(model, example, found, new, swap, axes, flow, report) -> None:
     same = {id(module): _apart(module) for _, module in found}
     with swap.during(same) as swapped:
         differ = [mode for mode in modes if not proofs.equal(before[mode], proofs.run(swapped, example, mode))]
+    if not any(one.outputs for one in before.values()):
+        report.unproved["identity"] = "the model returns no tensor that could be compared"
     if differ:
         _refuse_in_place(model, example, found, swap, before, differ[0])
     for mode in differ:
         if proofs.equal(before[mode], proofs.run(model, example, mode)):
             raise ValueError(f"a swap by copies of the same modules changes the result in {mode}; nothing was changed")
         report.unproved["identity"] = f"two runs of the model itself differ in {mode}"
-    if not differ:
+    if not differ and "identity" not in report.unproved:
         report.proofs["identity"] = f"a swap by copies of the old modules is bitwise equal in {', '.join(modes)}"
     for mode, error in refused.items():
         report.unproved[f"identity in {mode}"] = f"the model itself refuses the example there: {error}"
@@ -94,7 +103,12 @@ def prove_swap(model, example, found, new, swap, axes, flow, report) -> None:
     keys = set(model.state_dict())
     modules = list({id(one): one for one in new.values()}.values())
     names = {id(new[id(module)]): name for name, module in reversed(found)}
-    called_before = {id(new[id(module)]): bool(flow.calls.get(id(module))) for _, module in found}
+    old = list({id(module): module for _, module in found}.values())
+    called_before = {}
+    if "evaluation" in modes:
+        with proofs.without_fused_paths():
+            counts, _ = proofs.calls_of(model, example, old, "evaluation")
+        called_before = {id(new[id(module)]): counts[id(module)] for module in old}
     inputs: dict[int, Tensor] = {}
     with swap.during() as swapped:
         if len(modes) < 2 or "evaluation" not in modes:
@@ -108,14 +122,16 @@ def prove_swap(model, example, found, new, swap, axes, flow, report) -> None:
                         f"{names[id(module)]!r} is called {often[id(module)]} times with gradients and "
                         f"{bare[id(module)]} times without: a fused path passes over it; nothing was changed"
                     )
-                if called_before[id(module)] and not often[id(module)]:
+                if called_before[id(module)] != often[id(module)]:
                     raise ValueError(
-                        f"{names[id(module)]!r} is called by the model, and what comes in is not: the model holds the "
-                        "old module elsewhere too; nothing was changed"
+                        f"{names[id(module)]!r} is called {called_before[id(module)]} times by the model, and what "
+                        f"comes in {often[id(module)]} times: the model holds the old module elsewhere too; nothing "
+                        "was changed"
                     )
             idle = [names[id(one)] for one in modules if not often[id(one)]]
             distance = proofs.gap(with_gradients, without)
-            if distance > proofs.rounding(without.outputs):
+            stands = max(proofs.gap(before["evaluation"], proofs.run(model, example, one)) for one in modes[1:])
+            if distance > proofs.rounding(without.outputs) >= stands:
                 raise ValueError(
                     f"with and without gradients the swapped model differs by {distance:.1e}; nothing was changed"
                 )
@@ -126,7 +142,7 @@ def prove_swap(model, example, found, new, swap, axes, flow, report) -> None:
                 f"{called} of {len(modules)} new modules are called, with and without gradients alike"
             )
             inputs = _inputs(swapped, example, modules)
-        _prove_rows(modules, inputs, names, axes, found, new, flow, report)
+        _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report)
         now = None if moved is None else proofs.samples_moved(swapped, example, moved)
         came = set(swapped.state_dict())
     if moved is None:
@@ -188,7 +204,7 @@ def _inputs(model, example, modules) -> dict[int, Tensor]:
 
 
 @torch.no_grad()
-def _prove_rows(modules, inputs, names, axes, found, new, flow, report) -> None:
+def _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report) -> None:
     origin = {id(new[id(module)]): flow.calls.get(id(module), []) for _, module in found}
     rows = mixing = 0
     for module in modules:
@@ -197,12 +213,15 @@ def _prove_rows(modules, inputs, names, axes, found, new, flow, report) -> None:
             continue
         name = names[id(module)]
         axis = axes.get(name)
+        # Where the channels are unknown, each entry is a row: what is pointwise needs no axis.
+        positions = [one for one in range(x.dim()) if axis is None or one != axis % x.dim()]
         training = [one.training for one in module.modules()]
         inner = module.maps if isinstance(module, OnMaps) and x.dim() > 2 else module
-        moved = proofs.rows_moved(inner.eval(), x, axis)
+        moved = proofs.rows_moved(inner.eval(), x, positions)
         # Tokens must not meet in an activation; pixels may, where it is made for that.
-        pixels = axis is not None and x.dim() > 2 and not origin[id(module)][-1].channels.last
-        mixes = bool(moved) and pixels and not proofs.rows_moved(inner, x, None)
+        tokens = x.dim() < 4 and axis is not None and axis % x.dim() == x.dim() - 1
+        pixels = axis is not None and not tokens and not origin[id(module)][-1].channels.last and name not in forced
+        mixes = bool(moved) and pixels and not proofs.rows_moved(inner, x, [0])
         for one, mode in zip(module.modules(), training, strict=True):
             one.training = mode
         if not moved or mixes:
@@ -211,12 +230,14 @@ def _prove_rows(modules, inputs, names, axes, found, new, flow, report) -> None:
             continue
         raise ValueError(
             f"{module!r} at {name!r} moves {moved} other rows of its input {tuple(x.shape)} when one row is another, "
-            "so positions or samples would see each other; give channel_dim=... or another activation; nothing was "
-            "changed"
+            "so positions or samples would see each other"
+            + (", or its channels, whose axis is not known" if axis is None else "")
+            + "; give channel_dim=... or another activation; nothing was changed"
         )
     if rows:
         report.proofs["rows"] = f"another row moves no other row in {rows} new modules"
     else:
-        report.unproved["rows"] = "no activation was called on more than one row"
+        why = "what comes in mixes positions" if mixing else "no activation was called on more than one row"
+        report.unproved["rows"] = why
     if mixing:
         report.warnings.append(f"{mixing} new modules mix neighbouring positions of an image, by design")
