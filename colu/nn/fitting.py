@@ -194,7 +194,8 @@ def _does_not_fit(made, width, place, calls) -> str | None:
     try:
         out = made.eval()(torch.zeros(shape, dtype=next((p.dtype for p in made.parameters()), torch.float32)))
     except (ValueError, RuntimeError) as error:
-        return (str(error).strip() or type(error).__name__).splitlines()[0]
+        # The first sentence: what a message of ours says next of axes is known here.
+        return (str(error).strip() or type(error).__name__).splitlines()[0].partition(". ")[0]
     finally:
         made.train(training)
     return None if list(out.shape) == shape else f"it makes shape {tuple(out.shape)} of {tuple(shape)}"

@@ -10,7 +10,7 @@ from colu.checks import check_choice, check_int
 
 from . import proofs
 from .fitting import Maker, Place
-from .flow import Call, Flow, follow, tensors_in
+from .flow import Flow, follow, tensors_in
 from .registry import symmetry_of
 from .selection import POLICIES, USUAL, Selection, activations_of, predicate
 from .trial import Swap, prove_swap
@@ -218,10 +218,15 @@ def replace_activations(
         report.changed.append((name, repr(module), repr(new[id(module)])))
         if name in maker.places:
             report.places[name] = maker.places[name]
-        if len(calls) > 1 or sum(other is module for _, other in found) > 1:
+    for name, module in found:
+        made, calls = new[id(module)], flow.calls.get(id(module), [])
+        several = len(calls) > 1 or sum(other is module for _, other in found) > 1
+        # Without parameters nothing is shared, but widths that differ may be of interest.
+        if several and (list(made.parameters()) or len({call.shape for call in calls}) > 1):
             report.shared.append(f"{name}, {len(calls)} calls")
-    for name, place in report.places.items():
-        made = new[id(dict(found)[name])]
+        place = report.places.get(name)
+        if place is None:
+            continue
         known = symmetry_of(made, place.num_channels) if place.num_channels else None
         if known is not None and known.kind == "linear" and by != "identity":
             report.warnings.append(f"{made!r} at {name!r} is the identity, and the model is linear there")
@@ -230,8 +235,7 @@ def replace_activations(
     swap = Swap(model, found, new)
     if prove:
         if example is None:
-            why = "no sizes could be made from the model's first layer" if trial else ""
-            report.unproved["all"] = f"{why}; give example_input=..."
+            report.unproved["all"] = "no sizes could be made from the model's first layer; give example_input=..."
             report.warnings.append("function calls were not looked for, since nothing was run; give example_input=...")
         elif any(one.is_meta for one in (*tensors_in(example), *model.parameters())):
             report.unproved["all"] = "the model is on the meta device and has no values"
@@ -245,8 +249,6 @@ def replace_activations(
     swap.do()
     report.model = swap.root
     report.switched_off = swap.switched_off
-    if not any(list(module.parameters()) for module in new.values()):
-        report.shared = [line for line in report.shared if len({c.shape for c in _calls(flow, found, line)}) > 1]
     after = set(report.model.state_dict())
     report.missing_keys, report.added_keys = sorted(old_keys - after), sorted(after - old_keys)
     if again:
@@ -254,11 +256,6 @@ def replace_activations(
             f"a second call would change {', '.join(again[:3])}, since {which!r} matches what came in"
         )
     return report
-
-
-def _calls(flow: Flow, found, line: str) -> list[Call]:
-    name = line.rpartition(",")[0]
-    return next((flow.calls.get(id(module), []) for other, module in found if other == name), [])
 
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")

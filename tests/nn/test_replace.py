@@ -284,7 +284,7 @@ def test_parameters_a_channel_need_one_width():
 def test_channels_that_do_not_fit_name_the_nearest_ways():
     model = nn.Sequential(nn.Conv2d(3, 10, 3), nn.ReLU())
     before = state_of(model)
-    said = r"'1', whose 10 channels lie on axis 1 \(made by '0'\): .*dim=2, dim=5, dim=10, share_axis=True with dim=2"
+    said = r"'1', whose 10 channels lie on axis 1 \(made by '0'\): 10 channels do not fit dim=4: [^.]*; use dim=2, dim=5, dim=10, share_axis=True with dim=2"
     with pytest.raises(ValueError, match=said):
         replace_activations(model, nn.ReLU, "colu", dim=4, example_input=image())
     assert_same_state(model, before)
