@@ -94,7 +94,8 @@ def prove_swap(model, example, found, new, swap, axes, forced, flow, report) -> 
             raise ValueError(f"a swap by copies of the same modules changes the result in {mode}; nothing was changed")
         report.unproved["identity"] = f"two runs of the model itself differ in {mode}"
     if not differ and "identity" not in report.unproved:
-        report.proofs["identity"] = f"a swap by copies of the old modules is bitwise equal in {', '.join(modes)}"
+        where = f" in {' and '.join(modes)}" if refused else ""
+        report.proofs["identity"] = f"a swap by copies of the old modules changes no bit{where}"
     for mode, error in refused.items():
         report.unproved[f"identity in {mode}"] = f"the model itself refuses the example there: {error}"
 
