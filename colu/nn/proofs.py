@@ -122,6 +122,8 @@ def other_sample(example) -> tuple[object, str]:
     first = next((one for one in found if one.dim()), None)
     if first is None or first.shape[0] < 2:
         return None, "the example has one sample"
+    if not all(bool(one.isfinite().all()) for one in found):
+        return None, "the example is not finite, and nothing could be seen"
     count, changed = first.shape[0], False
 
     def change(value):

@@ -85,8 +85,8 @@ def prove_swap(model, example, found, new, swap, axes, forced, flow, report) -> 
     same = {id(module): _apart(module) for _, module in found}
     with swap.during(same) as swapped:
         differ = [mode for mode in modes if not proofs.equal(before[mode], proofs.run(swapped, example, mode))]
-    if not any(one.outputs for one in before.values()):
-        report.unproved["identity"] = "the model returns no tensor that could be compared"
+    if not any(bool(tensor.isfinite().any()) for one in before.values() for tensor in one.outputs):
+        report.unproved["identity"] = "the model returns no tensor with finite entries that could be compared"
     if differ:
         _refuse_in_place(model, example, found, swap, before, differ[0])
     for mode in differ:
@@ -210,7 +210,7 @@ def _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report) 
     rows = mixing = 0
     for module in modules:
         x = inputs.get(id(module))
-        if x is None or not x.is_floating_point():
+        if x is None or not x.is_floating_point() or not x.isfinite().all():
             continue
         name = names[id(module)]
         axis = axes.get(name)
@@ -238,7 +238,7 @@ def _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report) 
     if rows:
         report.proofs["rows"] = f"another row moves no other row in {rows} new modules"
     else:
-        why = "what comes in mixes positions" if mixing else "no activation was called on more than one row"
+        why = "what comes in mixes positions" if mixing else "no activation was called on more than one row of finite entries"
         report.unproved["rows"] = why
     if mixing:
         report.warnings.append(f"{mixing} new modules mix neighbouring positions of an image, by design")

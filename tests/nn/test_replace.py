@@ -284,7 +284,8 @@ def test_parameters_a_channel_need_one_width():
 def test_channels_that_do_not_fit_name_the_nearest_ways():
     model = nn.Sequential(nn.Conv2d(3, 10, 3), nn.ReLU())
     before = state_of(model)
-    said = r"'1', whose 10 channels lie on axis 1 \(made by '0'\): 10 channels do not fit dim=4: [^.]*; use dim=2, dim=5, dim=10, share_axis=True with dim=2"
+    said = r"'1', whose 10 channels lie on axis 1 \(made by '0'\): 10 channels do not fit dim=4: [^.]*; "
+    said += "use dim=2, dim=5, dim=10, share_axis=True with dim=2 or 4, remainder='pass'"
     with pytest.raises(ValueError, match=said):
         replace_activations(model, nn.ReLU, "colu", dim=4, example_input=image())
     assert_same_state(model, before)
@@ -635,6 +636,12 @@ def test_a_proof_leaves_buffers_random_states_modes_gradients_and_hooks_as_they_
     assert torch.equal(torch.get_rng_state(), states[0]) and random.getstate() == states[1]
     assert (numpy.random.get_state()[1] == states[2]).all()
     assert "identity" in report.proofs and not report.unproved
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_nothing_is_claimed_where_nothing_could_be_seen(value):
+    report = replace_activations(perceptron(), nn.ReLU, "colu", example_input=torch.full((3, 4), value))
+    assert not {"rows", "samples"} & set(report.proofs) and {"rows", "samples"} <= set(report.unproved)
 
 
 def test_what_the_model_refuses_in_training_is_said():
