@@ -238,7 +238,7 @@ def _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report) 
     if rows:
         report.proofs["rows"] = f"another row moves no other row in {rows} new modules"
     else:
-        why = "what comes in mixes positions" if mixing else "no activation was called on more than one row of finite entries"
-        report.unproved["rows"] = why
+        seen = "no activation was called on more than one row of finite entries"
+        report.unproved["rows"] = "what comes in mixes positions" if mixing else seen
     if mixing:
         report.warnings.append(f"{mixing} new modules mix neighbouring positions of an image, by design")
