@@ -159,7 +159,7 @@ def critical_init_(
     kinds_of_maps = (*kinds, PassRemainder)
     watched = {id(one): one for one in model.modules() if isinstance(one, kinds_of_maps) or has_symmetry(one)}
     try:
-        with proofs.as_it_was(model):
+        with proofs.parameters_as_they_were(model), proofs.as_it_was(model):
             flow = follow(model.eval(), example, watched)
     except Exception as error:
         raise ValueError(f"the model does not run on the example: {error}; give example_input=...") from error

@@ -38,19 +38,21 @@ class Channels:
     """Where the channels of a tensor are.
 
     ``axes`` holds more than one while the channels are split into heads, and is None where they were lost; ``source``
-    is the layer that made them, ``last`` whether it counts their axis from the end, ``lost`` what mixed them up.
+    is the layer that made them, ``last`` whether it counts their axis from the end, ``lost`` what mixed them up, and
+    ``across`` the layer whose channels lay on another axis when ``source`` made these of what was no channels.
     """
 
     axes: frozenset[int] | None
     source: str = ""
     last: bool = False
     lost: str = ""
+    across: str = ""
 
     def on(self, axes) -> "Channels":
-        return Channels(frozenset(axes), self.source, self.last)
+        return dataclasses.replace(self, axes=frozenset(axes), lost="")
 
     def without(self, why: str) -> "Channels":
-        return Channels(None, self.source, self.last, self.lost or why)
+        return dataclasses.replace(self, axes=None, lost=self.lost or why)
 
 
 @dataclass
@@ -124,7 +126,10 @@ def follow(model: nn.Module, example, watched: Mapping[int, nn.Module], *, gradi
         if id(module) in watched:
             x = next(tensors_in((args, kwargs)), None)
             if x is not None:
-                where = follower.data.get(x, Channels(None, lost="it does not depend on the model's input"))
+                unknown = "it does not depend on the model's input"
+                if torch._C._functorch.is_batchedtensor(x):
+                    unknown = "it is called inside torch.vmap, which hides an axis"
+                where = follower.data.get(x, Channels(None, lost=unknown))
                 seen = Call(tuple(x.shape), x.dtype, x.device, where)
                 flow.calls.setdefault(id(module), []).append(seen)
                 flow.feeds.setdefault(id(module), set()).add(follower.given.get(x))
@@ -172,10 +177,23 @@ class _Functions(TorchFunctionMode):
             # Computed as a batch norm of one sample, with samples and channels on one axis.
             old = self.data[args[0]]
             self.data[output] = old if old.axes is not None else Channels(frozenset({1}), self.stack[-1][0])
+        if function is Tensor.__setitem__ and args[2] in self.data and args[0] not in self.data:
+            self.data[args[0]] = self.data[args[2]].without("it was filled part by part, in place")
+        if function is torch._VF._pad_packed_sequence and args[0] in self.data:
+            # PyTorch writes it into a new tensor, part by part.
+            self.data[output[0]] = self.data[args[0]].on({output[0].dim() - 1})
+        summed = _SUMMED.get(function) if inspect.isroutine(function) else None
+        if summed is not None and args and args[0] in self.data and output in self.data:
+            old, axis = self.data[args[0]], summed % args[0].dim()
+            if old.axes is not None and axis not in old.axes and args[0].shape[axis] > 1 and args[1] not in self.data:
+                self.data[output] = dataclasses.replace(self.data[output], across=old.source)
         return output
 
 
 _INSTANCE_NORMS = (functional.instance_norm, torch.instance_norm)
+#: The axis that a layer sums over, by what is called.
+_SUMMED = {functional.linear: -1, torch.matmul: -1, Tensor.matmul: -1, Tensor.__matmul__: -1}
+_SUMMED |= {getattr(torch, f"conv{transpose}{dim}d"): -1 - dim for dim in (1, 2, 3) for transpose in ("", "_transpose")}
 
 
 def _holds_something(module: nn.Module) -> bool:
@@ -210,6 +228,7 @@ _CONVOLUTIONS = (
     "conv_depthwise3d slow_conv3d thnn_conv2d slow_conv_transpose2d slow_conv_transpose3d _slow_conv2d_forward "
     "mps_convolution cudnn_convolution_relu"
 ).split()
+_LAST = ("embedding", "_embedding_bag", "_embedding_bag_forward_only", "_trilinear", "bilinear")
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu", "mkldnn_rnn_layer")
 _VIEWS = ("view", "_unsafe_view", "reshape", "_reshape_copy", "view_copy", "flatten", "unflatten", "_reshape_alias")
 _POOLS = (
@@ -292,13 +311,17 @@ class _Follower(TorchDispatchMode):
             return Channels(frozenset({1}), self._where())
         if name in ("rot90", "index", "conv_tbc"):
             return lost
-        if name == "embedding" or name in _RECURRENT:
-            return Channels(frozenset({output.dim() - 1}), self._where(), last=True)
+        if name in _LAST or name in _RECURRENT:
+            return Channels(frozenset({max(output.dim() - 1, 0)}), self._where(), last=True)
+        if name == "_pack_padded_sequence" and old.axes == {one.dim() - 1} and output.is_floating_point():
+            # It has its time and its samples on one axis.
+            return old.on({output.dim() - 1})
         if name in ("native_batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit", "batch_norm",
                     "_native_batch_norm_legit_no_training", "native_group_norm"):  # fmt: skip
             if output.dim() != one.dim():
                 return lost
-            return old if old.axes == frozenset({1}) else Channels(frozenset({1}), self._where())
+            # Some normalise positions: that makes no channels of them.
+            return old if old.axes == {1} or 1 not in (old.axes or {1}) else Channels(frozenset({1}), self._where())
         if name == "native_layer_norm":
             if old.axes is None and len(args[1]) == 1 and output.shape == one.shape:
                 return Channels(frozenset({one.dim() - 1}), self._where(), last=True)

@@ -1,6 +1,7 @@
 """What is proved of a swap on an example, and a model left as it was found."""
 
 import contextlib
+import functools
 import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +25,10 @@ MODES = {
 
 @contextlib.contextmanager
 def as_it_was(model: nn.Module) -> Iterator[None]:
-    """Give buffers, modes, gradients and random states back as they were, whatever happens in between."""
+    """Give buffers, modes, gradients and random states back as they were, whatever happens in between.
+
+    The parameters are for :func:`parameters_as_they_were`, since copying them takes as much memory again.
+    """
     modules = list(model.modules())
     modes = [module.training for module in modules]
     kept = [(module, name, value, None if value is None else value.clone())
@@ -32,12 +36,15 @@ def as_it_was(model: nn.Module) -> Iterator[None]:
     gradients = [(p, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
     devices = sorted({tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda})
     python, arrays = random.getstate(), numpy.random.get_state()
+    own = [give_back for module in modules for value in vars(module).values() if (give_back := _random_state(value))]
     with torch.random.fork_rng(devices):
         try:
             yield
         finally:
             random.setstate(python)
             numpy.random.set_state(arrays)
+            for give_back in own:
+                give_back()
             for module, mode in zip(modules, modes, strict=True):
                 module.training = mode
             names = {(module, name) for module, name, _, _ in kept}
@@ -50,6 +57,30 @@ def as_it_was(model: nn.Module) -> Iterator[None]:
             for parameter, value, copied in gradients:
                 parameter.grad = value
                 _put_back(value, copied)
+
+
+@contextlib.contextmanager
+def parameters_as_they_were(model: nn.Module) -> Iterator[None]:
+    """Give parameters back that a model changes in its forward pass, such as weights that it normalises."""
+    kept = [(p, p.data, p.detach().to("cpu", copy=True)) for p in model.parameters() if not p.is_meta]
+    try:
+        yield
+    finally:
+        for parameter, value, copied in kept:
+            parameter.data = value
+            _put_back(value, copied.to(value.device))
+
+
+def _random_state(value) -> Callable[[], None] | None:
+    """What gives the state of a random generator back; None for anything else."""
+    if isinstance(value, torch.Generator):
+        return functools.partial(value.set_state, value.get_state())
+    if isinstance(value, numpy.random.Generator):
+        return functools.partial(setattr, value.bit_generator, "state", value.bit_generator.state)
+    if isinstance(value, (random.Random, numpy.random.RandomState)):
+        get, give = ("getstate", "setstate") if isinstance(value, random.Random) else ("get_state", "set_state")
+        return functools.partial(getattr(value, give), getattr(value, get)())
+    return None
 
 
 @torch.no_grad()

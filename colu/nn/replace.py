@@ -64,8 +64,14 @@ class ReplacementReport:
 
     def __str__(self) -> str:
         lines = [f"replaced {len(self.changed)}, kept {len(self.kept)}"]
-        lines += [f"  {name or '(model)'}: {old} -> {new}" for name, old, new in self.changed]
-        lines += [f"kept: {name or '(model)'}, {why}" for name, why in self.kept.items()]
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for name, old, new in self.changed:
+            alike.setdefault((old, new), []).append(name)
+        lines += [f"  {_some(names)}: {old} -> {new}" for (old, new), names in alike.items()]
+        alike = {}
+        for name, why in self.kept.items():
+            alike.setdefault((why,), []).append(name)
+        lines += [f"kept: {_some(names)}, {why}" for (why,), names in alike.items()]
         lines += [f"proved: {name}, {what}" for name, what in self.proofs.items()]
         lines += [f"not proved: {name}, {why}" for name, why in self.unproved.items()]
         for title in ("shared", "switched_off", "missing_keys", "added_keys"):
@@ -140,8 +146,8 @@ def replace_activations(
     evaluation, with and without gradients (``identity``); an activation that meets another row moves no other row
     (``rows``: a row is one position of one sample with all its channels); another sample moves no sample that it did
     not move before (``samples``); the new modules are called with and without gradients, and both give the same result
-    (``paths``); all keys of the state dict stay (``keys``). Buffers, modes, gradients, hooks and random states are
-    given back as they were.
+    (``paths``); all keys of the state dict stay (``keys``). Parameters, buffers, modes, gradients, hooks and random
+    states are given back as they were; hooks of other modules run in each of these passes.
 
     Names of modules stay, and so do the keys of the state dict.
 
@@ -175,7 +181,7 @@ def replace_activations(
     if example is not None:
         watched = {id(module): module for _, module in found}
         try:
-            with proofs.as_it_was(model):
+            with proofs.parameters_as_they_were(model), proofs.as_it_was(model):
                 flow = follow(model.eval(), example, watched)
                 _add_training(flow, model, example, watched)
         except Exception as error:
@@ -230,6 +236,14 @@ def replace_activations(
         known = symmetry_of(made, place.num_channels) if place.num_channels else None
         if known is not None and known.kind == "linear" and by != "identity":
             report.warnings.append(f"{made!r} at {name!r} is the identity, and the model is linear there")
+    across = [name for name, module in found for one in flow.calls.get(id(module), ())[-1:]
+              if one.channels.across and name not in maker.made_on]  # fmt: skip
+    if across and not maker.pointwise:
+        one = flow.calls[id(dict(found)[across[0]])][-1].channels
+        report.warnings.append(
+            f"{_some(across)} act across positions, as the layers before them do: {one.source!r} makes its features "
+            f"of an axis that holds none of the channels of {one.across!r}; keep={across[:1]} leaves one alone"
+        )
     report.warnings += maker.warned + selected.unmatched(channel_dim)
     old_keys = set(model.state_dict())
     swap = Swap(model, found, new)
@@ -241,7 +255,8 @@ def replace_activations(
             report.unproved["all"] = "the model is on the meta device and has no values"
         else:
             axes = {name: place.channel_dim for name, place in maker.places.items()} | maker.made_on
-            prove_swap(model, example, found, new, swap, axes, maker.made_on, flow, report)
+            with proofs.parameters_as_they_were(model):
+                prove_swap(model, example, found, new, swap, axes, maker.made_on, flow, report)
     with swap.during() as swapped:
         # Within the trial: a predicate may refuse what came in.
         again = [name for name, module in Selection(swapped, predicate(which), keep, only, policies).found
@@ -256,6 +271,12 @@ def replace_activations(
             f"a second call would change {', '.join(again[:3])}, since {which!r} matches what came in"
         )
     return report
+
+
+def _some(names: list[str]) -> str:
+    """Up to three names, and how many more."""
+    shown = ", ".join(name or "(model)" for name in names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
@@ -278,6 +299,11 @@ def _refuse(model) -> None:
     for name, module in model.named_modules():
         if hasattr(module, "_orig_mod"):
             raise ValueError(f"{name!r} is compiled; swap first and compile then")
+        if module._compiled_call_impl is not None:
+            raise ValueError(
+                f"{name or 'the model'!r} was compiled in place; swap first and compile then: undo it by "
+                "module._compiled_call_impl = None"
+            )
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(f"{name!r} is of torch.jit, with its activations built in; swap before scripting")
         if ".quantized" in type(module).__module__ or "torch.ao.nn" in type(module).__module__:

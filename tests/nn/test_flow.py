@@ -99,11 +99,14 @@ def test_where_the_channels_are(layer, shape, something, axes):
     (nn.ConvTranspose2d(6, 8, 2), IMAGE, 1),
     (nn.Conv3d(6, 8, 1), (2, 6, 3, 3, 3), 1),
     (nn.Embedding(9, 8), None, 2),
+    (nn.EmbeddingBag(9, 8), None, 1),
     (nn.GRU(6, 8, batch_first=True), TOKENS, 2),
     (nn.LSTM(6, 8, batch_first=True), TOKENS, 2),
     (nn.MultiheadAttention(6, 2, batch_first=True), TOKENS, 2),
     (nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8)), TOKENS, 2),
     (nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8)), (4, 6), 1),
+    (nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(5)), TOKENS, 2),
+    (nn.Sequential(nn.Linear(6, 32), nn.Unflatten(1, (2, 4, 4)), nn.BatchNorm2d(2)), (4, 6), 1),
 ])  # fmt: skip
 def test_layers_that_make_channels(layer, shape, axis):
     class First(nn.Module):
@@ -118,6 +121,61 @@ def test_layers_that_make_channels(layer, shape, axis):
     flow = follow(model, x, {id(model.act): model.act})
     (call,) = flow.calls[id(model.act)]
     assert call.channels.axes == frozenset({axis}) and call.channels.source.startswith("layer")
+
+
+class Bilinear(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act = nn.Bilinear(6, 6, 8), nn.ReLU()
+
+    def forward(self, x):
+        return self.act(self.layer(x, x))
+
+
+class Packed(nn.Module):
+    """A recurrent layer on sentences of several lengths; the activation on what it packs, and unpacked."""
+
+    def __init__(self, unpack):
+        super().__init__()
+        self.layer, self.act, self.unpack = nn.LSTM(6, 8, batch_first=True), nn.ReLU(), unpack
+
+    def forward(self, x):
+        packed, _ = self.layer(nn.utils.rnn.pack_padded_sequence(x, [5, 3], batch_first=True))
+        return self.act(nn.utils.rnn.pad_packed_sequence(packed, True)[0] if self.unpack else packed.data)
+
+
+@pytest.mark.parametrize("model, axis", [(Bilinear(), 2), (Packed(False), 1), (Packed(True), 2)])
+def test_layers_that_take_more_than_one_tensor(model, axis):
+    (call,) = follow(model, torch.randn(TOKENS), {id(model.act): model.act}).calls[id(model.act)]
+    assert call.channels.axes == frozenset({axis}) and call.channels.source.startswith("layer"), call.channels
+
+
+def test_a_tensor_that_is_filled_part_by_part_is_said_to_be():
+    def filled(h):
+        new = torch.zeros(2, 5, 8)
+        for t in range(5):
+            new[:, t] = h[:, t]
+        return new
+
+    model = Then(LINEAR, filled)
+    (call,) = follow(model, torch.randn(TOKENS), {id(model.act): model.act}).calls[id(model.act)]
+    assert call.channels.axes is None and "filled part by part" in call.channels.lost
+
+
+@pytest.mark.parametrize("layer, something, across", [
+    (LINEAR, lambda h: h @ torch.ones(8, 3), ""),
+    (LINEAR, lambda h: h.mT @ torch.ones(5, 3), "layer"),
+    (LINEAR, lambda h: F.linear(h.transpose(1, 2), torch.ones(3, 5)) + 1, "layer"),
+    (LINEAR, lambda h: F.conv1d(h, torch.ones(3, 5, 1)).relu(), "layer"),
+    (LINEAR, lambda h: F.conv1d(h.mT, torch.ones(3, 8, 1)).relu(), ""),
+    (LINEAR, lambda h: F.conv2d(h[:, None], torch.ones(3, 1, 2, 8)), ""),
+    (LINEAR, lambda h: torch.ones(5, 5) @ h, ""),
+    (LINEAR, lambda h: F.linear(h.flatten(1), torch.ones(3, 40)), ""),
+])  # fmt: skip
+def test_features_made_of_what_was_no_channels_are_known(layer, something, across):
+    model = Then(layer, something)
+    (call,) = follow(model, torch.randn(TOKENS), {id(model.act): model.act}).calls[id(model.act)]
+    assert call.channels.axes is not None and call.channels.across == across
 
 
 def test_a_linear_map_along_the_tokens_makes_channels_of_them():

@@ -110,7 +110,7 @@ def test_replaces_matching_modules_and_reports_them():
     assert report.changed[0][1:] == ("ReLU()", "CoLU(dim=2, channel_dim=-1)")
     assert report.places["0.head.1"] == (-1, 8, "0.head.0")
     assert sorted(report.proofs) == ["identity", "keys", "paths", "rows", "samples"] and not report.unproved
-    assert "0.act: ReLU() -> CoLU(dim=2, channel_dim=-1)" in str(report) and "proved: rows" in str(report)
+    assert "0.act, 0.head.1, 1: ReLU() -> CoLU(dim=2, channel_dim=-1)" in str(report) and "proved: rows" in str(report)
     assert model(torch.randn(2, 8)).shape == (2, 8)
 
 
@@ -638,6 +638,56 @@ def test_a_proof_leaves_buffers_random_states_modes_gradients_and_hooks_as_they_
     assert "identity" in report.proofs and not report.unproved
 
 
+class Careless(nn.Module):
+    """Writes into its parameters in the forward pass, and has random numbers of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act = nn.Linear(4, 8), nn.ReLU()
+        self.scale = nn.Parameter(torch.ones(8))
+        self.torch, self.array, self.python = torch.Generator(), numpy.random.default_rng(0), random.Random(0)
+
+    def forward(self, x):
+        self.layer.weight.data = F.normalize(self.layer.weight.data)
+        self.scale.data.clamp_(max=0.5)
+        noise = torch.rand(8, generator=self.torch) + self.array.random() + self.python.random()
+        return self.act(self.layer(x)) + noise
+
+
+def test_parameters_that_the_model_writes_and_generators_of_its_own_are_given_back():
+    model = Careless()
+    before, places = state_of(model), [one.data_ptr() for one in model.parameters()]
+    states = model.torch.get_state(), model.array.bit_generator.state, model.python.getstate()
+    report = replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4))
+    model.act = nn.ReLU()
+    assert_same_state(model, before)
+    assert [one.data_ptr() for one in model.parameters()] == places
+    assert torch.equal(model.torch.get_state(), states[0])
+    assert (model.array.bit_generator.state, model.python.getstate()) == states[1:]
+    assert "two runs of the model itself differ" in report.unproved["identity"]
+
+
+class Mixer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.mix, self.act = nn.Linear(4, 6), nn.Linear(5, 8), nn.ReLU()
+
+    def forward(self, x):
+        return self.act(self.mix(self.embed(x).mT))
+
+
+def test_an_activation_across_positions_is_warned_of_unless_it_is_pointwise():
+    report = replace_activations(Mixer(), nn.ReLU, "colu", example_input=torch.randn(2, 5, 4))
+    assert "act across positions" in report.warnings[0] and "'mix'" in report.warnings[0]
+    assert not replace_activations(Mixer(), nn.ReLU, "silu", example_input=torch.randn(2, 5, 4)).warnings
+
+
+def test_what_is_alike_is_printed_in_one_line():
+    model = nn.Sequential(*[layer for _ in range(6) for layer in (nn.Linear(4, 4), nn.ReLU())])
+    report = replace_activations(model, nn.ReLU, "colu", keep=["1"])
+    assert "  3, 5, 7 and 2 more: ReLU() -> CoLU" in str(report) and "kept: 1, asked" in str(report)
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_nothing_is_claimed_where_nothing_could_be_seen(value):
     report = replace_activations(perceptron(), nn.ReLU, "colu", example_input=torch.full((3, 4), value))
@@ -697,6 +747,10 @@ def test_an_example_that_does_not_fit_is_refused(example, said):
 def test_compiled_scripted_and_quantised_models_are_refused():
     with pytest.raises(ValueError, match="compiled; swap first.*_orig_mod"):
         replace_activations(torch.compile(perceptron()), nn.ReLU, "colu")
+    model = perceptron()
+    model[1].compile()
+    with pytest.raises(ValueError, match="'1' was compiled in place; swap first"):
+        replace_activations(model, nn.ReLU, "colu")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         scripted = torch.jit.trace(perceptron(), torch.randn(2, 4))
@@ -706,6 +760,19 @@ def test_compiled_scripted_and_quantised_models_are_refused():
     model[0] = torch.ao.nn.qat.Linear(4, 8, qconfig=torch.ao.quantization.get_default_qat_qconfig())
     with pytest.raises(ValueError, match="'0' is quantised"):
         replace_activations(model, nn.ReLU, "colu")
+
+
+def test_what_vmap_hides_is_refused_in_its_words():
+    class Mapped(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.act = nn.Linear(4, 8), nn.ReLU()
+
+        def forward(self, x):
+            return torch.vmap(lambda one: self.act(self.layer(one)))(x)
+
+    with pytest.raises(ValueError, match="'act'.*inside torch.vmap"):
+        replace_activations(Mapped(), nn.ReLU, "colu", example_input=torch.randn(2, 4))
 
 
 def test_models_without_sizes_are_refused():
@@ -878,7 +945,9 @@ def test_models_that_others_wrote(name):
         vectors = [module.vectors for module in model.modules() if isinstance(module, OnMaps)]
         assert len(vectors) == 8 and all(isinstance(module, nn.SiLU) for module in vectors)
     if changed:
-        assert sorted(report.proofs) == ["identity", "keys", "paths", "rows", "samples"] and not report.warnings
+        assert sorted(report.proofs) == ["identity", "keys", "paths", "rows", "samples"]
+        across = ["blocks.0.mlp_tokens.act, blocks.1.mlp_tokens.act"] if name == "timm mixer" else []
+        assert [text.split(", blocks.2")[0] for text in report.warnings] == across
         assert len(names_of(model, CoLU)) == changed
     assert {place.channel_dim for place in report.places.values()} <= {1, -1}
     first = [name for name, _, _ in report.changed][:1]
