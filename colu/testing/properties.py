@@ -158,6 +158,7 @@ def assert_homogeneous(
         assert found <= tol, f"not homogeneous of degree {degree}: violation {found:.3g} > {tol:.3g} at scale {k}"
 
 
+@torch.enable_grad()
 def assert_gradients_finite(f: Callable, inputs: Tensor | Iterable[Tensor]) -> None:
     """Assert that ``f`` and its gradient are finite at every input, parameters of a module included.
 

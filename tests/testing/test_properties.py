@@ -23,6 +23,7 @@ HOLDS = [
     (ct.assert_idempotent, (torch.relu, X)),
     (ct.assert_homogeneous, (torch.relu, X)),
     (ct.assert_gradients_finite, (torch.relu, X)),
+    (torch.no_grad()(ct.assert_gradients_finite), (torch.relu, X)),
     (ct.assert_same_function, (torch.relu, lambda x: x.clamp(min=0), X)),
     (ct.assert_different_function, (torch.relu, torch.tanh, X)),
     (ct.assert_lipschitz, (torch.relu, X, 1.0)),

@@ -51,6 +51,7 @@ class Estimate:
     settings: dict = field(default_factory=dict)
 
 
+@torch.enable_grad()
 def estimate(config: Config, updates: int = 3) -> Estimate:
     """Time a few updates of a run after one that does not count; nothing is trained to the end.
 

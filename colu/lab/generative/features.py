@@ -43,6 +43,7 @@ class FeatureClassifier(nn.Module):
         return self.classify(self.features(images).relu())
 
 
+@torch.enable_grad()
 def train_classifiers(
     images: Tensor, labels: Tensor, *, seeds: tuple[int, ...] = (0, 1), steps: int = 600, batch_size: int = 64
 ) -> list[FeatureClassifier]:

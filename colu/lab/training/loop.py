@@ -268,6 +268,7 @@ def fit(
     return Fit(run.evaluated.eval(), metrics, run.curve, run.elapsed, run.seconds, resumed_from)
 
 
+@torch.enable_grad()
 def _steps(run: _Run, model, optimiser, folder: Path | None, progress) -> None:
     plan, task, fabric = run.plan, run.task, run.fabric
     rank, world_size = fabric.global_rank, fabric.world_size

@@ -77,6 +77,12 @@ def test_the_same_run_twice_is_the_same_run(whole):
     assert again.curve == whole.curve
 
 
+def test_a_run_started_where_gradients_are_off_is_the_same_run(whole):
+    with torch.no_grad():
+        again = fit(Digits(), PLAN)
+    assert torch.equal(weights(again.model), weights(whole.model)) and again.curve == whole.curve
+
+
 def test_another_seed_is_another_run(whole):
     assert not torch.equal(weights(fit(Digits(seed=1), PLAN, seed=1).model), weights(whole.model))
 
