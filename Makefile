@@ -32,7 +32,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONHOME PYTHONPATH VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help book chapter validate test check serve jupyter lint lock setup clean
+.PHONY: help book chapter validate test test-long check serve jupyter lint lock setup clean
 
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -51,6 +51,9 @@ validate: setup  ## run the executed notebooks a second time and compare; the si
 test: setup  ## style, unit tests and docstring examples
 	@$(BIN)/ruff check .
 	@$(BIN)/python -m pytest -n auto --dist loadfile -q
+
+test-long: setup  ## whole programs and all combinations, of which `make test` takes some
+	@$(BIN)/python -m pytest -m long -n auto --dist loadfile -q
 
 check: setup  ## examine the site that `make book` built, in headless Chromium too, and the wheel
 	@$(BIN)/python -m pytest checks -q

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import builtins, importlib, os, pkgutil, signal, sys
 import colu
@@ -50,6 +52,7 @@ assert done.exit_code == 0 and colu.__version__ in done.output, done.output
 """
 
 
+@pytest.mark.long
 def test_the_package_imports_and_runs_without_what_only_unix_has():
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True)

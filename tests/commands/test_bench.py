@@ -42,6 +42,7 @@ def test_command_writes_a_table_a_file_and_a_figure(tmp_path, monkeypatch):
     assert "reference" in done.output and "written:" in done.output
 
 
+@pytest.mark.long
 def test_command_measures_one_allocator_where_asked_and_refuses_unknown_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     options = ["--tiny", "--rounds", "2", "--least", "1e-5", "--out", str(tmp_path)]

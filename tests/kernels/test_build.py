@@ -185,6 +185,7 @@ def test_cache_that_cannot_be_made(quick, tmp_path, monkeypatch):
     assert_builds_its_own("no fused kernels are kept.*file/cache cannot be made: Not a directory", quick)
 
 
+@pytest.mark.long
 def test_folder_of_kernels_that_cannot_be_made(quick, tmp_path, monkeypatch):
     quick.parent.mkdir()
     quick.write_text("in the way")
@@ -300,6 +301,7 @@ def test_library_of_another_machine_has_another_name(cache, monkeypatch):
     assert len(names) == len(changes) + 3
 
 
+@pytest.mark.long
 def test_three_processes_build_at_once(quick, built, tmp_path, monkeypatch):
     # Long enough for all to be at it.
     monkeypatch.setenv("CC", script(tmp_path / "slow", '[ "$1" = --version ] || sleep 3' + COPY.format(built=built)))

@@ -37,6 +37,7 @@ def test_a_sweep_gives_the_records_of_single_runs(tmp_path):
     assert (again.done, again.skipped) == (2, 2)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_that_fails_is_named_and_the_others_go_on(tmp_path):
     def wrong(**changes):
@@ -68,6 +69,7 @@ def checkpoints(folder):
     return list(folder.glob(".unfinished/*/checkpoint-*.json"))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_sweep_opens_no_socket_and_a_signal_ends_all_of_it(tmp_path):
     process = start(tmp_path)
@@ -87,6 +89,7 @@ def _dies(value, root):
     os._exit(9)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_run_whose_worker_always_dies_is_named_at_last(tmp_path, monkeypatch):
     monkeypatch.setattr("colu.lab.experiments.sweep._on_worker", _dies)
@@ -94,6 +97,7 @@ def test_a_run_whose_worker_always_dies_is_named_at_last(tmp_path, monkeypatch):
     assert list(result.failed) == ["relu, seed 0"] and "worker died 3 times" in result.failed["relu, seed 0"]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_an_address_where_nobody_answers_is_an_error(tmp_path):
     command = [sys.executable, "-m", "colu", "sweep", "mnist-mlp", "--results", str(tmp_path)]

@@ -48,6 +48,7 @@ def hostile(tmp_path, monkeypatch):
         monkeypatch.setenv(name, str(value))
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_hostile_set_up_reaches_neither_execution_nor_validation(toy, hostile):
     toy.write("01-one", SEEN, tags=["nbval-check-output"])

@@ -55,6 +55,7 @@ def test_copy_has_preset_and_record_and_is_made_again_when_altered(toy):
     assert "smoke 1 []" in copy.read_text()
 
 
+@pytest.mark.long
 def test_many_notebooks_share_the_imports_and_give_the_same_copies(toy, monkeypatch):
     monkeypatch.setattr(f"{execute.__module__}.launcher", partial(launcher, libraries="ipykernel.kernelapp"))
     names = [f"0{number}-same" for number in range(1, ENOUGH + 1)]
@@ -110,7 +111,9 @@ def test_failing_claim_stops_with_id_statement_expected_and_measured(toy):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "stop", [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.long) for one in (signal.SIGINT, signal.SIGKILL))]
+)
 def test_stopped_build_leaves_nothing_half_written_and_goes_on(toy, tmp_path, stop):
     marker = tmp_path / "marker"
     toy.write("01-slow", HERE.format(marker=str(marker)), "import time; time.sleep(60)")

@@ -73,6 +73,7 @@ def test_altered_copy_is_refused(toy):
         validate(toy)
 
 
+@pytest.mark.long
 def test_the_second_run_may_have_a_package_of_its_own_and_no_clone_around_it(toy):
     source = "import os, colu; print(colu.__file__.split(os.sep)[-4:], os.environ.get('COLU_RESULTS'), os.listdir())"
     printed = "['package', 'site', 'colu', '__init__.py'] None ['01-one.ipynb']\n"

@@ -41,12 +41,14 @@ FAULTS = {
 }
 
 
+@pytest.mark.long
 def test_right_site_passes_and_is_photographed(good, tmp_path):
     assert sitecheck.main(good.out, browser=True, screenshots=tmp_path) == []
     names = {path.name for path in tmp_path.iterdir()}
     assert {"notebooks-10-a-light-1.png", "notebooks-10-a-dark-1.png", "book-claims-dark-1.png"} <= names
 
 
+@pytest.mark.long
 def test_frames_of_an_interactive_figure_can_be_chosen(good):
     from playwright.sync_api import sync_playwright
 
@@ -66,6 +68,7 @@ def test_frames_of_an_interactive_figure_can_be_chosen(good):
         chromium.close()
 
 
+@pytest.mark.long
 def test_each_planted_fault_is_seen(tmp_path):
     for name, (html, _) in FAULTS.items():
         (tmp_path / name).write_text(html)

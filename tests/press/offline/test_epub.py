@@ -156,6 +156,7 @@ def test_contents_give_chapters_with_their_numbers_and_their_sections(texts):
     ]
 
 
+@pytest.mark.long
 def test_every_link_and_picture_is_found_inside(epub, texts):
     with zipfile.ZipFile(epub) as book:
         names = set(book.namelist())
@@ -193,6 +194,7 @@ def test_pages_hold_formulas_as_mathml_and_nothing_by_script(texts):
     assert 'src="../_images/figure-notebooks-10-a-1.png"' in first and 'alt="a figure that turns"' in first
 
 
+@pytest.mark.long
 def test_a_figure_without_its_picture_stops_the_epub(sources, tmp_path):
     done = _sphinx(sources, tmp_path / "out", tmp_path)
     assert done.returncode != 0 and "figure-notebooks-10-a-1 was not drawn" in done.stderr

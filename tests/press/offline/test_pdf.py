@@ -77,6 +77,7 @@ def test_missing_chromium_is_named(linked, tmp_path, monkeypatch):
         print_pages(linked, PAGES, tmp_path / "book.pdf")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @needs_chromium
 def test_a_figure_that_is_not_drawn_stops_the_print(linked, tmp_path, monkeypatch):
@@ -87,6 +88,7 @@ def test_a_figure_that_is_not_drawn_stops_the_print(linked, tmp_path, monkeypatc
         print_pages(linked, PAGES[:1], tmp_path / "book.pdf")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @needs_chromium
 def test_interactive_figures_are_kept_as_pictures(linked, tmp_path):

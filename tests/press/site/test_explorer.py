@@ -66,6 +66,7 @@ def tab(site):
         chromium.close()
 
 
+@pytest.mark.long
 def test_every_activation_is_shown_or_named_with_a_reason(shipped, site):
     names = {entry.name for entry in list_activations() if entry.kind == "activation"}
     assert set(shipped["activations"]) | set(shipped["left_out"]) == names
@@ -123,6 +124,7 @@ def test_the_page_draws_what_was_chosen(tab, shipped):
     assert "gelu" in tab.locator("[data-part=values]").get_attribute("aria-label")
 
 
+@pytest.mark.long
 def test_every_pair_of_neighbours_draws_without_an_error(tab, shipped):
     names = list(shipped["activations"])
     errors = []
@@ -157,6 +159,7 @@ def test_keyboard_alone_reaches_everything(tab):
     assert tab.locator("[data-part=second]").input_value() == "silu"
 
 
+@pytest.mark.long
 def test_static_twin_for_print_and_without_scripts(tab, site):
     twin = tab.locator(".colu-explorer > .twin img")
     assert not twin.is_visible()
@@ -170,6 +173,7 @@ def test_static_twin_for_print_and_without_scripts(tab, site):
     assert bare.locator(".colu-explorer > .twin img").is_visible()
 
 
+@pytest.mark.long
 def test_maps_of_the_first_page_equal_the_package(tab):
     tab.goto(f"{tab.address}/index.html", wait_until="networkidle")
     grid = [[x / 4, y / 4] for x in range(-10, 11) for y in range(-10, 11)]
@@ -186,6 +190,7 @@ def test_maps_of_the_first_page_equal_the_package(tab):
     assert tab.locator("[data-part=gap]").all_text_contents() == ["0", "0"]
 
 
+@pytest.mark.long
 def test_site_passes_the_checks(site):
     assert sitecheck.main(site, browser=browsercheck.find_chromium() is not None) == []
 

@@ -108,6 +108,7 @@ def test_keys_turn_the_slides(tab):
     assert tab.evaluate("() => getComputedStyle(document.querySelector('.slide')).backgroundColor") == "rgb(18, 24, 31)"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @needs_chromium
 def test_long_text_shrinks_until_it_fits(page, site, tab):
@@ -121,6 +122,7 @@ def test_long_text_shrinks_until_it_fits(page, site, tab):
     assert min(sizes) < 1 and not tab.locator(".slide.tall").count()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @needs_chromium
 def test_one_slide_a_page_in_print(tab, tmp_path):

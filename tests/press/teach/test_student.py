@@ -41,6 +41,7 @@ def test_solution_code_is_gone_and_the_rest_stays():
     assert "# From ReLU to CoLU" in text and "claims.check" in text
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_student_notebook_runs(tmp_path):
     import papermill
