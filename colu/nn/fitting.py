@@ -36,6 +36,7 @@ class Maker:
         #: Where the layers before make the channels, whatever was asked for.
         self.made_on: dict[str, int] = {}
         self.warned: list[str] = []
+        self.made: list[nn.Module] = []
         if isinstance(by, nn.Module):
             self.takes: set[str] = set()
             if options:
@@ -82,7 +83,7 @@ class Maker:
                 )
         if place is not None:
             self.places[name] = place
-        made = self._fit(name, place, calls)
+        made = self._fit(name, old, place, calls)
         if place is None and isinstance(getattr(made, "channel_dim", None), int) and not self.pointwise:
             raise ValueError(
                 f"{made!r} acts along an axis, and where the channels of {name!r} ({old!r}) are cannot be known: "
@@ -117,9 +118,9 @@ class Maker:
             if not both:
                 seen = sorted({f"axis {next(iter(one.channels.axes))} of {one.shape}" for one in known})
                 return None, f"its calls have them on {' and on '.join(seen)}"
-            # Where both say the same, as the layer before counts: so it stays right for inputs of other ranks.
-            wanted = (-1, 1) if known[-1].channels.last else (1, -1)
-            given = next((axis for axis in wanted if axis in both), max(both))
+            # As the layer before counts, so that it stays right for inputs of other ranks: a convolution from the
+            # front, unless it has no batch, which may come later; all else from the end.
+            given = 1 if 1 in both and not known[-1].channels.last else min(both)
         else:
             for one in known:
                 if given not in {axis for a in one.channels.axes for axis in (a, a - len(one.shape))}:
@@ -136,22 +137,22 @@ class Maker:
         source = known[-1].channels.source if known else ""
         return Place(given, widths.pop() if len(widths) == 1 else None, source), ""
 
-    def _fit(self, name, place, calls) -> nn.Module:
+    def _fit(self, name, old, place, calls) -> nn.Module:
         widths = sorted({one.shape[place.channel_dim] for one in calls}) if place is not None else []
         made = self._create(name, place, place.num_channels if place is not None else None)
         for width in widths:
-            problem = _does_not_fit(made, width, place, calls)
+            problem = _does_not_fit(made, old, width, place, calls)
             if problem is None:
                 continue
             if self.remainder == "refuse" or len(widths) > 1:
                 raise ValueError(
                     f"{made!r} does not fit {name!r}, whose {width} channels lie on axis {place.channel_dim}"
                     + (f" (made by {place.source!r})" if place.source else "")
-                    + f": {problem}{_options(made, width)}"
+                    + f": {problem}{_options(made, width, len(widths) > 1)}"
                 )
             for less in range(width - 1, 0, -1):
                 made = self._create(name, place, less)
-                if _does_not_fit(made, less, place, calls) is None:
+                if _does_not_fit(made, old, less, place, calls) is None:
                     return PassRemainder(made, less, place.channel_dim)
             raise ValueError(f"no number of channels below {width} fits {made!r} for {name!r}: {problem}")
         return made
@@ -167,7 +168,16 @@ class Maker:
         else:
             if self.needs_width:
                 options["num_channels"] = width
-            made = self.by(**options)
+            try:
+                made = self.by(**options)
+            except TypeError as error:
+                raise ValueError(
+                    f"by={self.by!r} makes no activation with options {sorted(options)}: {error}; use a name, a class "
+                    "with its options, or a module"
+                ) from None
+        if any(made is one for one in self.made):
+            made = copy.deepcopy(made)  # A factory may give one instance to all places.
+        self.made.append(made)
         if not isinstance(made, nn.Module):
             raise ValueError(
                 f"by={self.by!r} makes {type(made).__name__}, not a Module; use a name, a class or a module"
@@ -184,32 +194,48 @@ class Maker:
 
 
 @torch.no_grad()
-def _does_not_fit(made, width, place, calls) -> str | None:
-    """Why an activation does not take this number of channels to the same shape; None if it does."""
+def _does_not_fit(made, old, width, place, calls) -> str | None:
+    """Why an activation does not take this number of channels to the shape that the old one gives; None if it does."""
     one = calls[-1]
     # One position of two samples will do, whatever the size of the input.
     shape = [min(2, size) for size in one.shape]
     shape[place.channel_dim] = width
-    training = made.training
     try:
-        out = made.eval()(torch.zeros(shape, dtype=next((p.dtype for p in made.parameters()), torch.float32)))
-    except (ValueError, RuntimeError) as error:
+        out = _shape(made, shape)
+    except Exception as error:
         # The first sentence: what a message of ours says next of axes is known here.
         return (str(error).strip() or type(error).__name__).splitlines()[0].partition(". ")[0]
+    try:
+        wanted = _shape(old, shape)
+    except Exception:
+        wanted = tuple(shape)
+    return None if out == wanted else f"it makes shape {out} of {tuple(shape)}, and wanted is {wanted}"
+
+
+def _shape(module, shape) -> tuple[int, ...]:
+    """The shape of what a module makes of zeros, in evaluation."""
+    modes = [one.training for one in module.modules()]
+    like = next((p for p in module.parameters() if p.is_floating_point()), torch.zeros(()))
+    try:
+        return tuple(module.eval()(torch.zeros(shape, dtype=like.dtype, device=like.device)).shape)
     finally:
-        made.train(training)
-    return None if list(out.shape) == shape else f"it makes shape {tuple(out.shape)} of {tuple(shape)}"
+        for one, mode in zip(module.modules(), modes, strict=True):
+            one.training = mode
 
 
-def _options(made, width) -> str:
+def _options(made, width, several) -> str:
     """The nearest ways to fit cones."""
     size = getattr(made, "dim", None)
     if not isinstance(size, int):
-        return "; use another activation, remainder='pass', or keep=..."
+        return (
+            "; use another activation, or keep=..."
+            if several
+            else "; use another activation, remainder='pass', or keep=..."
+        )
     dims = [dim for dim in range(2, width + 1) if width % dim == 0]
     near = sorted(sorted(dims, key=lambda dim: (abs(dim - size), dim))[:3])
     shared = [dim for dim in range(2, width + 1) if (width - 1) % (dim - 1) == 0 and hasattr(made, "share_axis")]
     shared = sorted(sorted(shared, key=lambda dim: (abs(dim - size), dim))[:2])
     ways = [f"dim={dim}" for dim in near]
     ways += [f"share_axis=True with dim={' or '.join(map(str, shared))}"] if shared else []
-    return "; use " + ", ".join([*ways, "remainder='pass'"]) + ", or keep=..."
+    return "; use " + ", ".join(ways if several else [*ways, "remainder='pass'"]) + ", or keep=..."

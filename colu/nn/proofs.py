@@ -1,17 +1,19 @@
 """What is proved of a swap on an example, and a model left as it was found."""
 
 import contextlib
+import copy
 import functools
 import itertools
+import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy
 import torch
 from torch import Tensor, nn
 
-from .flow import call, cloned, tensors_in
+from .flow import call, cloned, mapped, tensors_in
 
 __all__ = []
 
@@ -25,18 +27,17 @@ MODES = {
 
 @contextlib.contextmanager
 def as_it_was(model: nn.Module) -> Iterator[None]:
-    """Give buffers, modes, gradients and random states back as they were, whatever happens in between.
-
-    The parameters are for :func:`parameters_as_they_were`, since copying them takes as much memory again.
-    """
+    """Give parameters, buffers, modes, gradients and random states back as they were, whatever happens in between."""
     modules = list(model.modules())
-    modes = [module.training for module in modules]
-    kept = [(module, name, value, None if value is None else value.clone())
-            for module in modules for name, value in module._buffers.items()]  # fmt: skip
-    gradients = [(p, p.grad, None if p.grad is None else p.grad.clone()) for p in model.parameters()]
+    held = [(own, dict(own)) for module in modules for own in map(vars, [module])]
+    held += [(own, own.copy()) for one, _ in held for own in one.values() if type(own) in (list, dict, set)]
+    gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
+    tensors = [*model.parameters(), *model.buffers(), *(gradient for _, gradient in gradients if gradient is not None)]
+    kept = [(tensor, tensor.data, tensor.detach().clone()) for tensor in tensors if not tensor.is_meta]
     devices = sorted({tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda})
     python, arrays = random.getstate(), numpy.random.get_state()
     own = [give_back for module in modules for value in vars(module).values() if (give_back := _random_state(value))]
+    training = model.training
     with torch.random.fork_rng(devices):
         try:
             yield
@@ -45,30 +46,32 @@ def as_it_was(model: nn.Module) -> Iterator[None]:
             numpy.random.set_state(arrays)
             for give_back in own:
                 give_back()
-            for module, mode in zip(modules, modes, strict=True):
-                module.training = mode
-            names = {(module, name) for module, name, _, _ in kept}
-            for module in modules:
-                for name in [name for name in module._buffers if (module, name) not in names]:
-                    del module._buffers[name]
-            for module, name, value, copied in kept:
-                module._buffers[name] = value
-                _put_back(value, copied)
-            for parameter, value, copied in gradients:
-                parameter.grad = value
-                _put_back(value, copied)
+            # By the model's own method first: some layers change their weights with their mode.
+            model.train(training)
+            for own, before in held:
+                own.clear()
+                own.extend(before) if isinstance(own, list) else own.update(before)
+            for parameter, gradient in gradients:
+                parameter.grad = gradient
+            for tensor, data, copied in kept:
+                _put_back(tensor, data, copied)
 
 
-@contextlib.contextmanager
-def parameters_as_they_were(model: nn.Module) -> Iterator[None]:
-    """Give parameters back that a model changes in its forward pass, such as weights that it normalises."""
-    kept = [(p, p.data, p.detach().to("cpu", copy=True)) for p in model.parameters() if not p.is_meta]
-    try:
-        yield
-    finally:
-        for parameter, value, copied in kept:
-            parameter.data = value
-            _put_back(value, copied.to(value.device))
+@torch.no_grad()
+def _put_back(tensor: Tensor, data: Tensor, copied: Tensor) -> None:
+    if tensor.layout is torch.strided and (tensor.data_ptr(), tensor.shape) != (data.data_ptr(), data.shape):
+        tensor.data = data
+    # Most are untouched, and some can't be written to, such as an expanded one.
+    if not _same_bits(tensor, copied):
+        tensor.copy_(copied)
+
+
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    if one.is_quantized:
+        return torch.equal(one.int_repr(), other.int_repr())
+    if one.layout is not torch.strided:
+        one, other = one.to_dense(), other.to_dense()
+    return torch.equal(*(tensor.detach().reshape(-1).contiguous().view(torch.uint8) for tensor in (one, other)))
 
 
 def _random_state(value) -> Callable[[], None] | None:
@@ -83,13 +86,6 @@ def _random_state(value) -> Callable[[], None] | None:
     return None
 
 
-@torch.no_grad()
-def _put_back(value: Tensor | None, copied: Tensor | None) -> None:
-    # Most are untouched, and some can't be written to, such as an expanded one.
-    if value is not None and not value.is_meta and not torch.equal(value.nan_to_num(), copied.nan_to_num()):
-        value.copy_(copied)
-
-
 @dataclass
 class Run:
     """The result of one run: the tensors that came out, or why there are none."""
@@ -102,13 +98,21 @@ def run(model: nn.Module, example, mode: str) -> Run:
     """Run a model in one of :data:`MODES`, always with the same random numbers, and leave it as it was."""
     training, gradients = MODES[mode]
     with as_it_was(model), gradients(), without_fused_paths():
-        torch.manual_seed(0)
-        random.seed(0)
+        _seed(model)
         model.train(training)
         try:
             return Run([one.detach().clone() for one in tensors_in(call(model, cloned(example)))])
         except Exception as error:
             return Run([], (str(error).strip() or type(error).__name__).splitlines()[0])
+
+
+def _seed(model: nn.Module) -> None:
+    """The same random numbers each time, of the devices that the model is on alone: only these are given back."""
+    torch.default_generator.manual_seed(0)
+    for index in {tensor.device.index or 0 for tensor in model.parameters() if tensor.is_cuda}:
+        torch.cuda.default_generators[index].manual_seed(0)
+    random.seed(0)
+    numpy.random.seed(0)
 
 
 @contextlib.contextmanager
@@ -125,15 +129,15 @@ def without_fused_paths():
 def equal(first: Run, second: Run) -> bool:
     """Whether two runs gave the same bits; NaN equals NaN."""
     return len(first.outputs) == len(second.outputs) and all(
-        one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())
+        one.shape == other.shape and one.dtype == other.dtype and _same_bits(one, other)
         for one, other in zip(first.outputs, second.outputs, strict=True)
     )
 
 
 def gap(first: Run, second: Run) -> float:
     """The largest difference of two runs in units of the largest entry, over all outputs."""
-    worst = 0.0
-    for one, other in zip(first.outputs, second.outputs, strict=True):
+    worst = 0.0 if len(first.outputs) == len(second.outputs) else float("inf")
+    for one, other in zip(first.outputs, second.outputs, strict=False):
         if one.shape != other.shape:
             return float("inf")
         if one.numel() and one.is_floating_point():
@@ -157,29 +161,25 @@ def other_sample(example) -> tuple[object, str]:
         return None, "the example is not finite, and nothing could be seen"
     count, changed = first.shape[0], False
 
-    def change(value):
+    def change(value: Tensor) -> Tensor:
         nonlocal changed
-        if isinstance(value, Tensor):
-            if value.dim() and value.shape[0] == count and value.dtype != torch.bool:
-                new = value.clone()
-                # Another order of its own entries: token numbers stay in the vocabulary.
-                new[0] = value[1].flatten().flip(0).view_as(value[0])
-                if value.is_floating_point():
-                    new[0] += 1
-                changed |= not torch.equal(new, value)
-                return new
+        if not value.dim() or value.shape[0] != count or value.dtype == torch.bool:
             return value
-        if isinstance(value, Mapping):
-            return {key: change(one) for key, one in value.items()}
-        return type(value)(map(change, value)) if type(value) in (list, tuple) else value
+        new = value.clone()
+        # Another order of its own entries: token numbers stay in the vocabulary.
+        new[0] = value[1].flatten().flip(0).view_as(value[0])
+        if value.is_floating_point():
+            new[0] += 1
+        changed |= not torch.equal(new, value)
+        return new
 
-    moved = change(example)
+    moved = mapped(change, example)
     return (moved, "") if changed else (None, "the samples of the example are alike")
 
 
-def samples_moved(model: nn.Module, example, moved) -> float | None:
+def samples_moved(model: nn.Module, example, moved, mode: str) -> float | None:
     """How far the other samples move when the first one is another; None where the model does not run."""
-    before, after = (run(model, one, "evaluation without gradients") for one in (example, moved))
+    before, after = (run(model, one, mode) for one in (example, moved))
     if before.error or after.error or len(before.outputs) != len(after.outputs):
         return None
     count = next(one for one in tensors_in(example) if one.dim()).shape[0]
@@ -188,7 +188,7 @@ def samples_moved(model: nn.Module, example, moved) -> float | None:
     return gap(Run([a[1:] for a, _ in pairs]), Run([b[1:] for _, b in pairs])) if pairs else None
 
 
-def rows_moved(module: Callable[[Tensor], Tensor], x: Tensor, axes: Iterable[int]) -> int | None:
+def rows_moved(module: nn.Module, x: Tensor, axes: Iterable[int]) -> int | None:
     """How many other rows an activation moves when one row is another; ``axes`` number the rows.
 
     All axes but that of the channels for one position of one sample, the first for samples, all for single entries.
@@ -198,19 +198,47 @@ def rows_moved(module: Callable[[Tensor], Tensor], x: Tensor, axes: Iterable[int
     others = tuple(axis for axis in range(x.dim()) if axis not in axes)
     if all(x.shape[axis] == 1 for axis in axes) or not x.numel():
         return None
-    moved = 0
-    before = module(x)
-    # A kernel may take another order of its sums next to a large entry.
-    scale = max(float(before.detach().abs().nan_to_num(posinf=0.0).max()), float(x.abs().nan_to_num(posinf=0.0).max()))
-    step = 1 + scale
-    for end, push in itertools.product((0, -1), (step, -step)):
+
+    def result(x: Tensor) -> Tensor:
+        with as_it_was(module):
+            _seed(module)
+            return module(x)
+
+    moved, before = 0, result(x)
+    largest = [float(one.detach().abs().nan_to_num(posinf=0.0).max()) for one in (x, before)]
+    # A kernel may take another order of its sums next to a large entry; a mean over all rows moves more than that.
+    rows = math.prod(x.shape[axis] for axis in axes)
+    step, allowed = max(64, rows) * (1 + max(largest)), 64 * torch.finfo(before.dtype).eps * (1 + largest[1])
+    generator = torch.Generator().manual_seed(0)
+    for end, sign, alike in itertools.product((0, -1), (step, -step), (True, False)):
         place = tuple(end if axis in axes else slice(None) for axis in range(x.dim()))
         other = x.clone()
-        other[place] += push
-        differs = (module(other) - before).abs().nan_to_num() > rounding([before]) * step
+        direction = torch.ones(other[place].shape)
+        # What weighs the channels may cancel where all are moved alike.
+        other[place] += sign * (direction if alike else direction.normal_(generator=generator)).to(x)
+        differs = ~((result(other) - before).abs() <= allowed) & before.isfinite()
         differs[place] = False
         moved = max(moved, int(differs.any(others).sum() if others else differs.sum()))
     return moved
+
+
+def apart(module: nn.Module) -> nn.Module:
+    """A copy that leaves its input as it is, as what comes in does."""
+    copied = copy.deepcopy(module)
+    for one in copied.modules():
+        if getattr(one, "inplace", False):
+            one.inplace = False
+    return copied
+
+
+@torch.no_grad()
+def with_other_parameters(module: nn.Module) -> nn.Module:
+    """A copy in which no parameter is where it started: one that is zero may hide what it is for."""
+    copied, generator = apart(module), torch.Generator().manual_seed(0)
+    for parameter in copied.parameters():
+        if parameter.is_floating_point():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=generator).to(parameter)
+    return copied
 
 
 @contextlib.contextmanager
@@ -243,10 +271,17 @@ def calls_of(model: nn.Module, example, modules: list[nn.Module], mode: str) -> 
     """How often each module is called in a mode, by its ``id``, on all paths that PyTorch itself would take."""
     training, gradients = MODES[mode]
     with as_it_was(model), gradients(), counted(modules) as counts:
-        torch.manual_seed(0)
+        _seed(model)
         model.train(training)
         outputs = [one.detach().clone() for one in tensors_in(call(model, cloned(example)))]
         return dict(counts), Run(outputs)
+
+
+def refuse_lazy(model: nn.Module) -> None:
+    """Refuse parameters that get their shape in the first run."""
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, nn.parameter.UninitializedParameter):
+            raise ValueError(f"{name!r} has no shape yet; run the model once first")
 
 
 def made_example(model) -> Tensor | None:

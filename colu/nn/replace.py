@@ -147,7 +147,8 @@ def replace_activations(
     (``rows``: a row is one position of one sample with all its channels); another sample moves no sample that it did
     not move before (``samples``); the new modules are called with and without gradients, and both give the same result
     (``paths``); all keys of the state dict stay (``keys``). Parameters, buffers, modes, gradients, hooks and random
-    states are given back as they were; hooks of other modules run in each of these passes.
+    states are given back as they were, but for the random numbers that new parameters start from; hooks of other
+    modules run in each of these passes.
 
     Names of modules stay, and so do the keys of the state dict.
 
@@ -181,7 +182,7 @@ def replace_activations(
     if example is not None:
         watched = {id(module): module for _, module in found}
         try:
-            with proofs.parameters_as_they_were(model), proofs.as_it_was(model):
+            with proofs.as_it_was(model):
                 flow = follow(model.eval(), example, watched)
                 _add_training(flow, model, example, watched)
         except Exception as error:
@@ -207,8 +208,13 @@ def replace_activations(
                 f"nn.TransformerDecoderLayer have one); set it anew, or use keep=[{name!r}]; nothing was changed"
             )
     new: dict[int, nn.Module] = {}
+    kept = {id(model.get_submodule(name)) for name in report.kept}
     for name, module in found:
         calls = flow.calls.get(id(module), [])
+        if id(module) in kept:
+            # Shared with what is kept: the calls of these places alone.
+            holders = {other.rpartition(".")[0] or type(model).__name__ for other, one in found if one is module}
+            calls = [one for one in calls if one.caller in holders] or calls
         if id(module) not in new:
             if any(getattr(module, kind) for kind in _HOOKS):
                 raise ValueError(
@@ -225,7 +231,7 @@ def replace_activations(
         if name in maker.places:
             report.places[name] = maker.places[name]
     for name, module in found:
-        made, calls = new[id(module)], flow.calls.get(id(module), [])
+        made, calls = new[id(module)], flow.calls.get(id(module), []) if id(module) not in kept else []
         several = len(calls) > 1 or sum(other is module for _, other in found) > 1
         # Without parameters nothing is shared, but widths that differ may be of interest.
         if several and (list(made.parameters()) or len({call.shape for call in calls}) > 1):
@@ -244,6 +250,13 @@ def replace_activations(
             f"{_some(across)} act across positions, as the layers before them do: {one.source!r} makes its features "
             f"of an axis that holds none of the channels of {one.across!r}; keep={across[:1]} leaves one alone"
         )
+    if any(list(one.parameters()) for one in new.values()):
+        for name, module in model.named_modules():
+            if isinstance(module, nn.parallel.DistributedDataParallel):
+                raise ValueError(
+                    f"{name or 'the model'!r} is wrapped by DistributedDataParallel, which would not reduce the "
+                    "gradients of new parameters; swap first and wrap then; nothing was changed"
+                )
     report.warnings += maker.warned + selected.unmatched(channel_dim)
     old_keys = set(model.state_dict())
     swap = Swap(model, found, new)
@@ -255,8 +268,7 @@ def replace_activations(
             report.unproved["all"] = "the model is on the meta device and has no values"
         else:
             axes = {name: place.channel_dim for name, place in maker.places.items()} | maker.made_on
-            with proofs.parameters_as_they_were(model):
-                prove_swap(model, example, found, new, swap, axes, maker.made_on, flow, report)
+            prove_swap(model, example, found, new, swap, axes, maker.made_on, kept, flow, report)
     with swap.during() as swapped:
         # Within the trial: a predicate may refuse what came in.
         again = [name for name, module in Selection(swapped, predicate(which), keep, only, policies).found
@@ -283,17 +295,24 @@ _HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_
 
 
 def _add_training(flow: Flow, model, example, watched) -> None:
-    """The calls of what is called in training alone, such as an auxiliary head."""
-    rest = {key: module for key, module in watched.items() if key not in flow.calls}
-    if rest:
-        try:
-            flow.calls |= follow(model.train(), example, rest, gradients=True).calls
-        except Exception:
-            return  # A model may refuse one sample in training; what is not called is named later.
+    """What is called in training alone, such as an auxiliary head, or on other tensors there."""
+    try:
+        training = follow(model.train(), example, watched)
+    except Exception:
+        return  # A model may refuse one sample in training; what is not called is named later.
+    for key, calls in training.calls.items():
+        known = flow.calls.setdefault(key, [])
+        known += [one for one in calls if one not in known]
+    for key, places in training.functions.items():
+        known = flow.functions.setdefault(key, [])
+        known += [one for one in places if one not in known]
+    flow.gates |= training.gates
 
 
 def _refuse(model) -> None:
     """Models whose modules are not what runs."""
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"model={model!r} is no Module, and a swap of modules needs one")
     if hasattr(model, "_orig_mod"):
         raise ValueError("the model is compiled; swap first and compile then: give model._orig_mod")
     for name, module in model.named_modules():
@@ -306,11 +325,9 @@ def _refuse(model) -> None:
             )
         if isinstance(module, torch.jit.ScriptModule):
             raise ValueError(f"{name!r} is of torch.jit, with its activations built in; swap before scripting")
-        if ".quantized" in type(module).__module__ or "torch.ao.nn" in type(module).__module__:
+        if type(module).__module__.startswith(("torch.ao.nn", "torch.nn.quantized", "torch.nn.intrinsic")):
             raise ValueError(f"{name!r} is quantised ({type(module).__name__}); swap first and quantise then")
-    for name, parameter in model.named_parameters():
-        if isinstance(parameter, nn.parameter.UninitializedParameter):
-            raise ValueError(f"{name!r} has no shape yet; run the model once before the swap")
+    proofs.refuse_lazy(model)
 
 
 def _misfit(example, error) -> str:

@@ -1,13 +1,14 @@
 """Which activations of a model a swap means, and which it leaves alone, each with its reason."""
 
 import fnmatch
+import functools
 import re
 from collections.abc import Callable, Iterator, Mapping
 
 from torch import nn
 
 from .flow import FUNCTIONS, Call, Flow
-from .registry import get_entry, has_symmetry
+from .registry import get_entry, has_symmetry, list_activations
 from .wrappers import OnMaps, PassRemainder
 
 __all__ = ["POLICIES"]
@@ -28,21 +29,37 @@ _SQUASHING = (nn.Sigmoid, nn.Hardsigmoid, nn.LogSigmoid, nn.Tanh, nn.Hardtanh, n
 def predicate(which) -> Callable[[str, nn.Module], bool]:
     if isinstance(which, str):
         entry = get_entry(which)
-        source = getattr(entry.factory, "func", entry.factory)
-        source = source if isinstance(source, type) else type(entry.factory())
-        # What refines a class of torch's stands for that class too.
-        source = next((one for one in source.__mro__ if one.__module__ == "torch.nn.modules.activation"), source)
+        source, others = _source(entry), {_source(one) for one in list_activations()}
         # Other libraries have classes of their own for the same maps: timm's GELU, GELUActivation of transformers.
         names = {name.replace("-", "") for name in (entry.name, *entry.aliases)}
-        return lambda name, module: isinstance(module, source) or (_bare(module) and _plain(module) in names)
+        # A variant, such as "gelu-tanh", is its class with these options.
+        options = getattr(entry.factory, "keywords", {})
+        own = {name for name, _ in entry.factory().named_parameters()} if options and not entry.needs_channels else None
+
+        def meant(name: str, module: nn.Module) -> bool:
+            # ReLU6 is a Hardtanh by its class, and another activation by its name.
+            if next((one for one in type(module).__mro__ if one in others), None) is source:
+                alike = own is None or own == {name for name, _ in module.named_parameters()}
+                return alike and all(getattr(module, key, value) == value for key, value in options.items())
+            return _bare(module) and _plain(module) in names
+
+        return meant
     if isinstance(which, list):
         one_of = [predicate(one) for one in which]
         return lambda name, module: any(matches(name, module) for matches in one_of)
     if isinstance(which, type) or (isinstance(which, tuple) and all(isinstance(one, type) for one in which)):
         return lambda name, module: isinstance(module, which)
-    if callable(which) and which not in FUNCTIONS:
+    if callable(which) and not isinstance(which, nn.Module) and not any(which is one for one in FUNCTIONS):
         return which
     raise ValueError(f"which={which!r} selects nothing; use a class, a tuple of them, a registered name or a predicate")
+
+
+@functools.cache
+def _source(entry) -> type:
+    """The class of an entry; what refines a class of torch's stands for that class too."""
+    source = getattr(entry.factory, "func", entry.factory)
+    source = source if isinstance(source, type) else type(entry.factory())
+    return next((one for one in source.__mro__ if one.__module__ == "torch.nn.modules.activation"), source)
 
 
 def _bare(module: nn.Module) -> bool:
@@ -73,7 +90,7 @@ class Selection:
     def __init__(self, model, matches, keep, only, policies) -> None:
         self.model, self.policies = model, policies
         self.kept: dict[str, str] = {}
-        keep = [keep] if isinstance(keep, (str, type)) else list(keep)
+        keep = [keep] if isinstance(keep, (str, type)) else list(keep or ())
         only = [only] if isinstance(only, (str, type)) else only
         # Aliases of one module are listed under each of their names, and all get the same replacement.
         named = [
@@ -88,17 +105,18 @@ class Selection:
         self.found = []
         for name, module in named:
             path = [model, *_path(model, name)]
+            inside = [type(one).__name__ for one in path[1:]]
             if _listed(model, name, keep):
                 self.kept[name] = "asked for by keep"
             elif only is not None and not _listed(model, name, list(only)):
                 self.kept[name] = "not below what only= names"
             elif name.endswith("vectors") and isinstance(path[-2], OnMaps):
                 self.kept[name] = "left there by an earlier swap"
-            elif "squeeze-excitation" in policies and any(_SQUEEZE.search(type(one).__name__) for one in path):
+            elif "ParametrizationList" in inside:
+                self.kept[name] = "computes a weight, and acts on no features"
+            elif "squeeze-excitation" in policies and any(map(_SQUEEZE.search, inside)):
                 self.kept[name] = f"policy squeeze-excitation: {POLICIES['squeeze-excitation']}"
-            elif "time-embedding" in policies and (
-                _TIME.search(name) or any(_TIME.search(type(one).__name__) for one in path)
-            ):
+            elif "time-embedding" in policies and (_TIME.search(name) or any(map(_TIME.search, inside))):
                 self.kept[name] = f"policy time-embedding: {POLICIES['time-embedding']}"
             else:
                 self.found.append((name, module))

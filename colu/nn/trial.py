@@ -1,14 +1,13 @@
 """A swap that is tried, proved and taken back before it is made."""
 
 import contextlib
-import copy
 from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from . import proofs
-from .flow import call, cloned, tensors_in
+from .flow import tensors_in
 from .wrappers import OnMaps
 
 __all__ = []
@@ -76,13 +75,28 @@ class Swap:
             self.take_back()
 
 
-def prove_swap(model, example, found, new, swap, axes, forced, flow, report) -> None:
+def prove_swap(model, example, found, new, swap, axes, forced, kept, flow, report) -> None:
     """Prove what can be proved, or raise; the model is as it was afterwards."""
     before = {mode: proofs.run(model, example, mode) for mode in proofs.MODES}
     refused = {mode: one.error for mode, one in before.items() if one.error}
     modes = [mode for mode in before if mode not in refused]
 
-    same = {id(module): _apart(module) for _, module in found}
+    same = {id(module): proofs.apart(module) for _, module in found}
+    old = {id(module): module for _, module in found}
+    names = {id(module): name for name, module in reversed(found)}
+    for mode in modes:
+        # With copies, since what comes in may send a model another way: to another expert, or to an earlier end.
+        with proofs.without_fused_paths():
+            times, _ = proofs.calls_of(model, example, list(old.values()), mode)
+            with swap.during(same) as swapped:
+                again, _ = proofs.calls_of(swapped, example, [*old.values(), *same.values()], mode)
+        for key, module in old.items():
+            missed = times[key] - again[id(same[key])] if key not in kept else 0
+            if missed or again[key] + again[id(same[key])] != times[key]:
+                raise ValueError(
+                    f"{names[key]!r} is called {times[key]} times by the model in {mode}, and a copy in its place "
+                    f"{again[id(same[key])]} times: the model holds {module!r} elsewhere too; nothing was changed"
+                )
     with swap.during(same) as swapped:
         differ = [mode for mode in modes if not proofs.equal(before[mode], proofs.run(swapped, example, mode))]
     if not any(bool(tensor.isfinite().any()) for one in before.values() for tensor in one.outputs):
@@ -100,22 +114,30 @@ def prove_swap(model, example, found, new, swap, axes, forced, flow, report) -> 
         report.unproved[f"identity in {mode}"] = f"the model itself refuses the example there: {error}"
 
     moved, why = proofs.other_sample(example)
-    stood = None if moved is None else proofs.samples_moved(model, example, moved)
+    evaluations = [mode for mode in modes if mode != "training"]
+    stood = {mode: None if moved is None else proofs.samples_moved(model, example, moved, mode) for mode in modes}
     keys = set(model.state_dict())
     modules = list({id(one): one for one in new.values()}.values())
-    names = {id(new[id(module)]): name for name, module in reversed(found)}
-    old = list({id(module): module for _, module in found}.values())
-    called_before = {}
-    if "evaluation" in modes:
-        with proofs.without_fused_paths():
-            counts, _ = proofs.calls_of(model, example, old, "evaluation")
-        called_before = {id(new[id(module)]): counts[id(module)] for module in old}
-    inputs: dict[int, Tensor] = {}
+    names = {id(new[key]): name for key, name in names.items()}
+    inputs: dict[int, list[Tensor]] = {}
     with swap.during() as swapped:
-        if len(modes) < 2 or "evaluation" not in modes:
-            report.unproved["paths"] = "the model does not run in evaluation"
+        after = {mode: proofs.run(swapped, example, mode) for mode in modes}
+    for mode, one in after.items():
+        if one.error:
+            raise ValueError(f"with what comes in, the model fails in {mode}: {one.error}; nothing was changed")
+    if any(getattr(one, "inplace", False) for module in modules for one in module.modules()):
+        with swap.during({key: proofs.apart(module) for key, module in new.items()}) as swapped:
+            if not all(proofs.equal(after[mode], proofs.run(swapped, example, mode)) for mode in modes):
+                raise ValueError(
+                    "what comes in changes its input in place, and the model reads that input afterwards; leave out "
+                    "inplace=True; nothing was changed"
+                )
+    with swap.during() as swapped:
+        if len(evaluations) < 2:
+            report.unproved["paths"] = f"the model does not run in {' and '.join(set(proofs.MODES) - set(modes))}"
+            inputs = _inputs(swapped, example, modules, evaluations[:1]) if evaluations else {}
         else:
-            runs = {mode: proofs.calls_of(swapped, example, modules, mode) for mode in tuple(proofs.MODES)[1:]}
+            runs = {mode: proofs.calls_of(swapped, example, modules, mode) for mode in evaluations}
             (often, with_gradients), (bare, without) = runs.values()
             for module in modules:
                 if often[id(module)] != bare[id(module)]:
@@ -123,15 +145,9 @@ def prove_swap(model, example, found, new, swap, axes, forced, flow, report) -> 
                         f"{names[id(module)]!r} is called {often[id(module)]} times with gradients and "
                         f"{bare[id(module)]} times without: a fused path passes over it; nothing was changed"
                     )
-                if called_before[id(module)] != often[id(module)]:
-                    raise ValueError(
-                        f"{names[id(module)]!r} is called {called_before[id(module)]} times by the model, and what "
-                        f"comes in {often[id(module)]} times: the model holds the old module elsewhere too; nothing "
-                        "was changed"
-                    )
             idle = [names[id(one)] for one in modules if not often[id(one)]]
             distance = proofs.gap(with_gradients, without)
-            stands = max(proofs.gap(before["evaluation"], proofs.run(model, example, one)) for one in modes[1:])
+            stands = max(proofs.gap(before["evaluation"], proofs.run(model, example, one)) for one in evaluations)
             if distance > proofs.rounding(without.outputs) >= stands:
                 raise ValueError(
                     f"with and without gradients the swapped model differs by {distance:.1e}; nothing was changed"
@@ -142,32 +158,27 @@ def prove_swap(model, example, found, new, swap, axes, forced, flow, report) -> 
             report.proofs["paths"] = (
                 f"{called} of {len(modules)} new modules are called, with and without gradients alike"
             )
-            inputs = _inputs(swapped, example, modules)
+            inputs = _inputs(swapped, example, modules, modes)
         _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report)
-        now = None if moved is None else proofs.samples_moved(swapped, example, moved)
+        now = {mode: None if moved is None else proofs.samples_moved(swapped, example, moved, mode) for mode in modes}
         came = set(swapped.state_dict())
     if moved is None:
         report.unproved["samples"] = why
-    elif now is None or stood is None:
+    elif not evaluations or None in (now[evaluations[-1]], stood[evaluations[-1]]):
         report.unproved["samples"] = "the model does not return one result a sample"
-    elif stood > 0:
+    elif stood[evaluations[-1]] > 0:
         report.unproved["samples"] = "the model itself lets samples see each other, or has them on another axis"
-    elif now > 0:
-        raise ValueError(f"another sample moves the others by {now:.1e} of the largest entry; nothing was changed")
+    elif now[evaluations[-1]] > 0:
+        raise ValueError(
+            f"another sample moves the others by {now[evaluations[-1]]:.1e} of the largest entry; nothing was changed"
+        )
     else:
-        report.proofs["samples"] = "another first sample moves no other sample"
+        report.proofs["samples"] = "another first sample moves no other sample in evaluation"
+    if stood.get("training") == 0 and now.get("training"):
+        report.warnings.append("in training, samples now see each other by way of what came in, as in a batch norm")
     gone, came = keys - came, came - keys
     changed = f", but for {len(gone)} that went and {len(came)} that came with parameters" if gone or came else ""
     report.proofs["keys"] = f"{len(keys - gone)} keys of the state dict stay{changed}"
-
-
-def _apart(module: nn.Module) -> nn.Module:
-    """A copy that leaves its input as it is, as what comes in does."""
-    copied = copy.deepcopy(module)
-    for one in copied.modules():
-        if getattr(one, "inplace", False):
-            one.inplace = False
-    return copied
 
 
 def _refuse_in_place(model, example, found, swap, before, mode) -> None:
@@ -176,7 +187,7 @@ def _refuse_in_place(model, example, found, swap, before, mode) -> None:
     kept = {id(module): module for _, module in found}
     for name, module in found:
         if any(getattr(one, "inplace", False) for one in module.modules()):
-            with swap.during(kept | {id(module): _apart(module)}) as swapped:
+            with swap.during(kept | {id(module): proofs.apart(module)}) as swapped:
                 if not proofs.equal(before[mode], proofs.run(swapped, example, mode)):
                     read.append(name)
     if read:
@@ -187,47 +198,48 @@ def _refuse_in_place(model, example, found, swap, before, mode) -> None:
         )
 
 
-def _inputs(model, example, modules) -> dict[int, Tensor]:
-    """What each module meets first, in evaluation."""
-    inputs: dict[int, Tensor] = {}
+def _inputs(model, example, modules, modes) -> dict[int, list[Tensor]]:
+    """What each module meets, one of each shape."""
+    inputs: dict[int, list[Tensor]] = {}
 
     def note(module, args, kwargs):
-        if id(module) not in inputs:
-            inputs[id(module)] = next(tensors_in((args, kwargs))).clone()
+        known, x = inputs.setdefault(id(module), []), next(tensors_in((args, kwargs)))
+        if not torch._C._functorch.is_batchedtensor(x) and all(one.shape != x.shape for one in known):
+            known.append(x.detach().clone())
 
     with contextlib.ExitStack() as undo:
-        undo.enter_context(proofs.as_it_was(model))
-        undo.enter_context(torch.no_grad())
         for module in modules:
             undo.callback(module.register_forward_pre_hook(note, with_kwargs=True).remove)
-        call(model.eval(), cloned(example))
+        for mode in reversed(modes):
+            proofs.run(model, example, mode)
     return inputs
 
 
 @torch.no_grad()
 def _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report) -> None:
     origin = {id(new[id(module)]): flow.calls.get(id(module), []) for _, module in found}
-    rows = mixing = 0
-    for module in modules:
-        x = inputs.get(id(module))
-        if x is None or not x.is_floating_point() or not x.isfinite().all():
+    rows: set[int] = set()
+    mixing: set[int] = set()
+    for module, x in [(one, x) for one in modules for x in inputs.get(id(one), [])]:
+        if not x.is_floating_point() or not x.isfinite().all():
             continue
         name = names[id(module)]
         axis = axes.get(name)
         # Where the channels are unknown, each entry is a row: what is pointwise needs no axis.
         positions = [one for one in range(x.dim()) if axis is None or one != axis % x.dim()]
-        training = [one.training for one in module.modules()]
-        inner = module.maps if isinstance(module, OnMaps) and x.dim() > 2 else module
-        moved = proofs.rows_moved(inner.eval(), x, positions)
+        inner = proofs.with_other_parameters(module.maps if isinstance(module, OnMaps) and x.dim() > 2 else module)
+        inner.eval()
+        if x.dtype in (torch.bfloat16, torch.float16):
+            # Their rounding would hide a mean over many rows.
+            x, inner = x.float(), inner.float()
+        moved = proofs.rows_moved(inner, x, positions)
         # Tokens must not meet in an activation; pixels may, where it is made for that.
         tokens = x.dim() < 4 and axis is not None and axis % x.dim() == x.dim() - 1
         pixels = axis is not None and not tokens and not origin[id(module)][-1].channels.last and name not in forced
         mixes = bool(moved) and pixels and not proofs.rows_moved(inner, x, [0])
-        for one, mode in zip(module.modules(), training, strict=True):
-            one.training = mode
         if not moved or mixes:
-            rows += moved == 0
-            mixing += mixes
+            if moved is not None:
+                (mixing if mixes else rows).add(id(module))
             continue
         raise ValueError(
             f"{module!r} at {name!r} moves {moved} other rows of its input {tuple(x.shape)} when one row is another, "
@@ -235,10 +247,10 @@ def _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report) 
             + (", or its channels, whose axis is not known" if axis is None else "")
             + "; give channel_dim=... or another activation; nothing was changed"
         )
-    if rows:
-        report.proofs["rows"] = f"another row moves no other row in {rows} new modules"
+    if rows - mixing:
+        report.proofs["rows"] = f"another row moves no other row in {len(rows - mixing)} new modules"
     else:
         seen = "no activation was called on more than one row of finite entries"
         report.unproved["rows"] = "what comes in mixes positions" if mixing else seen
     if mixing:
-        report.warnings.append(f"{mixing} new modules mix neighbouring positions of an image, by design")
+        report.warnings.append(f"{len(mixing)} new modules let the positions of a sample see each other, by design")

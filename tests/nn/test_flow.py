@@ -1,11 +1,14 @@
 """Channels are followed through what models do to tensors between a layer and its activation."""
 
+import collections
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from colu.nn.flow import follow
+from colu.nn.flow import cloned, follow
 
 
 class Then(nn.Module):
@@ -67,6 +70,23 @@ TOKENS, IMAGE = (2, 5, 6), (2, 6, 4, 4)
     (CONV, IMAGE, F.instance_norm, {1}),
     (CONV, IMAGE, nn.InstanceNorm2d(8), {1}),
     (LINEAR, TOKENS, lambda h: h @ h.mT, None),
+    (LINEAR, TOKENS, lambda h: h @ torch.ones(8), None),
+    (LINEAR, TOKENS, lambda h: h.mT @ F.linear(h, torch.ones(3, 8)), None),
+    (LINEAR, TOKENS, lambda h: (h @ h.mT) @ h, {2}),
+    (LINEAR, TOKENS, lambda h: h.mT @ (h @ h.mT), {1}),
+    (LINEAR, TOKENS, lambda h: torch.ones(3, 5) @ h.flip(1)[:, [0, 0, 2, 4, 1]], {2}),
+    (LINEAR, TOKENS, lambda h: torch.ones(3, 5) @ (h @ h.mT), None),
+    (LINEAR, TOKENS, lambda h: h[:, torch.tensor([[0, 1], [2, 3]])], {3}),
+    (LINEAR, TOKENS, lambda h: h[torch.arange(2), torch.tensor([4, 2])], {1}),
+    (LINEAR, TOKENS, lambda h: h[torch.tensor([[True] * 5, [False] * 5])], {1}),
+    (LINEAR, TOKENS, lambda h: h[:, :, torch.tensor([0, 1])], None),
+    (LINEAR, TOKENS, lambda h: h.gather(1, torch.zeros(2, 3, 8, dtype=torch.long)), {2}),
+    (LINEAR, TOKENS, lambda h: h.gather(2, torch.zeros(2, 5, 8, dtype=torch.long)), None),
+    (LINEAR, TOKENS, lambda h: torch.zeros(2, 3, 8).index_add_(1, torch.tensor([0, 1, 2, 0, 1]), h), {2}),
+    (LINEAR, TOKENS, lambda h: h.new_zeros(2, 5, 8).scatter_add(1, torch.zeros(2, 5, 8, dtype=torch.long), h), {2}),
+    (LINEAR, TOKENS, lambda h: (h @ h.mT)[..., None] * h.mean(1, True).unsqueeze(1), None),
+    (LINEAR, TOKENS, lambda h: h * (h @ h.mT).mean(2, True), {2}),
+    (CONV, (6, 4, 4), lambda h: h, {0}),
     (LINEAR, TOKENS, lambda h: h.flatten(1), None),
     (LINEAR, TOKENS, lambda h: h + h.transpose(1, 2).mean(2, keepdim=True).mT.expand(2, 5, 8), {2}),
     (LINEAR, (2, 8, 6), lambda h: h + h.transpose(1, 2), None),
@@ -190,6 +210,56 @@ def test_a_linear_map_along_the_tokens_makes_channels_of_them():
     model = Mixer()
     (call,) = follow(model, torch.randn(TOKENS), {id(model.act): model.act}).calls[id(model.act)]
     assert call.shape == (2, 6, 8) and call.channels.axes == frozenset({2}) and call.channels.last
+
+
+@pytest.mark.parametrize("layer, axis", [
+    (lambda: F.linear(torch.randn(2, 3), torch.ones(8, 3)), 1),
+    (lambda: F.conv2d(torch.randn(1, 3, 4, 4), torch.ones(8, 3, 1, 1)), 1),
+    (lambda: F.embedding(torch.tensor([[1, 2]]), torch.ones(4, 8)), 2),
+])  # fmt: skip
+def test_layers_make_channels_of_noise_and_of_inputs_that_are_hidden_in_objects(layer, axis):
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.act = nn.ReLU()
+
+        def forward(self, how):
+            return self.act(layer())
+
+    model = Hidden()
+    (call,) = follow(model, (object(),), {id(model.act): model.act}).calls[id(model.act)]
+    assert call.channels.axes == frozenset({axis})
+
+
+def test_a_forward_pass_that_takes_derivatives_is_followed():
+    class Force(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1))
+
+        def forward(self, place):
+            place = place.requires_grad_()
+            return torch.autograd.grad(self.net(place).sum(), place)[0]
+
+    model = Force().eval()
+    (call,) = follow(model, torch.randn(4, 3), {id(model.net[1]): model.net[1]}).calls[id(model.net[1])]
+    assert call.channels.axes == frozenset({1})
+
+
+def test_an_example_of_any_kind_is_a_copy():
+    @dataclasses.dataclass
+    class Data:
+        x: torch.Tensor
+
+    class Plain:
+        def __init__(self, x):
+            self.x = x
+
+    Named = collections.namedtuple("Named", "x")
+    for kind in (Data, Plain, Named):
+        example = [kind(torch.ones(2))]
+        cloned(example)[0].x.zero_()
+        assert example[0].x.sum() == 2, kind
 
 
 def test_a_product_with_another_signal_is_a_gate_and_its_operand_is_none():

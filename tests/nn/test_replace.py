@@ -1,5 +1,6 @@
 """replace_activations: what it changes, keeps, refuses, proves and cannot reach."""
 
+import contextlib
 import copy
 import dataclasses
 import random
@@ -9,6 +10,8 @@ from functools import partial
 import numpy
 import pytest
 import torch
+import torch.distributed
+import torch.utils.checkpoint
 from torch import nn
 from torch.nn import functional as F
 
@@ -376,7 +379,7 @@ def test_a_fused_path_of_somebody_else_is_refused():
 
 def test_a_module_that_the_model_holds_elsewhere_too_is_refused():
     model = Absent()
-    with pytest.raises(ValueError, match="'act' is called 1 times by the model, and what comes in 0 times"):
+    with pytest.raises(ValueError, match="'act' is called 1 times by the model in training, and a copy in its place 0"):
         replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(2, 4))
     assert isinstance(model.act, nn.ReLU)
 
@@ -442,7 +445,7 @@ def test_what_is_called_in_training_alone_gets_its_channels_there():
 
 
 @pytest.mark.parametrize("how, said", [
-    ("twice", "'act' is called 2 times by the model, and what comes in 1 times"),
+    ("twice", "'act' is called 2 times by the model in training, and a copy in its place 1 times"),
     ("past", "'aux'.*cannot be known: this example never calls it"),
 ])  # fmt: skip
 def test_calls_that_a_swap_cannot_reach_are_refused(how, said):
@@ -611,7 +614,9 @@ def test_an_activation_that_mixes_samples_is_refused():
 def test_one_that_mixes_positions_may_act_on_images_and_not_on_tokens():
     model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
     report = replace_activations(model, nn.ReLU, "frelu", example_input=image())
-    assert report.warnings == ["1 new modules mix neighbouring positions of an image, by design"]
+    by_design, in_training = report.warnings
+    assert by_design == "1 new modules let the positions of a sample see each other, by design"
+    assert in_training.startswith("in training, samples now see each other")
     with pytest.raises(
         ValueError, match="'dy-relu-b' lets the positions of a sample see each other, and '1' acts on tok"
     ):
@@ -664,7 +669,7 @@ def test_parameters_that_the_model_writes_and_generators_of_its_own_are_given_ba
     assert [one.data_ptr() for one in model.parameters()] == places
     assert torch.equal(model.torch.get_state(), states[0])
     assert (model.array.bit_generator.state, model.python.getstate()) == states[1:]
-    assert "two runs of the model itself differ" in report.unproved["identity"]
+    assert "identity" in report.proofs
 
 
 class Mixer(nn.Module):
@@ -707,6 +712,255 @@ def test_nothing_is_proved_where_that_is_not_wanted_or_nothing_runs():
     model.act = nn.ReLU()
     report = replace_activations(model, nn.ReLU, nn.SiLU)
     assert "give example_input" in report.unproved["all"] and report.warnings
+
+
+class Adapted(nn.Linear):
+    """A layer with an adapter that it merges into its weight in evaluation, and takes out of it in training."""
+
+    def __init__(self):
+        super().__init__(4, 8)
+        self.down, self.up = nn.Parameter(torch.randn(2, 4)), nn.Parameter(torch.randn(8, 2))
+        self.weight.requires_grad_(False)
+        self.merged = False
+
+    def train(self, mode=True):
+        super().train(mode)
+        if mode == self.merged:
+            self.weight.data += (-1 if mode else 1) * self.up @ self.down
+            self.merged = not mode
+        return self
+
+    def forward(self, x):
+        y = super().forward(x)
+        return y if self.merged else y + x @ self.down.T @ self.up.T
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dim", [4, 3])
+def test_layers_that_change_with_their_mode_are_given_back(training, dim):
+    model = nn.Sequential(Adapted(), nn.ReLU()).train(training)
+    before = state_of(model)
+    with contextlib.suppress(ValueError):
+        report = replace_activations(model, nn.ReLU, "colu", dim=dim, example_input=torch.randn(3, 4))
+        assert "identity" in report.proofs
+    model[1] = nn.ReLU().train(training)
+    assert_same_state(model, before)
+    assert model[0].merged is not training
+
+
+class Keeps(nn.Module):
+    """Holds what it has seen: a list, a tensor, a buffer that was not a number, and a sparse one."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act, self.seen, self.last = nn.Linear(4, 8), nn.ReLU(), [], None
+        self.register_buffer("scale", torch.full((8,), float("nan")))
+        self.register_buffer("graph", torch.eye(3).to_sparse())
+
+    def forward(self, x):
+        self.seen.append(x)
+        self.last = x
+        self.scale.copy_(self.scale.nan_to_num())
+        return self.act(torch.sparse.mm(self.graph, self.layer(x)))
+
+
+def test_what_a_model_holds_is_given_back():
+    model = Keeps()
+    assert replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4)).changed
+    assert model.seen == [] and model.last is None and model.scale.isnan().all()
+
+
+class InTraining(nn.Module):
+    """Its activation meets something else in training: tokens, other widths, or itself past the model's reach."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.conv, self.act, self.tokens = nn.Conv1d(3, 8, 1), nn.ReLU(), nn.Linear(8, 6 if how == "width" else 8)
+        self.how, self.past = how, partial(torch.utils.checkpoint.checkpoint, self.act, use_reentrant=False)
+
+    def forward(self, x):
+        y = self.conv(x)
+        if not self.training or self.how != "past":
+            y = self.act(y)
+        if not self.training:
+            return y
+        return self.past(y) if self.how == "past" else self.act(self.tokens(y.transpose(1, 2)))
+
+
+@pytest.mark.parametrize("how, said", [
+    ("tokens", "axis 1 of .* and on axis 2"),
+    ("width", "axis 1 of .* and on axis 2"),
+    ("past", "'act' is called 1 times by the model in training, and a copy in its place 0"),
+])  # fmt: skip
+def test_what_happens_in_training_alone_counts(how, said):
+    with pytest.raises(ValueError, match=said):
+        replace_activations(InTraining(how), nn.ReLU, "colu", example_input=torch.randn(2, 3, 8))
+
+
+@pytest.mark.parametrize("by, size", [("evonorm-b0", 8), ("meta-acon-c", 32), ("dy-relu-a", 64), ("dy-relu-b", 8)])
+def test_what_mixes_by_design_is_never_called_proved(by, size):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())
+    report = replace_activations(model, nn.ReLU, by, example_input=torch.randn(2, 3, size, size))
+    assert "rows" in report.unproved and "see each other, by design" in report.warnings[0]
+    assert ("in training" in report.warnings[-1]) == (by in ("evonorm-b0", "meta-acon-c"))
+
+
+class Centred(nn.Module):
+    def forward(self, x):
+        return F.relu(x - x.mean(1, keepdim=True))
+
+
+@pytest.mark.parametrize("dtype, tokens", [(torch.float32, 4096), (torch.bfloat16, 16), (torch.float16, 64)])
+def test_a_mean_over_many_tokens_is_seen_in_every_type(dtype, tokens):
+    with pytest.raises(ValueError, match="moves .* other rows"):
+        replace_activations(
+            perceptron().to(dtype), nn.ReLU, Centred, example_input=torch.randn(1, tokens, 4, dtype=dtype)
+        )
+
+
+class Noisy(nn.Module):
+    def forward(self, x):
+        return x + torch.rand_like(x)
+
+
+def test_noise_is_not_taken_for_mixing():
+    assert "rows" in replace_activations(perceptron(), nn.ReLU, Noisy, example_input=torch.randn(3, 4)).proofs
+
+
+@pytest.mark.parametrize("model, example, later", [
+    (nn.Sequential(nn.Conv2d(3, 8, 1), nn.ReLU()), (3, 4, 4), (5, 3, 4, 4)),
+    (nn.Sequential(nn.Linear(3, 8), nn.Unflatten(-1, (8, 1)), nn.ReLU()), (4, 3), (2, 4, 3)),
+])  # fmt: skip
+def test_an_axis_stays_right_for_inputs_of_another_rank(model, example, later):
+    replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(example))
+    x = torch.randn(later)
+    other = torch.cat([x[:1] + 1, x[1:]])
+    assert torch.equal(model(x)[1:], model(other)[1:])
+
+
+class Hidden(nn.Module):
+    """Activations that no module of the model holds."""
+
+    made = nn.ReLU()
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act, self.more = nn.Linear(4, 8), nn.ReLU(), [nn.Sequential(nn.ReLU())]
+
+    def forward(self, x):
+        return self.made(nn.ReLU()(self.more[0](self.act(self.layer(x)))))
+
+
+def test_activations_that_no_module_holds_are_named_as_functions_are():
+    report = replace_activations(Hidden(), nn.ReLU, "colu", example_input=torch.randn(3, 4))
+    (line,) = report.functional_calls
+    assert line.startswith("relu at ") and "test_replace.py" in line
+
+
+def test_what_comes_in_may_change_its_input_where_nobody_reads_it():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+    assert "rows" in replace_activations(model, nn.ReLU, nn.SiLU, inplace=True, example_input=torch.randn(3, 4)).proofs
+    for rows in (1, 3):
+        model = Rereads(False)
+        with pytest.raises(ValueError, match="leave out inplace=True"):
+            replace_activations(model, nn.ReLU, nn.SiLU, inplace=True, example_input=torch.randn(rows, 4))
+        assert isinstance(model.act, nn.ReLU)
+
+
+def test_new_parameters_in_a_distributed_model_are_refused(tmp_path):
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        model = nn.parallel.DistributedDataParallel(perceptron())
+        with pytest.raises(ValueError, match="swap first and wrap then"):
+            replace_activations(model, nn.ReLU, "prelu", example_input=torch.randn(3, 4))
+        assert replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4)).changed
+    finally:
+        torch.distributed.destroy_process_group()
+
+
+def test_a_parametrisation_is_no_activation_of_features():
+    model = perceptron()
+    nn.utils.parametrize.register_parametrization(model[2], "weight", nn.ReLU())
+    report = replace_activations(model, nn.ReLU, "silu", example_input=torch.randn(3, 4))
+    assert list(report.kept) == ["2.parametrizations.weight.0"] and (model[2].weight >= 0).all()
+
+
+@pytest.mark.parametrize("which, found", [
+    ("gelu", ["0", "1"]), ("gelu-tanh", ["1"]), ("colu", ["2", "3"]), ("colu-soft", ["3"]),
+    ("mpu", ["4", "5"]), ("mpu-learnable", ["5"]), ("hardtanh", ["7"]), ("relu6", ["6"]),
+])  # fmt: skip
+def test_a_name_selects_what_it_says(which, found):
+    model = nn.Sequential(
+        nn.GELU(), nn.GELU("tanh"), CoLU(), CoLU(scaling="soft"), MPU(), MPU(learnable_angle=True), nn.ReLU6(),
+        nn.Hardtanh(), nn.Identity(),
+    )  # fmt: skip
+    report = replace_activations(model, which, "identity", prove=False, policies=())
+    assert [name for name, *_ in report.changed] == found
+
+
+@pytest.mark.parametrize("options", [{"keep": ["1"]}, {"only": ["0"]}])
+def test_an_activation_that_what_is_kept_shares_is_swapped_at_its_other_places(options):
+    act = nn.ReLU()
+    model = nn.Sequential(nn.Sequential(nn.Linear(4, 8), act), nn.Sequential(nn.Linear(8, 6), act))
+    report = replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4), **options)
+    assert [name for name, *_ in report.changed] == ["0.1"] and model[1][1] is act and "paths" in report.proofs
+
+
+def test_the_name_of_the_model_itself_is_no_policy():
+    class SqueezeExciteNet(nn.Sequential):
+        pass
+
+    assert replace_activations(SqueezeExciteNet(nn.Linear(4, 8), nn.ReLU()), nn.ReLU, "colu").changed
+
+
+def test_a_gate_comes_in_where_a_gate_was():
+    model = nn.Sequential(nn.Linear(4, 16), nn.GLU(), nn.Linear(8, 2))
+    assert replace_activations(model, nn.GLU, "swiglu", example_input=torch.randn(3, 4)).places["1"] == (-1, 16, "0")
+    with pytest.raises(ValueError, match=r"makes shape \(2, 16\) .* wanted is \(2, 8\)"):
+        replace_activations(model, "swiglu", nn.SiLU, example_input=torch.randn(3, 4))
+
+
+def test_a_factory_that_gives_one_module_gives_each_place_its_own():
+    one = nn.PReLU()
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU())
+    replace_activations(model, nn.ReLU, lambda: one)
+    assert model[1] is not model[3]
+
+
+def test_a_remainder_is_no_way_out_of_two_widths():
+    model = Shared(nn.ReLU(), 6)
+    with pytest.raises(ValueError) as refused:
+        replace_activations(model, nn.ReLU, "colu", remainder="pass", example_input=torch.randn(3, 4))
+    assert "remainder" not in str(refused.value)
+
+
+class Shared(nn.Module):
+    def __init__(self, act, width):
+        super().__init__()
+        self.first, self.act, self.second = nn.Linear(4, 8), act, nn.Linear(8, width)
+
+    def forward(self, x):
+        return self.act(self.second(self.act(self.first(x))))
+
+
+@pytest.mark.parametrize("which, by, options, said", [
+    (nn.ReLU(), "colu", {}, "selects nothing"),
+    (nn.ReLU, nn.ELU, {"alfa": 3}, "makes no activation with options"),
+    (nn.ReLU, nn.Threshold, {}, "makes no activation with options"),
+    (nn.ReLU, F.silu, {}, "makes no activation with options"),
+    (nn.ReLU, lambda: nn.Softmax(3), {}, "does not fit '1'"),
+    (nn.ReLU, "grelu", {}, "."),
+])  # fmt: skip
+def test_what_cannot_come_in_is_refused_in_words(which, by, options, said):
+    model = perceptron()
+    with pytest.raises(ValueError, match=said):
+        replace_activations(model, which, by, example_input=torch.randn(3, 4), keep=None, **options)
+    assert isinstance(model[1], nn.ReLU)
+
+
+def test_only_modules_are_swapped_in():
+    with pytest.raises(ValueError, match="is no Module"):
+        replace_activations(F.relu, nn.ReLU, "colu")
 
 
 # What a swap of modules cannot reach.
@@ -764,15 +1018,16 @@ def test_compiled_scripted_and_quantised_models_are_refused():
 
 def test_what_vmap_hides_is_refused_in_its_words():
     class Mapped(nn.Module):
-        def __init__(self):
+        def __init__(self, scale):
             super().__init__()
-            self.layer, self.act = nn.Linear(4, 8), nn.ReLU()
+            self.layer, self.act, self.scale = nn.Linear(4, 8), nn.ReLU(), scale
 
         def forward(self, x):
-            return torch.vmap(lambda one: self.act(self.layer(one)))(x)
+            return torch.vmap(lambda one: self.act(self.scale(self.layer(one))))(x)
 
+    assert replace_activations(Mapped(nn.Identity()), nn.ReLU, "colu", example_input=torch.randn(2, 4)).places["act"]
     with pytest.raises(ValueError, match="'act'.*inside torch.vmap"):
-        replace_activations(Mapped(), nn.ReLU, "colu", example_input=torch.randn(2, 4))
+        replace_activations(Mapped(lambda h: 2 * h), nn.ReLU, "colu", example_input=torch.randn(2, 4))
 
 
 def test_models_without_sizes_are_refused():
@@ -897,7 +1152,7 @@ MODELS = {
     "mobilenet_v2": (torchvision("mobilenet_v2"), 35, 0, 0, False),
     "mobilenet_v3_small": (torchvision("mobilenet_v3_small"), 24, 9, 0, True),
     "densenet121": (torchvision("densenet121"), 120, 0, 1, False),
-    "googlenet": (torchvision("googlenet", 96, init_weights=False), 0, 0, 1, False),
+    "googlenet": (torchvision("googlenet", 96, init_weights=False), 0, 0, 2, False),
     "convnext_tiny": (torchvision("convnext_tiny"), 18, 0, 0, False),
     "vit_b_16": (torchvision("vit_b_16", 32, image_size=32), 12, 0, 0, False),
     "swin_t": (torchvision("swin_t"), 12, 0, 0, False),
