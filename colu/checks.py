@@ -52,6 +52,14 @@ def as_number(value) -> int | float | None:
     return None
 
 
+def check_axis(channel_dim) -> int:
+    """Return ``channel_dim`` as a Python integer; raise ``ValueError`` unless it is one."""
+    number = as_int(channel_dim)
+    if number is None:
+        raise ValueError(f"channel_dim={channel_dim!r} is no axis; use an integer, such as 1 or -1")
+    return number
+
+
 def check_int(name: str, value, minimum: int) -> int:
     """Return ``value`` as a Python integer; raise ``ValueError`` unless it is one of at least ``minimum``."""
     number = as_int(value)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from colu.channels import along_channels, channel_mean, check_samples
-from colu.checks import check_choice, check_int
+from colu.checks import check_axis, check_choice, check_int
 from colu.functional import acon_a, acon_b, acon_c
 
 from ._facts import BATCH, READS, permutations, shown
@@ -34,7 +34,7 @@ class _Acon(_FlatState):
 
     def __init__(self, num_channels: int, channel_dim: int):
         super().__init__()
-        self.num_channels, self.channel_dim = check_int("num_channels", num_channels, 1), channel_dim
+        self.num_channels, self.channel_dim = check_int("num_channels", num_channels, 1), check_axis(channel_dim)
 
     def extra_repr(self) -> str:
         return f"{self.num_channels}{shown(self.channel_dim)}"
@@ -179,7 +179,7 @@ class MetaAcon(_FlatState):
         num_channels = check_int("num_channels", num_channels, 1)
         reduction = check_int("reduction", reduction, 1)
         check_choice("mode", mode, ("channel", "layer", "pixel"))
-        self.num_channels, self.mode, self.channel_dim = num_channels, mode, channel_dim
+        self.num_channels, self.mode, self.channel_dim = num_channels, mode, check_axis(channel_dim)
         if mode == "channel":
             hidden = max(reduction, num_channels // reduction)
             self.fc1 = nn.Linear(num_channels, hidden)

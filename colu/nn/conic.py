@@ -9,7 +9,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from colu.blocks import LAYOUTS, count_groups
-from colu.checks import check_choice, check_int
+from colu.checks import check_axis, check_choice, check_int
 from colu.functional import colu, rcolu, soc_projection
 from colu.geometry import Symmetry
 from colu.kernels.call import AXES, check_angle, check_leak, check_options, check_save
@@ -238,7 +238,7 @@ class CoLU(_Skew):
         self.save = save
         dim, num_groups = _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
-        self.num_groups, self.channel_dim = num_groups, channel_dim
+        self.num_groups, self.channel_dim = num_groups, check_axis(channel_dim)
         self.scaling, self.axis_mode = scaling, axis_mode
         self.share_axis, self.layout, self.p, self.double_cone = share_axis, layout, p, double
         self.s2, self.eps = s2, eps
@@ -297,7 +297,7 @@ class RCoLU(_Skew):
         p, angle, eps = check_options(scaling, axis_mode, layout, p, angle, double, "cone", eps)
         dim, num_groups = _check_sizes(dim, num_groups, share_axis)
         self.dim = 4 if dim is None and num_groups is None else dim
-        self.num_groups, self.channel_dim = num_groups, channel_dim
+        self.num_groups, self.channel_dim = num_groups, check_axis(channel_dim)
         self.scaling, self.axis_mode = scaling, axis_mode
         self.share_axis, self.layout, self.p, self.double_cone, self.eps = share_axis, layout, p, double, eps
         self._set_angle(angle, learnable_angle)
@@ -364,7 +364,7 @@ class MPU(_Conic):
         dim, num_groups = _check_sizes(dim, num_groups)
         self.dim = 2 if dim is None and num_groups is None else dim
         self.num_groups, self.channel_dim, self.axis, self.leak, self.layout = (
-            num_groups, channel_dim, axis, leak, layout)  # fmt: skip
+            num_groups, check_axis(channel_dim), axis, leak, layout)  # fmt: skip
         self._set_angle(angle, learnable_angle)
 
     def forward(self, x: Tensor) -> Tensor:

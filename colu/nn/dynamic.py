@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from colu.channels import channel_mean, channels_back, channels_second, check_image, check_samples
-from colu.checks import check_choice, check_int
+from colu.checks import check_axis, check_choice, check_int
 from colu.functional import dynamic_relu, frelu, spatial_attention
 from colu.geometry import Symmetry
 
@@ -80,7 +80,7 @@ class DYReLU(nn.Module):
         reduction = check_int("reduction", reduction, 1)
         check_choice("variant", variant, ("A", "B", "C"))
         self.num_channels, self.variant, self.pieces = num_channels, variant, pieces
-        self.slope_range, self.offset_range, self.channel_dim = slope_range, offset_range, channel_dim
+        self.slope_range, self.offset_range, self.channel_dim = slope_range, offset_range, check_axis(channel_dim)
         hidden = max(1, num_channels // reduction)
         self.fc1 = nn.Linear(num_channels, hidden)
         self.fc2 = nn.Linear(hidden, 2 * pieces * (1 if variant == "A" else num_channels))
@@ -142,7 +142,7 @@ class FReLU(nn.Module):
         kernel_size = check_int("kernel_size", kernel_size, 1)
         if kernel_size % 2 == 0:
             raise ValueError(f"kernel_size={kernel_size} is even and would shift the image; use an odd number")
-        self.num_channels, self.channel_dim = num_channels, channel_dim
+        self.num_channels, self.channel_dim = num_channels, check_axis(channel_dim)
         self.conv = nn.Conv2d(num_channels, num_channels, kernel_size, padding=kernel_size // 2, groups=num_channels)
         self.bn = nn.BatchNorm2d(num_channels)
 

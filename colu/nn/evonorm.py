@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from colu.channels import check_samples, per_channel
-from colu.checks import check_int, check_number
+from colu.checks import check_axis, check_int, check_number
 from colu.functional import evonorm_b0, evonorm_s0
 from colu.geometry import Symmetry
 
@@ -19,7 +19,7 @@ class _EvoNorm(nn.Module):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         eps = check_number("eps", eps, "use a positive number", gt=0)
-        self.num_channels, self.eps, self.channel_dim = num_channels, eps, channel_dim
+        self.num_channels, self.eps, self.channel_dim = num_channels, eps, check_axis(channel_dim)
         self.weight = nn.Parameter(torch.ones(num_channels))
         self.bias = nn.Parameter(torch.zeros(num_channels))
         self.v = nn.Parameter(torch.ones(num_channels))

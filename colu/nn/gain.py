@@ -87,16 +87,15 @@ def measured_ratio(activation, num_channels: int | None) -> float:
     like = torch.zeros((), dtype=torch.float64) if parameter is None else parameter
 
     def apply(x):
-        return activation(x.to(like)).to(x)
+        # A copy goes in, since some change their input in place.
+        return activation(x.to(like).clone()).to(x)
 
     if num_channels is None:
         x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
         density = weight * torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
         return (density * apply(x[:, None])[:, 0].square()).sum().item()
     # What changes the number of channels, such as gates, may want others.
-    entering = getattr(activation, "in_channels", num_channels)
-    sobol = torch.quasirandom.SobolEngine(entering, scramble=True, seed=0)
-    x = torch.special.ndtri(sobol.draw(_SOBOL_POINTS, dtype=torch.float64).clamp(1e-12, 1 - 1e-12))
+    x = sobol_normal(getattr(activation, "in_channels", num_channels))
     return (apply(x).square().sum() / x.square().sum()).item()
 
 
@@ -108,6 +107,8 @@ def sobol_normal(size: int) -> Tensor:
     >>> sobol_normal(3).shape
     torch.Size([8192, 3])
     """
+    if size > torch.quasirandom.SobolEngine.MAXDIM:
+        raise ValueError(f"{size} channels are more than the {torch.quasirandom.SobolEngine.MAXDIM} of Sobol points")
     sobol = torch.quasirandom.SobolEngine(size, scramble=True, seed=0)
     return torch.special.ndtri(sobol.draw(_SOBOL_POINTS, dtype=torch.float64).clamp(1e-12, 1 - 1e-12))
 

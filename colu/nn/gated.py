@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, fx, nn
 
-from colu.checks import check_int, check_number
+from colu.checks import check_axis, check_int, check_number
 from colu.functional import gated, modrelu, norm_relu
 from colu.geometry import Symmetry
 
@@ -42,7 +42,7 @@ class NormReLU(nn.Module):
         super().__init__()
         num_channels, dim = _check_size(num_channels, dim)
         radius = check_number("radius", radius, "use a positive number", gt=0)
-        self.dim, self.channel_dim = dim, channel_dim
+        self.dim, self.channel_dim = dim, check_axis(channel_dim)
         self.log_radius = nn.Parameter(torch.full((num_channels // dim,), float(radius)).log())
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,7 +81,7 @@ class ModReLU(nn.Module):
     def __init__(self, num_channels: int, bias: float = -0.1, channel_dim: int = 1):
         super().__init__()
         num_channels, _ = _check_size(num_channels, self.dim)
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
         self.bias = nn.Parameter(torch.full((num_channels // 2,), float(bias)))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class Gated(nn.Module):
     def __init__(self, num_channels: int, dim: int = 4, channel_dim: int = 1):
         super().__init__()
         num_channels, dim = _check_size(num_channels, dim)
-        self.dim, self.channel_dim = dim, channel_dim
+        self.dim, self.channel_dim = dim, check_axis(channel_dim)
         self.bias = nn.Parameter(torch.zeros(num_channels // dim))
 
     @property

@@ -4,7 +4,7 @@ import functools
 
 from torch import Tensor, fx, nn
 
-from colu.checks import check_choice, check_int
+from colu.checks import check_axis, check_choice, check_int
 from colu.functional import glu
 from colu.functional.glu import GATES
 from colu.geometry import Symmetry
@@ -49,7 +49,7 @@ class GLU(nn.Module):
     def __init__(self, gate: str = "sigmoid", channel_dim: int = 1, gate_last: bool = True):
         super().__init__()
         check_choice("gate", gate, tuple(GATES))
-        self.gate, self.channel_dim, self.gate_last = gate, channel_dim, gate_last
+        self.gate, self.channel_dim, self.gate_last = gate, check_axis(channel_dim), gate_last
 
     def forward(self, x: Tensor) -> Tensor:
         return glu(x, self.gate, channel_dim=self.channel_dim, gate_last=self.gate_last)

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, fx, nn
 
-from colu.checks import check_choice, check_int
+from colu.checks import check_axis, check_choice, check_int
 from colu.functional import crelu, group_sort, householder_activation
 from colu.geometry import Symmetry
 
@@ -34,7 +34,7 @@ class CReLU(nn.Module):
 
     def __init__(self, channel_dim: int = 1):
         super().__init__()
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return crelu(x, channel_dim=self.channel_dim)
@@ -62,7 +62,7 @@ class GroupSort(nn.Module):
     def __init__(self, group_size: int = 2, channel_dim: int = 1):
         super().__init__()
         group_size = check_int("group_size", group_size, 1)
-        self.group_size, self.channel_dim = group_size, channel_dim
+        self.group_size, self.channel_dim = group_size, check_axis(channel_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return group_sort(x, self.group_size, channel_dim=self.channel_dim)
@@ -106,7 +106,7 @@ class HouseholderActivation(nn.Module):
         check_choice("pairing", pairing, ("neighbours", "halves"))
         if num_channels % 2:
             raise ValueError(f"num_channels={num_channels} does not make pairs; use an even number")
-        self.num_channels, self.pairing, self.channel_dim = num_channels, pairing, channel_dim
+        self.num_channels, self.pairing, self.channel_dim = num_channels, pairing, check_axis(channel_dim)
         self.angle = nn.Parameter(torch.full((num_channels // 2,), float(angle)))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from colu.channels import channels_back, channels_second
-from colu.checks import check_int
+from colu.checks import check_axis, check_int
 from colu.functional import depthwise, fold_batch_norm, lslu, lslu_chain
 from colu.geometry import Symmetry
 
@@ -36,7 +36,7 @@ class _Series(nn.Module):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         radius = check_int("radius", radius, 0)
-        self.num_channels, self.radius, self.channel_dim = num_channels, radius, channel_dim
+        self.num_channels, self.radius, self.channel_dim = num_channels, radius, check_axis(channel_dim)
         self.weight = _kernel(num_channels, radius)
         self.bn = nn.BatchNorm2d(num_channels, eps=1e-6)
         self.register_parameter("bias", None)
@@ -148,7 +148,7 @@ class LSLU(nn.Module):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         num_terms = check_int("num_terms", num_terms, 1)
-        self.num_channels, self.channel_dim = num_channels, channel_dim
+        self.num_channels, self.channel_dim = num_channels, check_axis(channel_dim)
         theta, omega = torch.zeros(num_terms, num_channels), torch.zeros(num_terms, num_channels)
         theta[0] = 1.0
         if num_terms == 2:
@@ -246,7 +246,7 @@ class LSLUAsPublished(nn.Module):
                 f"num_channels={num_channels} is less than num_terms={num_terms}, and step i reads entry i of a vector "
                 "a channel; use as many channels as terms, or LSLU"
             )
-        self.num_channels, self.num_terms, self.channel_dim = num_channels, num_terms, channel_dim
+        self.num_channels, self.num_terms, self.channel_dim = num_channels, num_terms, check_axis(channel_dim)
         self.weight = _kernel(num_channels, num_terms)
         self.alphas = nn.Parameter(torch.ones(num_channels))
         self.biases = nn.Parameter(torch.zeros(num_channels))

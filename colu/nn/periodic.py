@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, fx, nn
 
-from colu.checks import check_int, check_number
+from colu.checks import check_axis, check_int, check_number
 from colu.functional import sine, snake
 
 from ._facts import permutations, shown
@@ -46,7 +46,7 @@ class Snake(nn.Module):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         alpha = check_number("alpha", alpha, "use a number")
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
         self.alpha = channel_parameter(alpha, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:

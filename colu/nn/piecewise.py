@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from colu.channels import check_channels
-from colu.checks import check_int, check_number
+from colu.checks import check_axis, check_int, check_number
 from colu.functional import apalu, maxout, prelu, pwlu, talu
 from colu.geometry import Symmetry
 
@@ -49,7 +49,7 @@ class PReLU(nn.PReLU):
 
     def __init__(self, num_channels: int = 1, init: float = 0.25, channel_dim: int = 1):
         super().__init__(check_int("num_channels", num_channels, 1), init)
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return prelu(x, self.weight, channel_dim=self.channel_dim)
@@ -108,7 +108,7 @@ class APALU(nn.Module):
 
     def __init__(self, num_channels: int | None = None, a: float = 0.55, b: float = 0.065, channel_dim: int = 1):
         super().__init__()
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
         self.a = channel_parameter(a, num_channels)
         self.b = channel_parameter(b, num_channels)
 
@@ -175,7 +175,7 @@ class PWLU(nn.Module):
         bound = check_number("bound", bound, "use a positive number", gt=0)
         momentum = check_number("momentum", momentum, "use a number in (0, 1]", gt=0, le=1)
         self.num_channels, self.num_intervals, self.momentum = num_channels, num_intervals, momentum
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
         self.left = channel_parameter(-bound, num_channels)
         self.right = channel_parameter(bound, num_channels)
         self.values = nn.Parameter(torch.empty(num_channels, num_intervals + 1))
@@ -268,7 +268,7 @@ class Maxout(nn.Module):
     def __init__(self, pieces: int = 2, channel_dim: int = 1):
         super().__init__()
         pieces = check_int("pieces", pieces, 1)
-        self.pieces, self.channel_dim = pieces, channel_dim
+        self.pieces, self.channel_dim = pieces, check_axis(channel_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return maxout(x, self.pieces, self.channel_dim)

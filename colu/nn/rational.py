@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from colu.channels import check_channels
-from colu.checks import check_choice, check_int
+from colu.checks import check_axis, check_choice, check_int
 from colu.extras import require
 from colu.functional import rational
 from colu.functional.rational import VERSIONS
@@ -199,7 +199,7 @@ class GroupRational(nn.Module):
             raise ValueError(f"num_groups={num_groups} does not divide {num_channels} channels; use a divisor")
         numerator, denominator = fit_rational(init, version)
         self.num_channels, self.num_groups, self.init, self.version = num_channels, num_groups, init, version
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
         self.numerator = nn.Parameter(torch.tensor(numerator))
         self.denominator = nn.Parameter(torch.tensor(denominator).repeat(num_groups, 1))
 

@@ -2,6 +2,7 @@
 
 from torch import Tensor, fx, nn
 
+from colu.checks import check_axis
 from colu.functional import sparsemax
 
 from ._facts import permutations, shown
@@ -30,7 +31,7 @@ class Softmax(nn.Softmax):
     """
 
     def __init__(self, channel_dim: int = 1):
-        super().__init__(channel_dim)
+        super().__init__(check_axis(channel_dim))
 
     @property
     def channel_dim(self) -> int:
@@ -68,7 +69,7 @@ class Sparsemax(nn.Module):
 
     def __init__(self, channel_dim: int = 1):
         super().__init__()
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         return sparsemax(x, channel_dim=self.channel_dim)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, fx, nn
 
-from colu.checks import check_int, check_number
+from colu.checks import check_axis, check_int, check_number
 from colu.functional import fourier, fourier_relu, linear_combination, sqish, squared_relu, swish
 
 from ._facts import permutations, shown
@@ -54,7 +54,7 @@ class Swish(nn.Module):
 
     def __init__(self, num_channels: int | None = None, beta: float = 1.0, channel_dim: int = 1):
         super().__init__()
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
         self.beta = channel_parameter(beta, num_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -99,7 +99,7 @@ class Sqish(nn.Module):
         channel_dim: int = 1,
     ):
         super().__init__()
-        self.channel_dim = channel_dim
+        self.channel_dim = check_axis(channel_dim)
         beta = check_number("beta", beta, "use a positive number", gt=0)
         self.alpha = channel_parameter(alpha, num_channels)
         self.log_beta = channel_parameter(torch.tensor(float(beta)).log().item(), num_channels)
@@ -196,7 +196,7 @@ class LinearCombination(nn.Module):
         channel_dim: int = 1,
     ):
         super().__init__()
-        self.functions, self.channel_dim = tuple(functions), channel_dim
+        self.functions, self.channel_dim = tuple(functions), check_axis(channel_dim)
         shape = (len(self.functions),) if num_channels is None else (len(self.functions), num_channels)
         if num_channels is not None:
             num_channels = check_int("num_channels", num_channels, 1)

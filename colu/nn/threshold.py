@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from colu.channels import check_channels
-from colu.checks import check_int, check_number
+from colu.checks import check_axis, check_int, check_number
 from colu.functional import threshold
 
 from ._facts import permutations, shown
@@ -43,7 +43,7 @@ class Threshold(nn.Module):
         super().__init__()
         num_channels = check_int("num_channels", num_channels, 1)
         window = check_number("window", window, "use a number >= 0", ge=0)
-        self.window, self.channel_dim = window, channel_dim
+        self.window, self.channel_dim = window, check_axis(channel_dim)
         self.amplitude = nn.Parameter(torch.ones(num_channels))
 
     def forward(self, x: Tensor) -> Tensor:

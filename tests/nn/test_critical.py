@@ -11,12 +11,14 @@ from colu.nn import (
     CoLU,
     create,
     critical_init_,
+    gain,
     gradient_ratio,
     kaiming_like_,
     list_activations,
     replace_activations,
     second_moment_ratio,
 )
+from colu.nn.gain import gauss_legendre, normal_norm
 
 DEEP = 30
 
@@ -160,13 +162,106 @@ def test_weights_that_are_computed_frozen_or_tied_stay():
     frozen, tied = nn.Linear(8, 8).requires_grad_(False), nn.Linear(8, 8)
     again = nn.Linear(8, 8)
     again.weight = tied.weight
-    layers = [nn.Linear(8, 8), normed, frozen, tied, again]
+    layers = [nn.Linear(8, 8), normed, frozen, tied, again, nn.Linear(8, 8)]
     model = nn.Sequential(*(one for layer in layers for one in (layer, nn.ReLU())))
     before = {name: value.clone() for name, value in model.state_dict().items()}
     starts = critical_init_(model)
-    assert set(starts) == {"0", "6"}
+    assert set(starts) == {"0", "10"}
     changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
-    assert changed == {"0.weight", "0.bias", "6.weight", "6.bias", "8.weight"}
+    assert changed == {"0.weight", "0.bias", "10.weight", "10.bias"}
+
+
+def test_layers_that_share_a_weight_with_anything_stay():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed, self.layer, self.act = nn.Embedding(9, 8), nn.Linear(8, 8), nn.ReLU()
+            self.head, self.last = nn.Linear(8, 9, bias=False), nn.Linear(8, 2)
+            self.head.weight = self.embed.weight
+
+        def forward(self, x):
+            h = self.act(self.layer(self.embed(x)))
+            return self.head(h), self.last(h)
+
+    model = Tied()
+    before = model.embed.weight.clone()
+    assert set(critical_init_(model)) == {"last"} and torch.equal(model.embed.weight, before)
+
+
+def test_each_layer_gets_the_moments_of_the_width_that_feeds_it():
+    act = CoLU(num_groups=4)
+    model = nn.Sequential(nn.Linear(8, 16), act, nn.Linear(16, 64), act, nn.Linear(64, 2))
+    starts = critical_init_(model)
+    assert starts["2"].gain == pytest.approx(gradient_ratio(CoLU(num_groups=4), 16) ** -0.5)
+    assert starts["4"].gain == pytest.approx(gradient_ratio(CoLU(num_groups=4), 64) ** -0.5)
+
+
+def test_only_what_the_input_feeds_directly_is_fed_by_it():
+    class Shifted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.act, self.last = nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)
+
+        def forward(self, x):
+            return self.last(self.act(self.first(F.relu(x + 1))))
+
+    assert set(critical_init_(Shifted())) == {"last"}
+    assert set(critical_init_(nn.Sequential(nn.Flatten(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)))) == {"1", "3"}
+
+
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(1), nn.MaxPool2d(30), nn.AdaptiveMaxPool2d(1)])
+def test_pooling_is_passed_over(pool):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), pool, nn.Flatten(), nn.Linear(8, 2))
+    assert critical_init_(model)["4"].fed_by == "1"
+
+
+def test_layers_inside_of_an_activation_are_its_own():
+    model = nn.Sequential(nn.Linear(8, 8), create("meta-acon-c", 8), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    before = {name: value.clone() for name, value in model[1].state_dict().items()}
+    assert set(critical_init_(model, example_input=torch.randn(4, 8))) == {"0", "2", "4"}
+    assert all(torch.equal(value, before[name]) for name, value in model[1].state_dict().items())
+
+
+@pytest.mark.parametrize("act", [nn.ReLU(inplace=True), nn.SiLU(inplace=True), nn.LeakyReLU(inplace=True)])
+def test_activations_in_place_have_the_moments_of_the_others(act):
+    plain = type(act)()
+    for channels in (None, 8, 20):
+        assert gradient_ratio(act, channels) == gradient_ratio(plain, channels)
+        assert gain(act, channels) == gain(plain, channels)
+    model = nn.Sequential(nn.Linear(8, 8), act, nn.Linear(8, 8))
+    assert critical_init_(model)["2"].gain == pytest.approx(gradient_ratio(plain) ** -0.5)
+
+
+@pytest.mark.parametrize("size", [17, 20, 32, 64, 128])
+def test_beyond_sixteen_channels_the_ratio_is_within_a_per_cent_of_the_integral(size):
+    # Of one cone: over the axis a and the norm r of the section, the squares of the Jacobian's singular values.
+    axis, density = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
+    density = density * torch.exp(-axis.square() / 2) / math.sqrt(2 * math.pi)
+    radius, mass = normal_norm(size - 1)
+    a, r = axis[:, None], radius[None]
+    sections = torch.where(a >= r, size - 1.0, torch.where(a > 0, (a / r) ** 2 * (size - 2) + 1, 0.0))
+    exact = float((density[:, None] * mass[None] * (1 + sections)).sum()) / size
+    assert gradient_ratio(CoLU(dim=size), size) == pytest.approx(exact, rel=0.01)
+    assert gradient_ratio(CoLU(dim=size), 2 * size) == pytest.approx(exact, rel=0.01)
+
+
+@pytest.mark.parametrize("activation, channels, said", [
+    (torch.relu, None, "neither a name nor a Module"),
+    (nn.GLU(), 8, "wanted one that keeps it"),
+    (nn.ReLU(), 30_000, "more than the 21201"),
+])  # fmt: skip
+def test_what_has_no_ratio_is_refused_in_words(activation, channels, said):
+    with pytest.raises(ValueError, match=said):
+        gradient_ratio(activation, channels)
+
+
+def test_a_model_without_shapes_or_values_is_left_as_it_is():
+    model = nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.Linear(8, 2))
+    with pytest.raises(ValueError, match="'0.weight' has no shape yet"):
+        critical_init_(model)
+    assert isinstance(model[0], nn.LazyLinear)
+    with pytest.raises(ValueError, match="meta device"):
+        critical_init_(nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2)).to("meta"))
 
 
 def test_a_pointwise_activation_needs_no_axis_and_no_points_a_channel():

@@ -1,6 +1,7 @@
 """What the modules of every family hold: gradients, precision, layouts, copies, errors, training."""
 
 import copy
+import inspect
 
 import pytest
 import torch
@@ -213,6 +214,15 @@ def test_what_pools_over_tokens_says_so(name):
     # Tokens of the same sample alone.
     assert (gap[1] > 0).all() and (gap[0] == 0).all()
     assert "those that follow" in " ".join(type(moved).__doc__.split())
+
+
+@pytest.mark.parametrize(
+    "name", [e.name for e in list_activations() if "channel_dim" in inspect.signature(e.factory).parameters]
+)
+@pytest.mark.parametrize("axis", ["1", None, 1.0, True])
+def test_an_axis_that_is_no_integer_is_refused_at_construction(name, axis):
+    with pytest.raises(ValueError, match="channel_dim"):
+        create(name, 12, channel_dim=axis)
 
 
 @pytest.mark.parametrize("name", [name for name in PLACED if name not in IMAGES])
