@@ -72,10 +72,19 @@ def _map_names(app: Sphinx, env) -> None:
     app.config.codeautolink_inventory_map.update(documented)
 
 
+def _leave_foreign_names(app: Sphinx, env) -> None:
+    """Look up no name of a package without a reference here: it would be imported, and could lead nowhere."""
+    ours = {name.partition(".")[0] for name in env.domains["py"].objects}
+    for transforms in env.sphinx_codeautolink_transforms.values():
+        for transform in transforms:
+            transform.names = [name for name in transform.names if str(name.import_components[0]) in ours]
+
+
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx; after the docstring has become reStructuredText, before and after codeautolink reads."""
     app.connect("autodoc-process-docstring", _add_sources, priority=900)
     app.connect("doctree-read", _hide_boxes, priority=480)
     app.connect("doctree-read", _show_boxes, priority=495)
     app.connect("env-updated", _map_names, priority=400)
+    app.connect("env-updated", _leave_foreign_names, priority=410)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

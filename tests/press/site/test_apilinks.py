@@ -1,6 +1,7 @@
 """Code links to the reference, and the reference to the sections that use it and to the bibliography."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -42,6 +43,10 @@ def site(tmp_path_factory):
         "!ls\nGroupSort(2)",
         "## Of nothing",
         "GroupSort = 3\nunknown.GroupSort(2)",
+        "import foreign\nforeign.name()",
+    )
+    (folder / "foreign.py").write_text(
+        "import pathlib\npathlib.Path(__file__).with_name('imported').touch()\nname = int\n"
     )
     language = {"language_info": {"name": "python", "pygments_lexer": "ipython3"}}
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": language, "cells": list(cells)}
@@ -51,7 +56,9 @@ def site(tmp_path_factory):
         ".. autoclass:: colu.nn.GroupSort\n\n.. bibliography::\n"
     )
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", str(folder), str(folder / "out")]
-    done = subprocess.run(command, capture_output=True, text=True)
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": path})
+    assert not (folder / "imported").exists(), "a package of somebody else was imported"
     assert done.returncode == 0, done.stderr
     return {page: (folder / "out" / f"{page}.html").read_text(encoding="utf8") for page in ("index", "sorting")}
 
