@@ -681,7 +681,7 @@ LAB = ("run", "diverging run", "sweep", "seals", "archive", "library")
 
 #: Of a record, what differs between two runs; the seal covers it.
 VARIES = {"seconds", "started", "ended", "peak_memory_bytes", "peak_memory_mb", "curve_sha256", "seal", "command"}
-VARIES |= {"commit", "dirty"}
+VARIES |= {"commit", "dirty", "conditions"}
 
 
 def _settled(value):

@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from colu.files import Busy, held
+from colu.lab.conditions import shared
 from colu.lab.data import DataCorruptedError, DataUnavailableError
 from colu.lab.machine import peak_memory
 from colu.lab.results import Record, check_root, environment, read_record, results_root, write_record
@@ -63,7 +64,10 @@ def _lock(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}.lock")
 
 
-def _record(config: Config, facts: dict, **rest) -> Record:
+def _record(config: Config, facts: dict, *, cpu_seconds: float | None = None, **rest) -> Record:
+    under = facts["conditions"]
+    busy = [one for one in (under["shared"], shared(config.device)) if one is not None]
+    under = under | {"cpu_seconds": cpu_seconds, "shared": any(busy) if busy else None}
     return Record(
         experiment=config.experiment,
         preset=config.preset,
@@ -73,7 +77,7 @@ def _record(config: Config, facts: dict, **rest) -> Record:
         config_hash=config.hash,
         processes=config.processes,
         peak_memory_bytes=_peak_memory(config.device),
-        **facts,
+        **facts | {"conditions": under},
         **rest,
     )
 
@@ -193,7 +197,8 @@ def _done(config: Config, facts: dict, model: torch.nn.Module, result: Fit) -> R
     num_parameters = sum(p.numel() for p in model.parameters())
     metrics = {**result.metrics, "train_loss_last": result.curve[-1]["loss"], "num_parameters": num_parameters}
     curve = [{**entry, "seconds": seconds} for entry, (_, seconds) in zip(result.curve, result.elapsed, strict=True)]
-    return _record(config, facts, seconds=result.seconds, status="done", error=None, metrics=metrics, curve=curve)
+    took = {"seconds": result.seconds, "cpu_seconds": result.cpu_seconds}
+    return _record(config, facts, **took, status="done", error=None, metrics=metrics, curve=curve)
 
 
 def run_arms(

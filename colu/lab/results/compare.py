@@ -20,7 +20,7 @@ class Comparison:
     config : dict of str to tuple
         Entries of the configuration that differ, dotted names to the two values.
     versions, machine : dict of str to tuple
-        Packages; device, threads, processes, commit and changed files.
+        Packages; device, threads, processes, commit, changed files, and of the conditions those that decide bits.
     first_step : int or None
         Of the first entry of the curves whose losses differ in any bit; None if none does.
     curve : float
@@ -82,9 +82,14 @@ def _different(first: dict, second: dict) -> dict[str, tuple]:
 
 
 def _machine(record: Record) -> dict:
-    return {"device": record.device.get("name"), "threads": record.threads, "processes": record.processes} | {
+    decides = ("kernel", "onednn", "matmul_precision")
+    return {
+        "device": record.device.get("name"),
+        "threads": record.threads,
+        "processes": record.processes,
         "commit": record.commit,
         "changed files": record.dirty,
+        **{name: (record.conditions or {}).get(name) for name in decides},
     }
 
 

@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 
 from colu.files import digest_of, write_atomically
 from colu.lab.commit import commit_here
+from colu.lab.conditions import conditions
 from colu.lab.fields import AS_GIVEN, CLOSED, Count, Name, Number, Seed, Text, Whole, number, said
 from colu.presets import PRESETS
 
@@ -65,6 +66,18 @@ class Versions(TypedDict, extra_items=str):
     torch: str
 
 
+class Conditions(TypedDict, closed=True):
+    """Under what a run was computed: what may move its last bits, and its times."""
+
+    kernel: Text
+    onednn: StrictBool
+    matmul_precision: Text
+    cores: Count
+    load: number(ge=0) | None
+    shared: StrictBool | None
+    cpu_seconds: number(ge=0) | None
+
+
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -91,16 +104,17 @@ class _Run:
     status: Literal["done", "failed"]
     error: str | None
     metrics: dict[str, Number]
+    conditions: Annotated[Conditions, AS_GIVEN] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class _Stored(_Run):
     """A record's file: the curve stands beside it under a name, with its digest.
 
-    Schema 2 has a seal over all of it; that of schema 1 lies in ``seals.json``.
+    Schema 2 has a seal over all of it; that of schema 1 lies in ``seals.json``. Schema 3 has the conditions too.
     """
 
-    schema: Literal[1, 2]
+    schema: Literal[1, 2, 3]
     curve: str | None
     curve_sha256: Digest | None
     seal: Digest | None = None
@@ -135,6 +149,10 @@ class Record(_Run):
     status : str
         ``done`` or ``failed``, with ``error``.
     metrics : dict of str to float
+    conditions : dict or None
+        The path that computes CoLU (``kernel``), whether oneDNN is used, the precision of products in float32, cores,
+        the machine's load when the run began, whether others computed there too (``shared``), and the processor's
+        seconds of training (``cpu_seconds``); None in records from before.
     curve : list of dict
         Kept in a file of its own beside the record.
 
@@ -222,7 +240,7 @@ def environment(device: str = "cpu") -> dict:
     Examples
     --------
     >>> sorted(environment())[:3]
-    ['command', 'commit', 'device']
+    ['command', 'commit', 'conditions']
     """
     import torch
 
@@ -234,6 +252,7 @@ def environment(device: str = "cpu") -> dict:
         "device": {"type": device, "name": torch.cuda.get_device_name() if device == "cuda" else processor()},
         "threads": torch.get_num_threads(),
         "versions": dict(_versions()),
+        "conditions": conditions(device),
         "started": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
 
@@ -257,6 +276,8 @@ def _checked(value: dict, curve: list, name: str) -> dict:
         raise RecordError(f"{name} does not match the schema of records: {said(error)}") from None
     if value["config_hash"] != (found := config_hash(value["config"])):
         raise RecordError(f"{name}: config_hash is not that of config ({found[:10]}…); restore one of them")
+    if (value["schema"] == 3) != (value.get("conditions") is not None):
+        raise RecordError(f"{name}: schema 3, and no other, has conditions; this is schema {value['schema']}")
     if found := contradictions(value, curve):
         raise RecordError(f"{name} contradicts itself: {'; '.join(found)}")
     return value
@@ -330,7 +351,9 @@ def write_record(record: Record, root: str | Path) -> Path:
     path = Path(root) / _name(vars(record))
     if path.is_file():
         return path
-    value = {"schema": 2, **asdict(record), "curve": None, "curve_sha256": None}
+    value = {"schema": 2 if record.conditions is None else 3, **asdict(record), "curve": None, "curve_sha256": None}
+    if record.conditions is None:
+        del value["conditions"]  # As it was written then.
     _checked(value, record.curve, f"record {path.stem}")
     if record.curve:
         data = json.dumps(record.curve, separators=(",", ":"), allow_nan=False).encode()

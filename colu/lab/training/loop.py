@@ -50,6 +50,8 @@ class Fit:
         Seconds of training (evaluation aside) at each entry of the curve; the only part that does not repeat.
     seconds : float
         Seconds of training in all, over all resumed parts.
+    cpu_seconds : float or None
+        The same of the processor, in this process; None after a checkpoint that does not say.
     resumed_from : int
         Step of the checkpoint that the run went on from; 0 for none.
     """
@@ -59,6 +61,7 @@ class Fit:
     curve: list[dict] = field(default_factory=list)
     elapsed: list[list[float]] = field(default_factory=list)
     seconds: float = 0.0
+    cpu_seconds: float | None = 0.0
     resumed_from: int = 0
 
 
@@ -150,6 +153,7 @@ class _Run:
         self.curve: list[dict] = []
         self.elapsed: list[list[float]] = []
         self.seconds = 0.0
+        self.cpu_seconds: float | None = 0.0
 
     @property
     def evaluated(self) -> nn.Module:
@@ -163,7 +167,8 @@ class _Run:
         # Copies, because safetensors refuses tensors that share memory, as tied weights do.
         tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
         tensors["losses"] = self.losses
-        facts = {"curve": self.curve, "elapsed": self.elapsed, "seconds": self.seconds, "run": self.run_hash}
+        facts = {"curve": self.curve, "elapsed": self.elapsed, "run": self.run_hash}
+        facts |= {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
         return Checkpoint(self.step, tensors, facts)
 
     def restore(self, saved: Checkpoint) -> None:
@@ -181,7 +186,7 @@ class _Run:
         unpack_optimiser(self.optimiser, saved.tensors)
         self.losses.copy_(saved.tensors["losses"])
         self.step, self.curve, self.elapsed = saved.step, saved.facts["curve"], saved.facts["elapsed"]
-        self.seconds = saved.facts["seconds"]
+        self.seconds, self.cpu_seconds = saved.facts["seconds"], saved.facts.get("cpu_seconds")
 
     def update_average(self) -> None:
         if self.average is None:
@@ -265,7 +270,7 @@ def fit(
     finally:
         torch.set_rng_state(state)
     metrics = {k: v for k, v in run.curve[-1].items() if k not in ("step", "loss")}
-    return Fit(run.evaluated.eval(), metrics, run.curve, run.elapsed, run.seconds, resumed_from)
+    return Fit(run.evaluated.eval(), metrics, run.curve, run.elapsed, run.seconds, run.cpu_seconds, resumed_from)
 
 
 @torch.enable_grad()
@@ -274,7 +279,7 @@ def _steps(run: _Run, model, optimiser, folder: Path | None, progress) -> None:
     rank, world_size = fabric.global_rank, fabric.world_size
     groups = run.optimiser.param_groups
     model.train()
-    began = time.perf_counter()
+    began, began_cpu = time.perf_counter(), time.process_time()
     while run.step < plan.steps:
         step = run.step
         _seed_step(seed_for(run.seed, "step", step, rank), fabric.device)
@@ -296,6 +301,8 @@ def _steps(run: _Run, model, optimiser, folder: Path | None, progress) -> None:
         filled = (done - 1) % plan.log_every + 1
         _check_finite(run, filled, folder)
         run.seconds += _lap(began, fabric.device)
+        if run.cpu_seconds is not None:
+            run.cpu_seconds += time.process_time() - began_cpu
         if done % plan.log_every == 0 or last or _due(done, plan.evaluate_every):
             _log(run, filled, last or _due(done, plan.evaluate_every))
             if progress is not None and rank == 0:
@@ -305,7 +312,7 @@ def _steps(run: _Run, model, optimiser, folder: Path | None, progress) -> None:
                 save_checkpoint(folder, run.checkpoint())
             fabric.barrier()
         model.train()
-        began = time.perf_counter()
+        began, began_cpu = time.perf_counter(), time.process_time()
 
 
 def _seed_step(seed: int, device: torch.device) -> None:

@@ -1,11 +1,14 @@
 """One configuration is one record, the same from every door."""
 
 import dataclasses
+import os
 import threading
 
 import pytest
+import torch
 
 from colu.files import held
+from colu.kernels import explain
 from colu.lab.data import DataUnavailableError
 from colu.lab.experiments import EXPERIMENTS, RunningElsewhere, get_experiment, record_path, run, run_arms
 from colu.lab.experiments.run import checkpoint_folder
@@ -25,6 +28,20 @@ def test_two_runs_give_the_same_numbers():
     a, b = (run(config, keep=False) for _ in range(2))
     assert a.metrics == b.metrics
     assert [{**e, "seconds": 0} for e in a.curve] == [{**e, "seconds": 0} for e in b.curve]
+
+
+def test_a_record_says_under_what_it_was_computed(tmp_path, monkeypatch):
+    config = get_experiment("rotation").config("smoke", "colu-3", 0, steps=200)
+    value = run(config, tmp_path)
+    told = value.conditions
+    assert told["kernel"] == explain(torch.zeros(64, 256), dim=4).path and told["cores"] == os.cpu_count()
+    # All of the training and little else, however busy the machine is.
+    assert 0 < told["cpu_seconds"] and told["cpu_seconds"] < 2 * value.seconds * max(1, config.threads)
+    for load, busy in ((0.1, False), (64.0, True)):
+        monkeypatch.setattr(os, "getloadavg", lambda load=load: (load, load, load))
+        monkeypatch.setattr(os, "cpu_count", lambda: 8)
+        again = run(config, keep=False).conditions
+        assert (again["load"], again["shared"]) == (load, busy)
 
 
 def test_without_records_nothing_is_written(tmp_path, monkeypatch):

@@ -51,7 +51,7 @@ def record(arm="relu", seed=0, accuracy=90.0, **changes):
 def test_what_is_written_is_read_back(tmp_path):
     path = write_record(record(), tmp_path)
     assert read_record(path) == record(started=read_record(path).started)
-    assert json.loads(path.read_text())["schema"] == 2
+    assert json.loads(path.read_text())["schema"] == 3
     assert path.parent == tmp_path / "toy"
 
 
@@ -107,7 +107,17 @@ def test_every_record_of_the_project_fits_the_schema_and_is_written_again_to_the
         assert json.dumps(again) == json.dumps(value), path
 
 
-@pytest.mark.parametrize("change", [{"seed": -1}, {"extra": 1}, {"schema": 3}, {"device": {"type": "cpu"}}])
+@pytest.mark.parametrize("change", [{"schema": 2}, {"schema": 1}, {"conditions": None}])
+def test_conditions_go_with_their_schema(tmp_path, change):
+    path = write_record(record(), tmp_path)
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(RecordError, match="has conditions|matches the schema|seal"):
+        read_record(path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": -1}, {"extra": 1}, {"schema": 4}, {"conditions": {}}, {"device": {"type": "cpu"}}]
+)
 def test_the_schema_refuses_what_reading_refuses(tmp_path, change):
     path = write_record(record(), tmp_path)
     value = json.loads(path.read_text()) | change
@@ -140,7 +150,9 @@ def test_the_schema_refuses_what_reading_refuses(tmp_path, change):
         lambda v: v.update(seal="0" * 64),
         lambda v: v.pop("seal"),
         lambda v: v.update(schema=1) or v.pop("seal"),
-        lambda v: v.update(schema=3),
+        lambda v: v.update(schema=2),
+        lambda v: v["conditions"].update(shared=None),
+        lambda v: v["conditions"].update(cpu_seconds=0.5),
         lambda v: v.update(metrics={"accuracy": None}),
     ],
 )
