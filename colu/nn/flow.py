@@ -194,6 +194,11 @@ class _Functions(TorchFunctionMode):
             # Computed as a batch norm of one sample, with samples and channels on one axis.
             old = self.data[args[0]]
             self.data[output] = old if old.axes is not None else Channels(frozenset({1}), self.stack[-1][0])
+        if function in _MATMUL and all(isinstance(one, Tensor) for one in args[:2]):
+            # As it was meant, since PyTorch folds batch and heads into one axis.
+            if any(one in self.data for one in args[:2]):
+                where = self.stack[-1][0] if self.stack else ""
+                self.data[output] = operations.product(*args[:2], output, self.data, where)
         if function is Tensor.__setitem__ and args[2] in self.data and args[0] not in self.data:
             self.data[args[0]] = self.data[args[2]].without("it was filled part by part, in place")
         if function is torch._VF._pad_packed_sequence and args[0] in self.data:
@@ -209,7 +214,8 @@ class _Functions(TorchFunctionMode):
 
 _INSTANCE_NORMS = (functional.instance_norm, torch.instance_norm)
 #: The axis that a layer sums over, by what is called.
-_SUMMED = {functional.linear: -1, torch.matmul: -1, Tensor.matmul: -1, Tensor.__matmul__: -1}
+_MATMUL = (torch.matmul, Tensor.matmul, Tensor.__matmul__)
+_SUMMED = dict.fromkeys((functional.linear, *_MATMUL), -1)
 _SUMMED |= {getattr(torch, f"conv{transpose}{dim}d"): -1 - dim for dim in (1, 2, 3) for transpose in ("", "_transpose")}
 
 

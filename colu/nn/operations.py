@@ -99,7 +99,7 @@ def after(function, args, kwargs, inputs, output, data: Mapping[Tensor, Channels
     if space != "aten":
         return lost
     if name in _PRODUCTS:
-        return _product(*(args[place] for place in _PRODUCTS[name]), output, data, where)
+        return product(*(args[place] for place in _PRODUCTS[name]), output, data, where)
     if name in _CONVOLUTIONS:
         return Channels(frozenset({1}), where)
     if name in ("rot90", "conv_tbc"):
@@ -163,7 +163,7 @@ def after(function, args, kwargs, inputs, output, data: Mapping[Tensor, Channels
     return old if output.shape == one.shape else lost
 
 
-def _product(first, second, output, data, where) -> Channels:
+def product(first, second, output, data, where) -> Channels:
     """Rows of the first factor by columns of the second; weights make new channels on their side."""
     last = output.dim() - 1
     if second not in data:
@@ -175,15 +175,23 @@ def _product(first, second, output, data, where) -> Channels:
     columns = second.dim() > 1 and right.axes is not None and second.dim() - 1 in right.axes
     if left is None:
         if columns:
-            return right.on({last})
+            return _kept(right, second, output)
         if right.axes is not None and max(second.dim() - 2, 0) in right.axes:
             return Channels(frozenset({max(last - 1, 0)}), where)
         return right.without(f"a product with a constant from the left in {where}")
     rows = left.axes is not None and first.dim() > 1 and first.dim() - 2 in left.axes
     if columns != rows:
-        return right.on({last}) if columns else left.on({first.dim() - 2})
+        if columns:
+            return _kept(right, second, output)
+        more = output.dim() - first.dim() if second.dim() > 1 else 0
+        return left.on(axis + more for axis in left.axes if axis != first.dim() - 1)
     why = "with channels on both sides, " if rows else ""
     return right.without(f"a product of two signals, {why}in {where}")
+
+
+def _kept(right: Channels, second: Tensor, output: Tensor) -> Channels:
+    """The channels of a second factor after a product: all but the axis that was summed over, heads too."""
+    return right.on(axis + output.dim() - second.dim() for axis in right.axes if axis != second.dim() - 2)
 
 
 def _broadcast(inputs, output, data, where) -> Channels:
@@ -231,6 +239,8 @@ def _indexed(old: Channels, one: Tensor, indices, lost: Channels) -> Channels:
     if old.axes is None or max(used) != first + count - 1 or (any(truth) and count > 1):
         return old.without(lost.lost)
     taken, given = (used[first].dim(), 1) if truth[0] else (count, max(index.dim() for index in used.values()))
+    if count == given == taken:
+        return old  # Some of them, or in another order.
     if any(first <= axis < first + taken for axis in old.axes):
         return lost
     return old.on(axis if axis < first else axis - taken + given for axis in old.axes)

@@ -6,6 +6,7 @@ import functools
 import itertools
 import math
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -25,12 +26,16 @@ MODES = {
 }
 
 
+#: What a module holds its parts, its hooks and what it has seen in.
+_HELD = (list, dict, set, OrderedDict)
+
+
 @contextlib.contextmanager
 def as_it_was(model: nn.Module) -> Iterator[None]:
     """Give parameters, buffers, modes, gradients and random states back as they were, whatever happens in between."""
     modules = list(model.modules())
     held = [(own, dict(own)) for module in modules for own in map(vars, [module])]
-    held += [(own, own.copy()) for one, _ in held for own in one.values() if type(own) in (list, dict, set)]
+    held += [(own, own.copy()) for one, _ in held for own in one.values() if type(own) in _HELD]
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     tensors = [*model.parameters(), *model.buffers(), *(gradient for _, gradient in gradients if gradient is not None)]
     kept = [(tensor, tensor.data, tensor.detach().clone()) for tensor in tensors if not tensor.is_meta]

@@ -759,6 +759,9 @@ class Keeps(nn.Module):
 
     def forward(self, x):
         self.seen.append(x)
+        if self.last is None:
+            # As transformers does at the first call, and notes that it did.
+            self.layer.register_forward_hook(lambda module, args, output: output + 1)
         self.last = x
         self.scale.copy_(self.scale.nan_to_num())
         return self.act(torch.sparse.mm(self.graph, self.layer(x)))
@@ -767,7 +770,7 @@ class Keeps(nn.Module):
 def test_what_a_model_holds_is_given_back():
     model = Keeps()
     assert replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4)).changed
-    assert model.seen == [] and model.last is None and model.scale.isnan().all()
+    assert model.seen == [] and model.last is None and model.scale.isnan().all() and not model.layer._forward_hooks
 
 
 class InTraining(nn.Module):
