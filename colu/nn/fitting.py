@@ -232,7 +232,7 @@ def _options(made, width, several) -> str:
             if several
             else "; use another activation, remainder='pass', or keep=..."
         )
-    dims = [dim for dim in range(2, width + 1) if width % dim == 0]
+    dims = [dim for dim in range(2, width + 1) if width % dim == 0 and dim != size]
     near = sorted(sorted(dims, key=lambda dim: (abs(dim - size), dim))[:3])
     shared = [dim for dim in range(2, width + 1) if (width - 1) % (dim - 1) == 0 and hasattr(made, "share_axis")]
     shared = sorted(sorted(shared, key=lambda dim: (abs(dim - size), dim))[:2])

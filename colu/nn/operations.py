@@ -42,7 +42,7 @@ _CONVOLUTIONS = (
     "conv_depthwise3d slow_conv3d thnn_conv2d slow_conv_transpose2d slow_conv_transpose3d _slow_conv2d_forward "
     "mps_convolution cudnn_convolution_relu"
 ).split()
-_LAST = ("embedding", "_embedding_bag", "_embedding_bag_forward_only", "_trilinear", "bilinear")
+_LAST = ("embedding", "_embedding_bag", "_embedding_bag_forward_only", "_trilinear", "bilinear", "_grouped_mm")
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu", "mkldnn_rnn_layer")
 _VIEWS = ("view", "_unsafe_view", "reshape", "_reshape_copy", "view_copy", "flatten", "unflatten", "_reshape_alias")
 _POOLS = (
@@ -152,9 +152,10 @@ def after(function, args, kwargs, inputs, output, data: Mapping[Tensor, Channels
         return old.on(axis + (axis >= place) for axis in old.axes)
     if name in ("squeeze", "select", "unbind", "diagonal") or (name in _REDUCTIONS and output.dim() < one.dim()):
         gone = _removed(name, args, kwargs, one, output)
-        if gone is None or old.axes & gone:
+        # One of the parts that channels were split into has the others of their axes.
+        if gone is None or not old.axes - gone:
             return old.without(f"{name} in {where} took the axis of the channels away")
-        return old.on(axis - sum(other < axis for other in gone) for axis in old.axes)
+        return old.on(axis - sum(other < axis for other in gone) for axis in old.axes - gone)
     if name == "expand" or name == "repeat":
         return old.on(axis + output.dim() - one.dim() for axis in old.axes)
     if output.dim() == one.dim() and (name in _POOLS or name in _REDUCTIONS):

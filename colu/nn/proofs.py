@@ -8,7 +8,7 @@ import math
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy
 import torch
@@ -76,7 +76,8 @@ def _same_bits(one: Tensor, other: Tensor) -> bool:
         return torch.equal(one.int_repr(), other.int_repr())
     if one.layout is not torch.strided:
         one, other = one.to_dense(), other.to_dense()
-    return torch.equal(*(tensor.detach().reshape(-1).contiguous().view(torch.uint8) for tensor in (one, other)))
+    plain = (tensor.detach().resolve_conj().resolve_neg().reshape(-1).contiguous() for tensor in (one, other))
+    return torch.equal(*(tensor.view(torch.uint8) for tensor in plain))
 
 
 def _random_state(value) -> Callable[[], None] | None:
@@ -93,22 +94,39 @@ def _random_state(value) -> Callable[[], None] | None:
 
 @dataclass
 class Run:
-    """The result of one run: the tensors that came out, or why there are none."""
+    """The result of one run: the tensors that came out, or why there are none, and how often modules were called."""
 
     outputs: list[Tensor]
     error: str = ""
+    calls: dict[int, int] = field(default_factory=dict)
 
 
-def run(model: nn.Module, example, mode: str) -> Run:
-    """Run a model in one of :data:`MODES`, always with the same random numbers, and leave it as it was."""
+def run(
+    model: nn.Module,
+    example,
+    mode: str,
+    *,
+    counting: Iterable[nn.Module] = (),
+    fused: bool = False,
+    backward: bool = False,
+) -> Run:
+    """Run a model in one of :data:`MODES`, always with the same random numbers, and leave it as it was.
+
+    ``counting`` are modules whose calls are counted, by their ``id``; with ``fused`` on the paths that PyTorch itself
+    would take, and else layer by layer.
+    """
     training, gradients = MODES[mode]
-    with as_it_was(model), gradients(), without_fused_paths():
+    paths = contextlib.nullcontext() if fused else without_fused_paths()
+    with as_it_was(model), gradients(), paths, counted(list(counting)) as counts:
         _seed(model)
         model.train(training)
         try:
-            return Run([one.detach().clone() for one in tensors_in(call(model, cloned(example)))])
+            outputs = list(tensors_in(call(model, cloned(example))))
+            if backward:
+                sum(one.sum() for one in outputs if one.requires_grad).backward()
         except Exception as error:
             return Run([], (str(error).strip() or type(error).__name__).splitlines()[0])
+        return Run([one.detach().clone() for one in outputs], calls=dict(counts))
 
 
 def _seed(model: nn.Module) -> None:
@@ -182,9 +200,9 @@ def other_sample(example) -> tuple[object, str]:
     return (moved, "") if changed else (None, "the samples of the example are alike")
 
 
-def samples_moved(model: nn.Module, example, moved, mode: str) -> float | None:
-    """How far the other samples move when the first one is another; None where the model does not run."""
-    before, after = (run(model, one, mode) for one in (example, moved))
+def samples_moved(model: nn.Module, example, moved, mode: str, before: Run) -> float | None:
+    """How far the other samples move from a run when the first one is another; None where the model does not run."""
+    after = run(model, moved, mode)
     if before.error or after.error or len(before.outputs) != len(after.outputs):
         return None
     count = next(one for one in tensors_in(example) if one.dim()).shape[0]
@@ -210,6 +228,8 @@ def rows_moved(module: nn.Module, x: Tensor, axes: Iterable[int]) -> int | None:
             return module(x)
 
     moved, before = 0, result(x)
+    if not before.isfinite().any():
+        raise ValueError("nothing that comes out is finite")
     largest = [float(one.detach().abs().nan_to_num(posinf=0.0).max()) for one in (x, before)]
     # A kernel may take another order of its sums next to a large entry; a mean over all rows moves more than that.
     rows = math.prod(x.shape[axis] for axis in axes)
@@ -270,16 +290,6 @@ def counted(modules: list[nn.Module]) -> Iterator[dict[int, int]]:
             del module.__dict__["forward"]
             if forward is not None:
                 module.__dict__["forward"] = forward
-
-
-def calls_of(model: nn.Module, example, modules: list[nn.Module], mode: str) -> tuple[dict[int, int], Run]:
-    """How often each module is called in a mode, by its ``id``, on all paths that PyTorch itself would take."""
-    training, gradients = MODES[mode]
-    with as_it_was(model), gradients(), counted(modules) as counts:
-        _seed(model)
-        model.train(training)
-        outputs = [one.detach().clone() for one in tensors_in(call(model, cloned(example)))]
-        return dict(counts), Run(outputs)
 
 
 def refuse_lazy(model: nn.Module) -> None:

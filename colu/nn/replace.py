@@ -122,7 +122,7 @@ def replace_activations(
         What the model takes: one tensor, its arguments, or its arguments by name. It runs through the model to follow
         channels, and to prove the swap. Without one, sizes are made from the model's first layer where that will do.
     prove : bool
-        Whether to prove the swap, which takes about a dozen forward passes.
+        Whether to prove the swap, which takes about twenty forward passes.
     **options
         For the constructor, if ``by`` is a name or a class.
 
@@ -247,8 +247,8 @@ def replace_activations(
     if across and not maker.pointwise:
         one = flow.calls[id(dict(found)[across[0]])][-1].channels
         report.warnings.append(
-            f"{_some(across)} act across positions, as the layers before them do: {one.source!r} makes its features "
-            f"of an axis that holds none of the channels of {one.across!r}; keep={across[:1]} leaves one alone"
+            f"what comes in at {_some(across)} acts across positions, as the layers before do: {one.source!r} makes "
+            f"its features of an axis that holds none of the channels of {one.across!r}; keep=... leaves it alone"
         )
     if any(list(one.parameters()) for one in new.values()):
         for name, module in model.named_modules():
@@ -307,6 +307,7 @@ def _add_training(flow: Flow, model, example, watched) -> None:
         known = flow.functions.setdefault(key, [])
         known += [one for one in places if one not in known]
     flow.gates |= training.gates
+    flow.outputs |= training.outputs
 
 
 def _refuse(model) -> None:

@@ -77,28 +77,25 @@ class Swap:
 
 def prove_swap(model, example, found, new, swap, axes, forced, kept, flow, report) -> None:
     """Prove what can be proved, or raise; the model is as it was afterwards."""
-    before = {mode: proofs.run(model, example, mode) for mode in proofs.MODES}
+    old = {id(module): module for _, module in found}
+    names = {id(module): name for name, module in reversed(found)}
+    before = {mode: proofs.run(model, example, mode, counting=old.values()) for mode in proofs.MODES}
     refused = {mode: one.error for mode, one in before.items() if one.error}
     modes = [mode for mode in before if mode not in refused]
 
-    same = {id(module): proofs.apart(module) for _, module in found}
-    old = {id(module): module for _, module in found}
-    names = {id(module): name for name, module in reversed(found)}
-    for mode in modes:
-        # With copies, since what comes in may send a model another way: to another expert, or to an earlier end.
-        with proofs.without_fused_paths():
-            times, _ = proofs.calls_of(model, example, list(old.values()), mode)
-            with swap.during(same) as swapped:
-                again, _ = proofs.calls_of(swapped, example, [*old.values(), *same.values()], mode)
-        for key, module in old.items():
-            missed = times[key] - again[id(same[key])] if key not in kept else 0
-            if missed or again[key] + again[id(same[key])] != times[key]:
-                raise ValueError(
-                    f"{names[key]!r} is called {times[key]} times by the model in {mode}, and a copy in its place "
-                    f"{again[id(same[key])]} times: the model holds {module!r} elsewhere too; nothing was changed"
-                )
-    with swap.during(same) as swapped:
-        differ = [mode for mode in modes if not proofs.equal(before[mode], proofs.run(swapped, example, mode))]
+    # With copies, since what comes in may send a model another way: to another expert, or to an earlier end.
+    same, differ = {}, []
+    try:
+        same = {key: proofs.apart(module) for key, module in old.items()}
+    except Exception as error:
+        report.unproved["identity"] = f"an old module cannot be copied: {error}"
+    if same:
+        with swap.during(same) as swapped:
+            counting = [*old.values(), *same.values()]
+            again = {mode: proofs.run(swapped, example, mode, counting=counting) for mode in modes}
+        for mode in modes:
+            _refuse_held(old, same, before[mode].calls, again[mode].calls, kept, names, mode)
+        differ = [mode for mode in modes if not proofs.equal(before[mode], again[mode])]
     if not any(bool(tensor.isfinite().any()) for one in before.values() for tensor in one.outputs):
         report.unproved["identity"] = "the model returns no tensor with finite entries that could be compared"
     if differ:
@@ -115,30 +112,28 @@ def prove_swap(model, example, found, new, swap, axes, forced, kept, flow, repor
 
     moved, why = proofs.other_sample(example)
     evaluations = [mode for mode in modes if mode != "training"]
-    stood = {mode: None if moved is None else proofs.samples_moved(model, example, moved, mode) for mode in modes}
+    stood = {}
+    if moved is not None:
+        looked = [mode for mode in modes if mode in ("training", *evaluations[-1:])]
+        stood = {mode: proofs.samples_moved(model, example, moved, mode, before[mode]) for mode in looked}
     keys = set(model.state_dict())
     modules = list({id(one): one for one in new.values()}.values())
     names = {id(new[key]): name for key, name in names.items()}
     inputs: dict[int, list[Tensor]] = {}
-    with swap.during() as swapped:
-        after = {mode: proofs.run(swapped, example, mode) for mode in modes}
+    with swap.during() as swapped, _noted(modules, inputs):
+        after = {mode: proofs.run(swapped, example, mode) for mode in reversed(modes)}
     for mode, one in after.items():
         if one.error:
             raise ValueError(f"with what comes in, the model fails in {mode}: {one.error}; nothing was changed")
     if any(getattr(one, "inplace", False) for module in modules for one in module.modules()):
-        with swap.during({key: proofs.apart(module) for key, module in new.items()}) as swapped:
-            if not all(proofs.equal(after[mode], proofs.run(swapped, example, mode)) for mode in modes):
-                raise ValueError(
-                    "what comes in changes its input in place, and the model reads that input afterwards; leave out "
-                    "inplace=True; nothing was changed"
-                )
+        _refuse_inplace_newcomers(model, example, new, swap, after)
     with swap.during() as swapped:
         if len(evaluations) < 2:
-            report.unproved["paths"] = f"the model does not run in {' and '.join(set(proofs.MODES) - set(modes))}"
-            inputs = _inputs(swapped, example, modules, evaluations[:1]) if evaluations else {}
+            missing = [mode for mode in proofs.MODES if mode not in modes]
+            report.unproved["paths"] = f"the model does not run in {' and '.join(missing)}"
         else:
-            runs = {mode: proofs.calls_of(swapped, example, modules, mode) for mode in evaluations}
-            (often, with_gradients), (bare, without) = runs.values()
+            runs = [proofs.run(swapped, example, mode, counting=modules, fused=True) for mode in evaluations]
+            often, bare = (one.calls for one in runs)
             for module in modules:
                 if often[id(module)] != bare[id(module)]:
                     raise ValueError(
@@ -146,9 +141,9 @@ def prove_swap(model, example, found, new, swap, axes, forced, kept, flow, repor
                         f"{bare[id(module)]} times without: a fused path passes over it; nothing was changed"
                     )
             idle = [names[id(one)] for one in modules if not often[id(one)]]
-            distance = proofs.gap(with_gradients, without)
-            stands = max(proofs.gap(before["evaluation"], proofs.run(model, example, one)) for one in evaluations)
-            if distance > proofs.rounding(without.outputs) >= stands:
+            distance = proofs.gap(*runs)
+            stands = proofs.gap(*(before[mode] for mode in evaluations))
+            if distance > proofs.rounding(runs[1].outputs) >= stands:
                 raise ValueError(
                     f"with and without gradients the swapped model differs by {distance:.1e}; nothing was changed"
                 )
@@ -158,9 +153,8 @@ def prove_swap(model, example, found, new, swap, axes, forced, kept, flow, repor
             report.proofs["paths"] = (
                 f"{called} of {len(modules)} new modules are called, with and without gradients alike"
             )
-            inputs = _inputs(swapped, example, modules, modes)
         _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report)
-        now = {mode: None if moved is None else proofs.samples_moved(swapped, example, moved, mode) for mode in modes}
+        now = {mode: proofs.samples_moved(swapped, example, moved, mode, after[mode]) for mode in stood}
         came = set(swapped.state_dict())
     if moved is None:
         report.unproved["samples"] = why
@@ -198,9 +192,9 @@ def _refuse_in_place(model, example, found, swap, before, mode) -> None:
         )
 
 
-def _inputs(model, example, modules, modes) -> dict[int, list[Tensor]]:
-    """What each module meets, one of each shape."""
-    inputs: dict[int, list[Tensor]] = {}
+@contextlib.contextmanager
+def _noted(modules, inputs: dict[int, list[Tensor]]) -> Iterator[None]:
+    """Note what each module meets, one input of each shape."""
 
     def note(module, args, kwargs):
         known, x = inputs.setdefault(id(module), []), next(tensors_in((args, kwargs)))
@@ -210,9 +204,31 @@ def _inputs(model, example, modules, modes) -> dict[int, list[Tensor]]:
     with contextlib.ExitStack() as undo:
         for module in modules:
             undo.callback(module.register_forward_pre_hook(note, with_kwargs=True).remove)
-        for mode in reversed(modes):
-            proofs.run(model, example, mode)
-    return inputs
+        yield
+
+
+def _refuse_held(old, same, times, again, kept, names, mode) -> None:
+    """Refuse modules that the model calls elsewhere than where copies were put."""
+    for key, module in old.items():
+        copies = again[id(same[key])]
+        if again[key] + copies != times[key] or (again[key] and key not in kept):
+            raise ValueError(
+                f"{names[key]!r} is called {times[key]} times by the model in {mode}, and a copy in its place "
+                f"{copies} times: the model holds {module!r} elsewhere too; nothing was changed"
+            )
+
+
+def _refuse_inplace_newcomers(model, example, new, swap, after) -> None:
+    """Refuse what changes its input in place where the model, or a derivative, reads that input afterwards."""
+    with swap.during({key: proofs.apart(module) for key, module in new.items()}) as swapped:
+        equal = all(proofs.equal(one, proofs.run(swapped, example, mode)) for mode, one in after.items())
+    with swap.during() as swapped:
+        trains = "training" not in after or not proofs.run(swapped, example, "training", backward=True).error
+    if not equal or not trains:
+        raise ValueError(
+            "what comes in changes its input in place, and the model reads that input afterwards, or the derivative "
+            "of the layer before does; leave out inplace=True; nothing was changed"
+        )
 
 
 @torch.no_grad()
@@ -227,12 +243,16 @@ def _prove_rows(modules, inputs, names, axes, forced, found, new, flow, report) 
         axis = axes.get(name)
         # Where the channels are unknown, each entry is a row: what is pointwise needs no axis.
         positions = [one for one in range(x.dim()) if axis is None or one != axis % x.dim()]
-        inner = proofs.with_other_parameters(module.maps if isinstance(module, OnMaps) and x.dim() > 2 else module)
-        inner.eval()
-        if x.dtype in (torch.bfloat16, torch.float16):
-            # Their rounding would hide a mean over many rows.
-            x, inner = x.float(), inner.float()
-        moved = proofs.rows_moved(inner, x, positions)
+        try:
+            inner = proofs.with_other_parameters(module.maps if isinstance(module, OnMaps) and x.dim() > 2 else module)
+            inner.eval()
+            if x.dtype in (torch.bfloat16, torch.float16):
+                # Their rounding would hide a mean over many rows.
+                x, inner = x.float(), inner.float()
+            moved = proofs.rows_moved(inner, x, positions)
+        except Exception as error:
+            report.unproved[f"rows of {name}"] = f"{module!r} fails on other rows or parameters: {error}"
+            continue
         # Tokens must not meet in an activation; pixels may, where it is made for that.
         tokens = x.dim() < 4 and axis is not None and axis % x.dim() == x.dim() - 1
         pixels = axis is not None and not tokens and not origin[id(module)][-1].channels.last and name not in forced

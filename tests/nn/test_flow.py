@@ -81,6 +81,8 @@ TOKENS, IMAGE = (2, 5, 6), (2, 6, 4, 4)
     (LINEAR, TOKENS, lambda h: h[torch.tensor([[True] * 5, [False] * 5])], {1}),
     (LINEAR, TOKENS, lambda h: h[:, :, torch.tensor([0, 1])], {2}),
     (LINEAR, TOKENS, lambda h: h[torch.tensor([1, 0])], {2}),
+    (LINEAR, TOKENS, lambda h: h.unflatten(2, (2, 4)).unbind(2)[0], {2}),
+    (LINEAR, TOKENS, lambda h: h.unflatten(2, (1, 8)).unbind(2)[0], {2}),
     (LINEAR, TOKENS, lambda h: (heads(h) @ heads(h).mT) @ heads(h), {1, 3}),
     (LINEAR, TOKENS, lambda h: ((heads(h) @ heads(h).mT) @ heads(h)).transpose(1, 2).reshape(2, 5, 8), {2}),
     (LINEAR, TOKENS, lambda h: (heads(h).mT @ (heads(h) @ heads(h).mT)).transpose(2, 3), {1, 3}),

@@ -4,6 +4,7 @@ import contextlib
 import copy
 import dataclasses
 import random
+import threading
 import warnings
 from functools import partial
 
@@ -683,7 +684,7 @@ class Mixer(nn.Module):
 
 def test_an_activation_across_positions_is_warned_of_unless_it_is_pointwise():
     report = replace_activations(Mixer(), nn.ReLU, "colu", example_input=torch.randn(2, 5, 4))
-    assert "act across positions" in report.warnings[0] and "'mix'" in report.warnings[0]
+    assert "acts across positions" in report.warnings[0] and "'mix'" in report.warnings[0]
     assert not replace_activations(Mixer(), nn.ReLU, "silu", example_input=torch.randn(2, 5, 4)).warnings
 
 
@@ -868,6 +869,53 @@ def test_what_comes_in_may_change_its_input_where_nobody_reads_it():
         with pytest.raises(ValueError, match="leave out inplace=True"):
             replace_activations(model, nn.ReLU, nn.SiLU, inplace=True, example_input=torch.randn(rows, 4))
         assert isinstance(model.act, nn.ReLU)
+
+
+def test_what_comes_in_may_not_change_what_a_derivative_reads():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Sigmoid(), nn.ELU(), nn.Linear(8, 2))
+    with pytest.raises(ValueError, match="or the derivative of the layer before does; leave out inplace=True"):
+        replace_activations(model, nn.ELU, nn.LeakyReLU, inplace=True, example_input=torch.randn(3, 4))
+
+
+class Locked(nn.ReLU):
+    def __init__(self):
+        super().__init__()
+        self.lock = threading.Lock()
+
+
+class Particular(nn.Module):
+    def forward(self, x):
+        assert x.abs().max() < 50, "too large"
+        return F.relu(x)
+
+
+def test_what_cannot_be_copied_or_tried_is_said():
+    model = nn.Sequential(nn.Linear(4, 8), Locked(), nn.Linear(8, 2))
+    report = replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4))
+    assert "cannot be copied" in report.unproved["identity"] and "rows" in report.proofs
+    report = replace_activations(perceptron(), nn.ReLU, Particular, example_input=torch.randn(3, 4))
+    assert "too large" in report.unproved["rows of 1"] and "rows" not in report.proofs
+
+
+def test_a_conjugate_buffer_is_a_tensor_as_others_are():
+    model = perceptron()
+    model.register_buffer("turn", torch.tensor([1j, 2.0]).conj())
+    assert replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4)).proofs["identity"]
+
+
+class Auxiliary(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer, self.act, self.gate = nn.Linear(4, 8), nn.Tanh(), nn.Sigmoid()
+
+    def forward(self, x):
+        h = self.act(self.layer(x)) + 0
+        return (h, self.gate(h)) if self.training else h
+
+
+def test_what_is_returned_in_training_alone_is_an_output():
+    report = replace_activations(Auxiliary(), (nn.Tanh, nn.Sigmoid), "colu", example_input=torch.randn(3, 4))
+    assert list(report.kept) == ["gate"] and [name for name, *_ in report.changed] == ["act"]
 
 
 def test_new_parameters_in_a_distributed_model_are_refused(tmp_path):
@@ -1204,7 +1252,7 @@ def test_models_that_others_wrote(name):
         assert len(vectors) == 8 and all(isinstance(module, nn.SiLU) for module in vectors)
     if changed:
         assert sorted(report.proofs) == ["identity", "keys", "paths", "rows", "samples"]
-        across = ["blocks.0.mlp_tokens.act, blocks.1.mlp_tokens.act"] if name == "timm mixer" else []
+        across = ["what comes in at blocks.0.mlp_tokens.act, blocks.1.mlp_tokens.act"] if name == "timm mixer" else []
         assert [text.split(", blocks.2")[0] for text in report.warnings] == across
         assert len(names_of(model, CoLU)) == changed
     assert {place.channel_dim for place in report.places.values()} <= {1, -1}
