@@ -121,10 +121,18 @@ def prove_swap(model, example, found, new, swap, axes, forced, kept, flow, repor
     names = {id(new[key]): name for key, name in names.items()}
     inputs: dict[int, list[Tensor]] = {}
     with swap.during() as swapped, _noted(modules, inputs):
-        after = {mode: proofs.run(swapped, example, mode) for mode in reversed(modes)}
+        after = {mode: proofs.run(swapped, example, mode, counting=old.values()) for mode in reversed(modes)}
     for mode, one in after.items():
         if one.error:
             raise ValueError(f"with what comes in, the model fails in {mode}: {one.error}; nothing was changed")
+        # What comes in may hold the old module itself, for the vector that tells the time.
+        meant = kept | {id(part) for module in modules for part in module.modules()}
+        held = next((key for key in old if one.calls[key] and key not in meant), None)
+        if held is not None:
+            raise ValueError(
+                f"{old[held]!r} is still called in {mode} after the swap: the model holds it elsewhere too; nothing "
+                "was changed"
+            )
     if any(getattr(one, "inplace", False) for module in modules for one in module.modules()):
         _refuse_inplace_newcomers(model, example, new, swap, after)
     with swap.during() as swapped:
@@ -133,6 +141,9 @@ def prove_swap(model, example, found, new, swap, axes, forced, kept, flow, repor
             report.unproved["paths"] = f"the model does not run in {' and '.join(missing)}"
         else:
             runs = [proofs.run(swapped, example, mode, counting=modules, fused=True) for mode in evaluations]
+            for one in runs:
+                if one.error:
+                    raise ValueError(f"on PyTorch's own paths the model then fails: {one.error}; nothing was changed")
             often, bare = (one.calls for one in runs)
             for module in modules:
                 if often[id(module)] != bare[id(module)]:

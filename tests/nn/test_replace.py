@@ -893,6 +893,10 @@ def test_what_cannot_be_copied_or_tried_is_said():
     model = nn.Sequential(nn.Linear(4, 8), Locked(), nn.Linear(8, 2))
     report = replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4))
     assert "cannot be copied" in report.unproved["identity"] and "rows" in report.proofs
+    model = nn.Sequential(nn.Linear(4, 8), Locked(), nn.Linear(8, 2))
+    model[2].register_forward_pre_hook(lambda module, args, act=model[1]: act(*args))
+    with pytest.raises(ValueError, match="is still called in .* after the swap"):
+        replace_activations(model, nn.ReLU, "colu", example_input=torch.randn(3, 4))
     report = replace_activations(perceptron(), nn.ReLU, Particular, example_input=torch.randn(3, 4))
     assert "too large" in report.unproved["rows of 1"] and "rows" not in report.proofs
 
@@ -1000,7 +1004,7 @@ class Shared(nn.Module):
     (nn.ReLU, nn.Threshold, {}, "makes no activation with options"),
     (nn.ReLU, F.silu, {}, "makes no activation with options"),
     (nn.ReLU, lambda: nn.Softmax(3), {}, "does not fit '1'"),
-    (nn.ReLU, "grelu", {}, "."),
+    (nn.ReLU, "grelu", {}, "'adjacency'"),
 ])  # fmt: skip
 def test_what_cannot_come_in_is_refused_in_words(which, by, options, said):
     model = perceptron()

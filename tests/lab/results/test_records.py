@@ -110,8 +110,9 @@ def test_every_record_of_the_project_fits_the_schema_and_is_written_again_to_the
 @pytest.mark.parametrize("change", [{"schema": 2}, {"schema": 1}, {"conditions": None}])
 def test_conditions_go_with_their_schema(tmp_path, change):
     path = write_record(record(), tmp_path)
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-    with pytest.raises(RecordError, match="has conditions|matches the schema|seal"):
+    value = json.loads(path.read_text()) | change
+    path.write_text(json.dumps(value | {"seal": seal_of(value)}))
+    with pytest.raises(RecordError, match="has conditions"):
         read_record(path)
 
 
