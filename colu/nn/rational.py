@@ -86,7 +86,11 @@ def fit_rational(
 
 
 def least_squares_fit(target: str, version: str, degrees: tuple[int, int]) -> tuple[tuple[float, ...], ...]:
-    """The fit of :func:`fit_rational` by SciPy's Levenberg and Marquardt."""
+    """The fit of :func:`fit_rational` by SciPy's trust region.
+
+    A and mixed take the size of each coefficient of the denominator, with a kink at 0 on which a search gets stuck;
+    so theirs are searched among those that are not negative, where all is smooth.
+    """
     require("fusion", f"a rational unit of degrees {degrees}", "scipy")
     from scipy.optimize import least_squares
 
@@ -104,7 +108,11 @@ def least_squares_fit(target: str, version: str, degrees: tuple[int, int]) -> tu
     basis = np.vander(x.numpy(), m + 1, increasing=True)
     start = rational(x, torch.ones(1, dtype=x.dtype), torch.from_numpy(denominator), version).numpy()
     numerator = np.linalg.lstsq(basis * start[:, None], wanted.numpy(), rcond=None)[0]
-    found = least_squares(residual, np.concatenate([numerator, denominator]), method="lm", max_nfev=4000).x
+    lowest = np.full(m + 1 + len(powers), -np.inf)
+    if version in ("A", "mixed"):
+        lowest[m + 1 :] = 0
+    start = np.concatenate([numerator, denominator])
+    found = least_squares(residual, start, bounds=(lowest, np.inf), ftol=1e-12, xtol=1e-12, gtol=1e-12).x
     return tuple(found[: m + 1].tolist()), tuple(found[m + 1 :].tolist())
 
 
