@@ -1,4 +1,4 @@
-"""The command line: ``colu book ...``, ``colu run | sweep | table | compare | seal | cost | doctor | bench | fuse``."""
+"""The command line: ``colu book ...``, and ``colu run``, ``sweep``, ``campaign``, ``table``, ``fuse`` and others."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from colu.commands import book, training
 from colu.commands.bench import bench
 from colu.commands.doctor import doctor
 from colu.commands.fuse import fuse
+from colu.commands.verdicts import campaign
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 app.add_typer(book.app, name="book")
 for command in (
     training.run,
     training.sweep,
+    campaign,
     training.table,
     doctor,
     training.cost,

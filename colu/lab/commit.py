@@ -7,7 +7,7 @@ from pathlib import Path
 
 from colu.programs import ProgramError, run_program
 
-__all__ = ["commit_here"]
+__all__ = ["commit_here", "text_in_commit"]
 
 _SECONDS = 60
 
@@ -54,3 +54,22 @@ def commit_here() -> tuple[str | None, bool | None]:
     # Recorded runs lie in the tree themselves; they do not make the code another one.
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ":/colu", ":/notebooks")
     return (None, None) if changed is None else (commit, bool(changed))
+
+
+def text_in_commit(commit: str, name: str) -> str | None:
+    """A file of this repository as it was in a commit.
+
+    Parameters
+    ----------
+    commit : str
+    name : str
+        From the top of the repository.
+
+    Returns
+    -------
+    str or None
+        Empty where the commit has no such file; None where git, the clone or the commit is not here to be asked.
+    """
+    if commit_here()[0] is None or _git("cat-file", "-e", f"{commit}^{{commit}}") is None:
+        return None
+    return _git("show", f"{commit}:{name}") or ""

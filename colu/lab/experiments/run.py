@@ -14,7 +14,15 @@ from colu.files import Busy, held
 from colu.lab.conditions import shared
 from colu.lab.data import DataCorruptedError, DataUnavailableError
 from colu.lab.machine import peak_memory
-from colu.lab.results import Record, check_root, environment, read_record, results_root, write_record
+from colu.lab.results import (
+    Record,
+    check_root,
+    environment,
+    read_record,
+    records_folder,
+    results_root,
+    write_record,
+)
 from colu.lab.training import Fit, fit, make_fabric
 
 from .experiment import Config, Experiment, get_experiment
@@ -36,23 +44,24 @@ def _peak_memory(device: str) -> int:
     return peak_memory()
 
 
-def record_path(config: Config, root: str | Path) -> Path:
-    """Where the record of a configuration lies or will lie."""
-    return Path(root) / config.experiment / f"{config.stem}.json"
+def record_path(config: Config, root: str | Path, stamp: dict | None = None) -> Path:
+    """Where the record of a configuration lies or will lie; ``stamp`` as of :func:`run`."""
+    return Path(root) / records_folder(config.experiment, stamp) / f"{config.stem}.json"
 
 
-def checkpoint_folder(config: Config, root: str | Path) -> Path:
+def checkpoint_folder(config: Config, root: str | Path, stamp: dict | None = None) -> Path:
     """Where a run keeps its checkpoints until it is done."""
-    return Path(root) / ".unfinished" / f"{config.experiment}-{config.stem}"
+    kind = records_folder(config.experiment, stamp).replace("/", "-")
+    return Path(root) / ".unfinished" / f"{kind}-{config.stem}"
 
 
-def recorded(config: Config, root: Path) -> Record | None:
+def recorded(config: Config, root: Path, stamp: dict | None = None) -> Record | None:
     """The record of a configuration, if there is one; what a run keeps until then is cleared, killed ones' too."""
-    path = record_path(config, root)
+    path = record_path(config, root, stamp)
     if not path.is_file():
         return None
     record = read_record(path)
-    folder = checkpoint_folder(config, root)
+    folder = checkpoint_folder(config, root, stamp)
     shutil.rmtree(folder, ignore_errors=True)
     # Whoever takes the lock from now on finds the record.
     with suppress(OSError):
@@ -92,6 +101,7 @@ def run(
     say: Callable[[str], None] = print,
     fabric=None,
     facts: dict | None = None,
+    stamp: dict | None = None,
 ) -> Record:
     """Do one run, or read its record if there is one.
 
@@ -111,6 +121,8 @@ def run(
         short runs; by default one is made.
     facts : dict, optional
         Of :func:`colu.lab.results.environment`, for the same reason where nothing is kept: git is asked for them.
+    stamp : dict, optional
+        Of the protocol that asks for the run, see :attr:`colu.lab.verdicts.Protocol.stamp`.
 
     Returns
     -------
@@ -128,12 +140,12 @@ def run(
     config.check_here()
     if not keep:
         fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-        return _train(config, None, fabric, progress, say, facts)
+        return _train(config, None, fabric, progress, say, facts, stamp)
     root = check_root(root if root is not None else results_root())
-    if (record := recorded(config, root)) is not None:
+    if (record := recorded(config, root, stamp)) is not None:
         return record
     fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-    lock, first = _lock(checkpoint_folder(config, root)), fabric.global_rank == 0
+    lock, first = _lock(checkpoint_folder(config, root, stamp)), fabric.global_rank == 0
     with ExitStack() as stack:
         if first:
             try:
@@ -143,20 +155,28 @@ def run(
                     raise RunningElsewhere(f"{config.label} is running elsewhere") from None
                 say(f"{config.label} is running elsewhere: waiting for it")
                 stack.enter_context(held(lock, wait=True))
-        there = record_path(config, root).is_file()
+        there = record_path(config, root, stamp).is_file()
         if fabric.world_size > 1:
             there = fabric.broadcast(there)
         if not there:
-            record = _train(config, root, fabric, progress, say)
+            record = _train(config, root, fabric, progress, say, stamp=stamp)
         if there or first:
-            record = recorded(config, root)
+            record = recorded(config, root, stamp)
     return record
 
 
-def _train(config: Config, root: Path | None, fabric, progress, say, facts: dict | None = None) -> Record:
+def _train(
+    config: Config,
+    root: Path | None,
+    fabric,
+    progress,
+    say,
+    facts: dict | None = None,
+    stamp: dict | None = None,
+) -> Record:
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
-    facts = facts if facts is not None else environment(config.device)
+    facts = (facts if facts is not None else environment(config.device)) | {"protocol": stamp}
     first = fabric.global_rank == 0
     keep = root is not None and first
     try:
@@ -171,7 +191,7 @@ def _train(config: Config, root: Path | None, fabric, progress, say, facts: dict
             config.plan,
             seed=config.seed,
             fabric=fabric,
-            folder=None if root is None else checkpoint_folder(config, root),
+            folder=None if root is None else checkpoint_folder(config, root, stamp),
             run_hash=config.hash,
             progress=progress,
             say=say if first else lambda _: None,

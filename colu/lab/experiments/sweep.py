@@ -20,7 +20,7 @@ from colu.programs import leave_with
 from .experiment import Config, get_experiment
 from .run import record_path, recorded, run
 
-__all__ = ["SweepResult", "parse_seeds", "sweep"]
+__all__ = ["SweepResult", "on_cluster", "parse_seeds", "sweep"]
 
 #: Of one command.
 MOST_SEEDS = 10_000
@@ -66,11 +66,11 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def _on_worker(value: dict, root: str) -> str:
+def _on_worker(value: dict, root: str, stamp: dict | None = None) -> str:
     """One run in a worker process; its result is the record's file."""
     config = Config(**value)
-    run(config, root, say=lambda _: None)
-    return str(record_path(config, root))
+    run(config, root, say=lambda _: None, stamp=stamp)
+    return str(record_path(config, root, stamp))
 
 
 def _begin(driver: int) -> None:
@@ -110,19 +110,36 @@ def _locally(configs: list[Config], root: Path, workers: int) -> Iterator[tuple[
         yield config, RuntimeError(f"its worker died {MOST_DEATHS} times, as for want of memory")
 
 
-def _on_cluster(
-    configs: list[Config], root: Path, scheduler: str, wait: float
+def on_cluster(
+    configs: list[Config], root: Path, scheduler: str, wait: float, stamp: dict | None = None
 ) -> Iterator[tuple[Config, BaseException | None]]:
-    """Do the runs on a cluster of Dask, whose security is as its configuration says."""
+    """Do runs on a cluster of Dask, whose security is as its configuration says; each with its error.
+
+    Parameters
+    ----------
+    configs : list of Config
+    root : Path
+        Which all workers must see.
+    scheduler : str
+        Its address.
+    wait : float
+        Seconds in which it must answer.
+    stamp : dict, optional
+        Of the protocol that asks for the runs.
+    """
     from distributed import Client, as_completed
 
     with Client(scheduler, timeout=wait) as client:
         futures = {
-            client.submit(_on_worker, c.to_dict(), str(root), key=f"{c.experiment}-{c.hash}", pure=True, retries=0): c
+            client.submit(_on_worker, c.to_dict(), str(root), stamp, key=_key(c, stamp), pure=True, retries=0): c
             for c in configs
         }
         for future in as_completed(futures):
             yield futures[future], None if future.status == "finished" else future.exception()
+
+
+def _key(config: Config, stamp: dict | None) -> str:
+    return f"{stamp['digest'] if stamp else config.experiment}-{config.hash}"
 
 
 def sweep(
@@ -190,7 +207,7 @@ def sweep(
     if not waiting:
         return result
     workers = workers or os.cpu_count() or 1
-    done = _on_cluster(waiting, root, scheduler, wait) if scheduler else _locally(waiting, root, workers)
+    done = on_cluster(waiting, root, scheduler, wait) if scheduler else _locally(waiting, root, workers)
     with closing(done):
         for config, error in done:
             if error is None:

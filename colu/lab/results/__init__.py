@@ -2,7 +2,6 @@
 
 from .compare import Comparison, compare_records
 from .place import NoRecordsError, check_root, needed, result_files, result_folders, results_root
-from .published import Judgement, Published, judge, load_published
 from .records import (
     Record,
     RecordError,
@@ -11,19 +10,33 @@ from .records import (
     find_records,
     read_record,
     record_schema,
+    records_folder,
+    records_in,
     write_record,
 )
-from .statistics import PairedDifference, Summary, holm, paired_difference, summarise
-from .tables import ArmTable, arm_table, less_is_better, metric_of, one_setting, setting_text
+from .statistics import (
+    Difference,
+    Rate,
+    Summary,
+    equivalence_power,
+    fisher_p_value,
+    holm,
+    paired_difference,
+    power,
+    rate,
+    summarise,
+    welch_difference,
+)
+from .tables import ENOUGH, ArmTable, arm_table, less_is_better, metric_of, one_setting, setting_text
 from .verify import seal_records, verify_records
 
 __all__ = [
+    "ENOUGH",
     "ArmTable",
     "Comparison",
-    "Judgement",
+    "Difference",
     "NoRecordsError",
-    "PairedDifference",
-    "Published",
+    "Rate",
     "Record",
     "RecordError",
     "Summary",
@@ -32,17 +45,21 @@ __all__ = [
     "compare_records",
     "config_hash",
     "environment",
+    "equivalence_power",
     "find_records",
+    "fisher_p_value",
     "holm",
-    "judge",
     "less_is_better",
-    "load_published",
     "metric_of",
     "needed",
     "one_setting",
     "paired_difference",
+    "power",
+    "rate",
     "read_record",
     "record_schema",
+    "records_folder",
+    "records_in",
     "result_files",
     "result_folders",
     "results_root",
@@ -50,5 +67,6 @@ __all__ = [
     "setting_text",
     "summarise",
     "verify_records",
+    "welch_difference",
     "write_record",
 ]

@@ -37,6 +37,8 @@ __all__ = [
     "processor",
     "read_record",
     "record_schema",
+    "records_folder",
+    "records_in",
     "typed_command",
     "write_record",
 ]
@@ -81,6 +83,14 @@ class Conditions(TypedDict, closed=True):
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
+class Stamp(TypedDict, closed=True):
+    """The protocol under which a run was made: its name, version and digest."""
+
+    name: Name
+    version: Count
+    digest: Digest
+
+
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class _Run:
     """The fields that a record has in memory and in its file, in the file's order."""
@@ -105,6 +115,7 @@ class _Run:
     error: str | None
     metrics: dict[str, Number]
     conditions: Annotated[Conditions, AS_GIVEN] | None = None
+    protocol: Annotated[Stamp, AS_GIVEN] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
@@ -153,6 +164,9 @@ class Record(_Run):
         The path that computes CoLU (``kernel``), whether oneDNN is used, the precision of products in float32, cores,
         the machine's load when the run began, whether others computed there too (``shared``), and the processor's
         seconds of training (``cpu_seconds``); None in records from before.
+    protocol : dict or None
+        ``name``, ``version`` and ``digest`` of the protocol that asked for the run, see :mod:`colu.lab.verdicts`;
+        a run without one is exploratory and carries no verdict.
     curve : list of dict
         Kept in a file of its own beside the record.
 
@@ -173,9 +187,21 @@ class Record(_Run):
 def _name(value: dict) -> str:
     """Where a record lies below the folder of records: its identity, and of a failed run the time, too."""
     stem = f"{value['arm']}-seed{value['seed']}-{value['config_hash'][:10]}"
+    folder = records_folder(value["experiment"], value.get("protocol"))
     if value["status"] == "failed":
-        return f"{value['experiment']}/failed/{stem}-{value['started'].replace(':', '')}.json"
-    return f"{value['experiment']}/{stem}.json"
+        return f"{folder}/failed/{stem}-{value['started'].replace(':', '')}.json"
+    return f"{folder}/{stem}.json"
+
+
+def records_folder(experiment: str, stamp: dict | None = None) -> str:
+    """Where records lie below the folder of records: those of an experiment, or those of one version of a protocol.
+
+    Examples
+    --------
+    >>> records_folder("vae"), records_folder("vae", {"name": "vae-printed", "version": 2, "digest": "0" * 64})
+    ('vae', 'protocols/vae-printed-v2')
+    """
+    return f"protocols/{stamp['name']}-v{stamp['version']}" if stamp else experiment
 
 
 def config_hash(config: dict) -> str:
@@ -278,6 +304,8 @@ def _checked(value: dict, curve: list, name: str) -> dict:
         raise RecordError(f"{name}: config_hash is not that of config ({found[:10]}…); restore one of them")
     if (value["schema"] == 3) != (value.get("conditions") is not None):
         raise RecordError(f"{name}: schema 3, and no other, has conditions; this is schema {value['schema']}")
+    if value.get("protocol") is not None and value["schema"] != 3:
+        raise RecordError(f"{name}: a protocol goes with schema 3; this is schema {value['schema']}")
     if found := contradictions(value, curve):
         raise RecordError(f"{name} contradicts itself: {'; '.join(found)}")
     return value
@@ -352,8 +380,9 @@ def write_record(record: Record, root: str | Path) -> Path:
     if path.is_file():
         return path
     value = {"schema": 2 if record.conditions is None else 3, **asdict(record), "curve": None, "curve_sha256": None}
-    if record.conditions is None:
-        del value["conditions"]  # As it was written then.
+    for name in ("conditions", "protocol"):
+        if value[name] is None:
+            del value[name]  # As it was written before there was any.
     _checked(value, record.curve, f"record {path.stem}")
     if record.curve:
         data = json.dumps(record.curve, separators=(",", ":"), allow_nan=False).encode()
@@ -364,6 +393,15 @@ def write_record(record: Record, root: str | Path) -> Path:
     return path
 
 
+def records_in(folder: str, root: str | Path | None = None) -> list[Record]:
+    """Records in one of the folders of :func:`records_folder`, by the names of their files; see :func:`find_records`.
+
+    Of those of runs that failed one has ``folder/failed``.
+    """
+    paths = [p for p in result_files(f"{folder}/*.json", root) if not p.name.endswith(".curve.json")]
+    return [read_record(path) for path in paths]
+
+
 def find_records(
     experiment: str,
     root: str | Path | None = None,
@@ -372,7 +410,7 @@ def find_records(
     arms: Iterable[str] | None = None,
     where: dict | None = None,
 ) -> list[Record]:
-    """Finished records of an experiment, ordered by arm and seed.
+    """Finished records of an experiment that no protocol asked for, ordered by arm and seed.
 
     Parameters
     ----------
@@ -396,8 +434,7 @@ def find_records(
             value = value.get(part) if isinstance(value, dict) else None
         return value
 
-    paths = [p for p in result_files(f"{experiment}/*.json", root) if not p.name.endswith(".curve.json")]
-    found = [read_record(path) for path in paths]
+    found = records_in(records_folder(experiment), root)
     wanted = None if arms is None else set(arms)
     return sorted(
         (

@@ -7,7 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["PairedDifference", "Summary", "holm", "paired_difference", "summarise"]
+__all__ = [
+    "Difference",
+    "Rate",
+    "Summary",
+    "equivalence_power",
+    "fisher_p_value",
+    "holm",
+    "paired_difference",
+    "power",
+    "rate",
+    "summarise",
+    "welch_difference",
+]
 
 
 @dataclass(frozen=True)
@@ -43,18 +55,57 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class PairedDifference(Summary):
-    """A :class:`Summary` of differences between two arms run on the same seeds."""
+class Difference(Summary):
+    """A :class:`Summary` of the mean difference between two arms, paired or not.
+
+    Attributes
+    ----------
+    freedom : float
+        Degrees of freedom of its Student t; ``n - 1`` for pairs.
+    """
+
+    freedom: float = 0.0
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean difference, from the interval and its level."""
+        from scipy.special import stdtrit
+
+        return self.half_width / float(stdtrit(self.freedom, (1 + self.level) / 2))
 
     @property
     def p_value(self) -> float:
-        """Two-sided p-value of the paired t-test, from mean, interval and level; 0 where all differences are equal."""
-        from scipy.special import stdtr, stdtrit
+        """Two-sided p-value of the t-test that the mean is 0; 0 where all differences are equal and not 0."""
+        from scipy.special import stdtr
 
         if self.half_width == 0:
             return 1.0 if self.mean == 0 else 0.0
-        standard_error = self.half_width / stdtrit(self.n - 1, (1 + self.level) / 2)
-        return float(2 * stdtr(self.n - 1, -abs(self.mean) / standard_error))
+        return float(2 * stdtr(self.freedom, -abs(self.mean) / self.standard_error))
+
+    def equivalence_p_value(self, margin: float) -> float:
+        r"""p-value of two one-sided t-tests that :math:`|\delta| \ge` ``margin``, the larger of both.
+
+        .. math:: p = P\Bigl(T_\nu > \frac{m - |d|}{s}\Bigr)
+
+        with the mean difference :math:`d`, its standard error :math:`s` and :math:`\nu` degrees of freedom.
+
+        Raises
+        ------
+        ValueError
+            If the margin is not positive.
+
+        Examples
+        --------
+        >>> near = paired_difference([1.00, 1.01, 0.99, 1.02], [1.01, 1.00, 1.00, 1.01])
+        >>> near.equivalence_p_value(0.1) < 0.01 < near.equivalence_p_value(0.001)
+        True
+        """
+        from scipy.special import stdtr
+
+        _check_margin(margin)
+        if self.half_width == 0:
+            return 0.0 if abs(self.mean) < margin else 1.0
+        return float(stdtr(self.freedom, (abs(self.mean) - margin) / self.standard_error))
 
     @property
     def decided(self) -> bool:
@@ -127,7 +178,7 @@ def summarise(values: Sequence[float], *, level: float = 0.95) -> Summary:
     return Summary(*_interval(array, level), n=len(array), level=level)
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> PairedDifference:
+def paired_difference(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> Difference:
     """Mean of ``first - second`` over pairs (same seed, same data) with its paired t-interval.
 
     Parameters
@@ -139,7 +190,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], *, level:
 
     Returns
     -------
-    PairedDifference
+    Difference
 
     Raises
     ------
@@ -155,7 +206,156 @@ def paired_difference(first: Sequence[float], second: Sequence[float], *, level:
     if len(a) != len(b):
         raise ValueError(f"first has {len(a)} values and second {len(b)}: pairs need the same seeds in both arms")
     summary = summarise(a - b, level=level)
-    return PairedDifference(summary.mean, summary.low, summary.high, summary.n, level)
+    return Difference(summary.mean, summary.low, summary.high, summary.n, level, summary.n - 1)
+
+
+def welch_difference(first: Sequence[float], second: Sequence[float], *, level: float = 0.95) -> Difference:
+    r"""Difference of the means of two arms whose runs are not paired, with Welch's interval.
+
+    .. math::
+
+        s^2 = \frac{s_1^2}{n_1} + \frac{s_2^2}{n_2}, \qquad
+        \nu = \frac{s^4}{s_1^4 / (n_1^2 (n_1 - 1)) + s_2^4 / (n_2^2 (n_2 - 1))}
+
+    Parameters
+    ----------
+    first, second : sequence of float, shapes (n1,) and (n2,)
+    level : float
+        Confidence level in (0, 1).
+
+    Returns
+    -------
+    Difference
+        ``n`` is that of the smaller arm.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two values in an arm, or one that is not finite.
+
+    Examples
+    --------
+    >>> print(f"{welch_difference([2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 2.0]):.2f}")
+    1.00 ± 2.01 (n = 3)
+    """
+    from scipy.special import stdtrit
+
+    a, b = _checked(first, "first"), _checked(second, "second")
+    parts = [float(v.var(ddof=1)) / len(v) for v in (a, b)]
+    mean, error = float(a.mean() - b.mean()), sum(parts) ** 0.5
+    n = min(len(a), len(b))
+    if error == 0:
+        return Difference(mean, mean, mean, n, level, n - 1)
+    freedom = error**4 / sum(part**2 / (len(v) - 1) for part, v in zip(parts, (a, b), strict=True))
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    return Difference(mean, mean - half, mean + half, n, level, freedom)
+
+
+def _check_margin(margin: float) -> None:
+    if not 0 < margin < float("inf"):
+        raise ValueError(f"margin is {margin!r}, wanted a positive number in the unit of the metric")
+
+
+def power(effect: float, sd: float, n: int, *, alpha: float = 0.05) -> float:
+    r"""Chance that ``n`` pairs decide, if the true mean difference is ``effect``.
+
+    .. math:: P\bigl(|T_{n-1,\delta\sqrt n/\sigma}| > t_{n-1,1-\alpha/2}\bigr)
+
+    with Student's noncentral distribution.
+
+    Parameters
+    ----------
+    effect, sd : float
+        True mean and standard deviation of the differences.
+    n : int
+        Pairs, at least 2.
+    alpha : float
+        Of the test; a family of ``m`` tests corrected by Holm has at least the power at ``alpha / m``.
+
+    Examples
+    --------
+    >>> round(power(1.0, 1.0, 10), 2)
+    0.8
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    shift, limit = abs(effect) / sd * n**0.5, float(stdtrit(n - 1, 1 - alpha / 2))
+    return float(1 - nctdtr(n - 1, shift, limit) + np.nan_to_num(nctdtr(n - 1, shift, -limit)))
+
+
+def equivalence_power(margin: float, sd: float, n: int, *, alpha: float = 0.05) -> float:
+    r"""Chance that two one-sided tests of ``n`` pairs say equal within ``margin``, if the true difference is 0.
+
+    At least :math:`1 - 2\,P\bigl(T_{n-1,m\sqrt n/\sigma} < t_{n-1,1-\alpha}\bigr)`, which is what is returned, or 0.
+
+    Examples
+    --------
+    >>> equivalence_power(1.0, 1.0, 5) < 0.5 < equivalence_power(1.0, 1.0, 20)
+    True
+    """
+    from scipy.special import nctdtr, stdtrit
+
+    _check_margin(margin)
+    return max(0.0, float(1 - 2 * nctdtr(n - 1, margin / sd * n**0.5, float(stdtrit(n - 1, 1 - alpha)))))
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many of how many, with an exact interval.
+
+    Attributes
+    ----------
+    count, n : int
+    low, high : float
+        Of the interval of Clopper and Pearson, at ``level``.
+    """
+
+    count: int
+    n: int
+    low: float
+    high: float
+    level: float = 0.95
+
+    def __str__(self) -> str:
+        return f"{self.count} of {self.n} ({self.low:.0%} to {self.high:.0%})"
+
+
+def rate(count: int, n: int, *, level: float = 0.95) -> Rate:
+    r"""The exact interval of a rate, by Clopper and Pearson.
+
+    From the :math:`(1-\ell)/2` quantile of :math:`\mathrm{Beta}(k, n-k+1)` to the :math:`(1+\ell)/2` quantile of
+    :math:`\mathrm{Beta}(k+1, n-k)`, with 0 and 1 at the ends.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` is not between 0 and ``n``, or ``n`` is 0.
+
+    Examples
+    --------
+    >>> print(rate(0, 10))
+    0 of 10 (0% to 31%)
+    """
+    from scipy.special import betaincinv
+
+    if not (n > 0 and 0 <= count <= n):
+        raise ValueError(f"{count} of {n} is no rate: wanted 0 <= count <= n and n > 0")
+    low = 0.0 if count == 0 else float(betaincinv(count, n - count + 1, (1 - level) / 2))
+    high = 1.0 if count == n else float(betaincinv(count + 1, n - count, (1 + level) / 2))
+    return Rate(count, n, low, high, level)
+
+
+def fisher_p_value(first: Rate, second: Rate) -> float:
+    """Two-sided p-value of Fisher's exact test that two rates are equal.
+
+    Examples
+    --------
+    >>> fisher_p_value(rate(8, 10), rate(0, 10)) < 0.001
+    True
+    """
+    from scipy.stats import fisher_exact
+
+    return float(fisher_exact([[r.count, r.n - r.count] for r in (first, second)]).pvalue)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from .records import Record, config_hash
-from .statistics import PairedDifference, Summary, paired_difference, summarise
+from .statistics import Difference, Summary, paired_difference, summarise
 
 __all__ = ["ENOUGH", "ArmTable", "arm_table", "less_is_better", "metric_of", "one_setting", "setting_text", "without"]
 
@@ -42,7 +42,8 @@ def metric_of(record: Record, metric: str) -> float | None:
     return next((entry.get(name) for entry in record.curve if entry["step"] == step), None)
 
 
-_MACHINE = ("device", "threads", "processes")
+#: What computed a run, in its configuration.
+MACHINE = ("device", "threads", "processes")
 
 
 def _device(record: Record) -> str:
@@ -71,7 +72,7 @@ def one_setting(records: Iterable[Record], arms: Sequence[str]) -> list[Record]:
     """
     groups: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
-        groups[config_hash(without(record.config, "arm", "seed", *_MACHINE))][_device(record)].append(record)
+        groups[config_hash(without(record.config, "arm", "seed", *MACHINE))][_device(record)].append(record)
     chosen = [_one_device_a_seed(by_device, arms) for by_device in groups.values()]
 
     def rank(group: list[Record]) -> tuple:
@@ -141,7 +142,7 @@ class ArmTable:
     ----------
     metric : str
     arms : dict of str to Summary
-    against : dict of str to PairedDifference
+    against : dict of str to Difference
         Arm minus ``baseline``, on the seeds that both have.
     baseline : str
     varies : str
@@ -152,7 +153,7 @@ class ArmTable:
 
     metric: str
     arms: dict[str, Summary]
-    against: dict[str, PairedDifference]
+    against: dict[str, Difference]
     baseline: str
     higher_is_better: bool
     varies: str = "the seed: initial weights and order of the batches"
@@ -185,7 +186,7 @@ class ArmTable:
         rows += ["", f"Mean ± half the {100 * level:g} % interval; what varies is {self.varies}. Test: {self.test}."]
         return "\n".join(rows)
 
-    def _short(self, difference: PairedDifference) -> str:
+    def _short(self, difference: Difference) -> str:
         if difference.n < ENOUGH:
             return "too few pairs"
         if not difference.decided:
@@ -224,7 +225,7 @@ def arm_table(
     records = list(records)
     if not records:
         raise ValueError("there are no records: run `colu run NAME` first, or look for them in another folder")
-    settings = {config_hash(without(r.config, "arm", "seed", *_MACHINE)) for r in records}
+    settings = {config_hash(without(r.config, "arm", "seed", *MACHINE)) for r in records}
     if len(settings) > 1:
         raise ValueError(
             f"the records have {len(settings)} different settings beside arm and seed; choose one by where="

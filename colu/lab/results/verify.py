@@ -11,7 +11,8 @@ __all__ = ["seal_records", "verify_records"]
 
 
 def _paths(root: Path) -> list[Path]:
-    found = [*root.glob("*/*.json"), *root.glob("*/failed/*.json")]
+    folders = ("*", "*/failed", "protocols/*", "protocols/*/failed")
+    found = {path for folder in folders for path in root.glob(f"{folder}/*.json")}
     return sorted(p for p in found if not p.name.endswith(".curve.json") and not p.parts[-2].startswith("."))
 
 
@@ -32,7 +33,7 @@ def verify_records(root: str | Path) -> list[str]:
         return [*found, str(error)]
     gone = [root / name for name in seals if not (root / name).is_file()]
     found += [f"{path} is gone, but sealed in {SEALS}; restore it" for path in gone]
-    for curve in sorted(root.glob("*/*.curve.json")):
+    for curve in sorted([*root.glob("*/*.curve.json"), *root.glob("protocols/*/*.curve.json")]):
         if not curve.with_name(curve.name.replace(".curve.json", ".json")).is_file():
             found.append(f"{curve} has no record; restore both or delete both")
     return found
