@@ -1,6 +1,7 @@
 """Verdicts on statements in print: protocols before runs, gates before words, one rule for all."""
 
 from .campaign import Left, left_of_protocols, run_missing
+from .cards import command_of, difference_text, verdict_cards
 from .gates import Below, Needs, Passed, Reaches, one_processor
 from .judge import Judgement, judge_all, judge_exploratory, judge_family
 from .lint import lint_protocols
@@ -25,7 +26,9 @@ __all__ = [
     "Statement",
     "Test",
     "Tuning",
+    "command_of",
     "configurations",
+    "difference_text",
     "judge_all",
     "judge_exploratory",
     "judge_family",
@@ -39,5 +42,6 @@ __all__ = [
     "run_missing",
     "state_of",
     "tuning_configurations",
+    "verdict_cards",
     "word",
 ]

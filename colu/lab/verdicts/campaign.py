@@ -56,8 +56,7 @@ def left_of_protocols(protocols: Iterable[Protocol], root: str | Path, *, device
     for protocol in protocols:
         state = state_of(protocol, root, device=device)
         each, measured = _seconds_a_run(protocol, state, Path(root), device)
-        # Until the tuning is done, nobody knows which the runs after it are, but how many.
-        left = len(state.left) + (0 if state.rates else len(protocol.arms) * len(protocol.seeds))
+        left = state.remaining(protocol)
         found.append(Left(protocol, left, state.of, each * left, measured))
     return found
 

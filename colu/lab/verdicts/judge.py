@@ -142,9 +142,7 @@ def judge_family(
     state = state_of(protocol, root)
     own = {"protocol": protocol, "rates": state.rates}
     if not state.whole:
-        left = state.of - len(state.records) - len(state.failed) if state.rates else len(state.left)
-        kind = "runs" if state.rates else "runs of the tuning"
-        why = (f"{left} {kind} are left of its protocol, {protocol.name}",)
+        why = (f"{state.remaining(protocol)} of {state.of} runs of its protocol, {protocol.name}, are left",)
         return {t.statement: Judgement(statements[t.statement], "not tested", why, **own) for t in protocol.tests}
     trained, failed = _trained(protocol, state)
     gates = [gate.check(trained) for gate in protocol.gates]

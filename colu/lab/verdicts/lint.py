@@ -118,14 +118,15 @@ def _against_records(root: Path, protocols: dict[str, Protocol], statements, bro
             digest = protocol.earlier[version].digest
         lines = _stamped(root, folder, protocol.name, version, digest)
         found += lines
-        if version == protocol.version and not lines:
+        # What belongs to another text of the protocol cannot be judged by this one.
+        if version == protocol.version and not any("changed after" in line for line in lines):
             judged.add(protocol.name)
     for name in sorted(judged):
         try:
             judge_family(protocols[name], statements, root)
         except (ValueError, KeyError) as error:
             found.append(str(error))
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _stamped(root: Path, folder: Path, name: str, version: int, digest: str) -> list[str]:

@@ -72,6 +72,10 @@ class State:
         """Whether every run was done, or failed."""
         return bool(self.rates) and not self.left
 
+    def remaining(self, protocol: Protocol) -> int:
+        """How many runs are left; until the tuning is done nobody knows which those after it are, but how many."""
+        return len(self.left) + (0 if self.rates else len(protocol.arms) * len(protocol.seeds))
+
     def edges(self, protocol: Protocol) -> list[str]:
         """Arms whose rate is the smallest or the largest of the grid: they may be better beyond it."""
         grid = protocol.tuning.learning_rates

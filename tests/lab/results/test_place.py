@@ -9,7 +9,6 @@ from colu.lab.results import (
     NoRecordsError,
     check_root,
     find_records,
-    load_published,
     needed,
     place,
     result_files,
@@ -17,6 +16,7 @@ from colu.lab.results import (
     write_record,
 )
 from colu.lab.results.archive import ARCHIVE, pack, unpack
+from colu.lab.verdicts import load_statements
 
 RECORD = "rotation/relu-seed0-bb6a2bfdd5.json"
 
@@ -68,8 +68,8 @@ def test_a_folder_that_is_named_is_read_alone(outside, tmp_path, monkeypatch):
 
 
 def test_a_statement_finds_the_records_of_the_package(outside):
-    (statement,) = (p for p in load_published() if p.id == "rotation-colu")
-    assert {r.arm for r in find_records(statement.experiment)} == {"relu"}
+    ours = load_statements()["rotation-colu"].exploratory
+    assert {r.arm for r in find_records(ours.experiment)} == {"relu"}
 
 
 def test_an_archive_depends_on_names_and_contents_alone(outside):

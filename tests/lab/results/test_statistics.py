@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colu.lab.results import paired_difference, summarise
+from colu.lab.results import (
+    equivalence_power,
+    fisher_p_value,
+    paired_difference,
+    power,
+    rate,
+    summarise,
+    welch_difference,
+)
 
 
 def test_the_interval_is_scipys():
@@ -81,3 +89,60 @@ def test_holm_never_lies_below_the_raw_value_nor_above_bonferroni():
     assert holm([]) == [] and holm([0.5, 0.9]) == [1.0, 1.0]
     with pytest.raises(ValueError, match="between 0 and 1"):
         holm([1.2])
+
+
+def test_a_difference_that_is_not_paired_is_scipys_of_welch():
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(1, 1, 7), rng.normal(0, 3, 12)
+    found, wanted = welch_difference(a, b), stats.ttest_ind(a, b, equal_var=False)
+    assert (found.low, found.high) == pytest.approx(wanted.confidence_interval(0.95))
+    assert (found.p_value, found.freedom) == pytest.approx((wanted.pvalue, wanted.df)) and found.n == 7
+    assert welch_difference([1.0, 1.0], [0.0, 0.0]).p_value == 0.0
+
+
+@pytest.mark.parametrize("margin", [0.3, 1.0, 3.0])
+def test_equality_is_two_one_sided_tests(margin):
+    values = np.random.default_rng(3).normal(0.4, 1, 12)
+    upper = stats.ttest_1samp(values, margin, alternative="less").pvalue
+    lower = stats.ttest_1samp(values, -margin, alternative="greater").pvalue
+    found = paired_difference(values, np.zeros(12)).equivalence_p_value(margin)
+    assert found == pytest.approx(max(upper, lower))
+
+
+@pytest.mark.parametrize("margin", [0, -1, float("nan"), float("inf")])
+def test_a_margin_is_a_positive_number(margin):
+    with pytest.raises(ValueError, match="wanted a positive number"):
+        paired_difference([1.0, 2.0], [0.0, 0.0]).equivalence_p_value(margin)
+
+
+@pytest.mark.parametrize(("count", "n"), [(0, 5), (3, 10), (10, 10), (1, 100)])
+def test_a_rate_has_scipys_exact_interval(count, n):
+    wanted = stats.binomtest(count, n).proportion_ci(method="exact")
+    assert (rate(count, n).low, rate(count, n).high) == pytest.approx((wanted.low, wanted.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("count", "n"), [(1, 0), (-1, 5), (6, 5)])
+def test_what_is_no_rate_is_refused(count, n):
+    with pytest.raises(ValueError, match=f"{count} of {n} is no rate"):
+        rate(count, n)
+
+
+def test_two_rates_are_compared_exactly():
+    assert fisher_p_value(rate(3, 5), rate(0, 5)) == pytest.approx(stats.fisher_exact([[3, 2], [0, 5]]).pvalue)
+
+
+@pytest.mark.parametrize(("effect", "n", "alpha"), [(0.0, 5, 0.05), (1.0, 8, 0.05), (1.5, 6, 0.01)])
+def test_power_is_how_often_pairs_decide(effect, n, alpha):
+    draws = np.random.default_rng(4).normal(effect, 1, (20_000, n))
+    share = (stats.ttest_1samp(draws, 0, axis=1).pvalue <= alpha).mean()
+    assert power(effect, 1.0, n, alpha=alpha) == pytest.approx(share, abs=0.012)
+
+
+@pytest.mark.parametrize(("margin", "n"), [(1.0, 10), (1.0, 20), (2.0, 6), (0.1, 5)])
+def test_power_to_find_equality_is_no_more_than_the_share(margin, n):
+    draws = np.random.default_rng(5).normal(0, 1, (20_000, n))
+    one, two = stats.ttest_1samp(draws, margin, axis=1), stats.ttest_1samp(draws, -margin, axis=1)
+    upper = stats.t.cdf(one.statistic, n - 1)
+    share = (np.maximum(upper, stats.t.sf(two.statistic, n - 1)) <= 0.05).mean()
+    found = equivalence_power(margin, 1.0, n)
+    assert found <= share + 0.012 and (found == 0 or found >= share - 0.03)
