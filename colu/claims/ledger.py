@@ -5,6 +5,7 @@ One file a chapter, ``expectations/NN-topic.yml``, with one entry a claim in the
     id-of-the-claim:
       expected: value, with tolerance: the absolute half-width; or at_most / at_least / between: [low, high]
       source: why this value, a derivation or a paper with its equation
+      from_run: true, where the value was set after a run and not before
 
 A value or a tolerance may be a mapping ``{smoke: .., laptop: .., full: ..}``.
 What is claimed stands once, in the ``{claim}`` box of the notebook after which the file is named.
@@ -78,6 +79,8 @@ class Expectation(BaseModel):
         Preset -> (low, high).
     tolerance : dict
         Absolute half-width around ``expected``; 0 where none is given.
+    from_run : bool
+        Whether a first run set the value or its bound; no prediction then, but a guard for later runs.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +88,7 @@ class Expectation(BaseModel):
     id: str
     notebook: str
     source: Annotated[str, Field(pattern=r"\S")]
+    from_run: StrictBool = False
     expected: _ByPreset[StrictBool | _Number] | None = None
     at_most: _ByPreset[_Number] | None = None
     at_least: _ByPreset[_Number] | None = None
@@ -126,7 +130,10 @@ class Expectation(BaseModel):
         return value[0] <= measured <= value[1]
 
     def words(self, preset: str = "smoke") -> str:
-        """The expectation as the printed line and the book give it."""
+        """The expectation as the printed line and the book give it; one from a run says so."""
+        return self._bound(preset) + (", set after a run" if self.from_run else "")
+
+    def _bound(self, preset: str) -> str:
         value, tolerance = self.at(preset)
         if self.kind == "between":
             return f"between {value[0]:g} and {value[1]:g}"
@@ -143,7 +150,7 @@ def _complaint(error: ValidationError) -> str:
     for each in error.errors(include_url=False):
         key, message = str(each["loc"][0]) if each["loc"] else "", each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
-            message = f"has the unknown key {key!r}; known are {['source', 'tolerance', *_BOUNDS]}"
+            message = f"has the unknown key {key!r}; known are {['source', 'from_run', 'tolerance', *_BOUNDS]}"
         elif each["type"] == "missing" and len(each["loc"]) == 1:
             message = f"lacks {key!r}"
         elif key:

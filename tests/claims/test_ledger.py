@@ -30,6 +30,7 @@ GOOD = "a:\n  source: t\n"
         (GOOD + "  expected: 1e-5", "expected is '1e-5': .*valid number"),
         (GOOD + "  at_most: 1\n  tolerance: 0.1", "tolerance, which goes with 'expected', not with 'at_most'"),
         (GOOD.replace("t\n", "' '\n") + "  expected: 1", "source is ' '"),
+        (GOOD + "  expected: 1\n  from_run: yes please", "from_run is 'yes please'"),
     ],
 )
 def test_incomplete_entry_is_refused_with_its_name_and_key(entry, said, tmp_path):
@@ -61,6 +62,13 @@ def test_a_changed_file_is_read_again(tmp_path):
     assert claims.load_expectations(tmp_path)["one"].words() == "1 exactly"
     (tmp_path / "11-a.yml").write_text(ENTRY.format("one") + "  tolerance: 0.5\n")
     assert claims.load_expectations(tmp_path)["one"].words() == "1 ± 0.5"
+
+
+def test_an_expectation_from_a_run_says_so_and_no_other_does(tmp_path):
+    (tmp_path / "11-a.yml").write_text(ENTRY.format("before") + ENTRY.format("after") + "  from_run: true\n")
+    found = claims.load_expectations(tmp_path)
+    assert found["before"].words() == "1 exactly"
+    assert found["after"].words() == "1 exactly, set after a run"
 
 
 def test_an_absent_folder_is_named(tmp_path):

@@ -23,7 +23,7 @@ half:
   source: arithmetic
 small: {at_most: 0.1, source: arithmetic}
 """,
-    "11-b": "even: {expected: true, source: arithmetic}\n",
+    "11-b": "even: {expected: true, source: measured, from_run: true}\n",
 }
 
 CONF = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,9 +12,14 @@ from colu.press.notebook import Notebook
 
 __all__ = ["lint"]
 
+# How a source says that a run set the value.
+_OF_A_RUN = re.compile(r"\b(measured|exploratory|prototype|set after)\b")
+
 
 def lint(notebooks: Iterable[Notebook], pages: Path, ledger: Path | None = None) -> list[str]:
     """Problems of the claims: each must have one box, one cell and one expectation, all of one notebook.
+
+    An expectation whose source speaks of a run must be marked ``from_run: true``, so that the pages say so, too.
 
     Parameters
     ----------
@@ -67,7 +73,12 @@ def lint(notebooks: Iterable[Notebook], pages: Path, ledger: Path | None = None)
     for claim_id, name in checks.items():
         if claim_id not in boxes:
             found.append(f"{name}: a cell checks claim {claim_id!r}, which no text states")
-    for claim_id in expectations:
+    for claim_id, entry in expectations.items():
         if claim_id not in checks:
             found.append(f"the ledger: no cell checks claim {claim_id!r}")
+        if (said := _OF_A_RUN.search(entry.source)) and not entry.from_run:
+            found.append(
+                f"the ledger: the source of claim {claim_id!r} says {said[0]!r}; "
+                "mark it 'from_run: true', or give the source of the value in other words"
+            )
     return found

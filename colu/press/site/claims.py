@@ -174,7 +174,11 @@ class ClaimsTableDirective(SphinxDirective):
             chapters.setdefault(expectation.notebook, []).append(claim)
         presets = {(reading.record(claim) or {}).get("preset") for claim in reading.expectations}
         said = " and ".join(sorted(filter(None, presets)))
-        count = f"{len(reading.expectations)} claims in {len(chapters)} chapters; preset of this run: {said}."
+        after = sum(expectation.from_run for expectation in reading.expectations.values())
+        count = (
+            f"{len(reading.expectations)} claims in {len(chapters)} chapters; "
+            f"of their expectations {after} were set after a run; preset of this run: {said}."
+        )
         result: list[nodes.Node] = [nodes.paragraph("", count, classes=["claims-preset"])]
         for notebook, claims in chapters.items():
             number = notebook.split("-")[0]

@@ -29,6 +29,13 @@ def test_claims_table_lists_every_claim_in_the_ledgers_order(good, text_of):
     assert 'href="../notebooks/11-b.html#cell-even"' in table
 
 
+def test_an_expectation_from_a_run_says_so_in_its_box_and_is_counted(good, text_of):
+    assert "Expected true, set after a run; measured" in text_of(good.html("notebooks/11-b.html"))
+    said = text_of(good.html("book/claims.html"))
+    assert "3 claims in 2 chapters; of their expectations 1 were set after a run; preset" in said
+    assert "true, set after a run" in said
+
+
 def test_everything_wrong_fails_the_build_and_is_named(small_book):
     small_book.page("book/claims.md", "# Claims\n\n{claim}`no-such-role`\n\n```{claims-table}\n```\n")
     small_book.notebook(
