@@ -89,13 +89,16 @@ def _drawing(judgement: Judgement) -> str:
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
 
 
+def _numbers(judgement: Judgement) -> str:
+    """Arm minus baseline, ours and the printed one."""
+    text, printed = difference_text(judgement), judgement.statement.printed
+    parts = [f"ours {text}"] if text else []
+    parts += [f"printed {_signed(printed.effect)}"] if printed else []
+    return f'<p class="verdict-numbers">arm minus baseline: {escape("; ".join(parts))}</p>' if parts else ""
+
+
 def _facts(judgement: Judgement) -> Iterable[tuple[str, str]]:
-    statement, printed = judgement.statement, judgement.statement.printed
-    if text := difference_text(judgement):
-        yield "ours, arm minus baseline", escape(text)
-    if printed:
-        unit = unit_of(_metric(judgement))
-        yield "printed", escape(f"{_signed(printed.effect)}{' ' + unit if unit else ''}")
+    statement = judgement.statement
     if any(r.count for r in judgement.failed):
         yield "runs that failed", escape(f"arm {judgement.failed[0]}; baseline {judgement.failed[1]}")
     if judgement.p_value is not None:
@@ -132,7 +135,7 @@ def _card(judgement: Judgement, paper: str) -> str:
         f'<article class="verdict-card" id="verdict-{statement.id}" data-paper="{escape(paper)}">'
         f'<p class="verdict-statement">{escape(statement.statement)} <cite>{escape(where)}</cite></p>'
         f'<p><strong class="verdict-word verdict-word-{kind}">{judgement.word}</strong></p>'
-        f"{_drawing(judgement)}"
+        f"{_drawing(judgement)}{_numbers(judgement)}"
         f"<details><summary>what it rests on</summary><dl>{facts}</dl></details></article>"
     )
 

@@ -15,7 +15,7 @@ PAPERS = {"hendrycks2016gelu": "GELU & co"}
 def test_a_card_has_statement_word_figure_scale_and_command(done):
     (protocol,) = load_protocols(done).values()
     page = verdict_cards(judge_family(protocol, STATEMENTS, done), PAPERS)
-    parts = ("GELU leads.", "what it rests on", "<svg", "printed", "+20 points", "examples", "colu campaign --only toy")
+    parts = ("GELU leads.", "what it rests on", "<svg", "printed +20", "examples", "colu campaign --only toy")
     for part in parts:
         assert part in page, part
     assert 'aria-label="our difference' in page and page.count("<article") == 1
