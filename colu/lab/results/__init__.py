@@ -1,6 +1,7 @@
 """Records of runs and the statistics made from them: mean, 95 % interval, n, and paired differences."""
 
 from .compare import Comparison, compare_records
+from .integrity import broken_records, seal_records
 from .place import NoRecordsError, check_root, needed, result_files, result_folders, results_root
 from .published import Judgement, Published, judge, load_published
 from .records import (
@@ -15,7 +16,6 @@ from .records import (
 )
 from .statistics import PairedDifference, Summary, holm, paired_difference, summarise
 from .tables import ArmTable, arm_table, less_is_better, metric_of, one_setting, setting_text
-from .verify import seal_records, verify_records
 
 __all__ = [
     "ArmTable",
@@ -49,6 +49,6 @@ __all__ = [
     "seal_records",
     "setting_text",
     "summarise",
-    "verify_records",
+    "broken_records",
     "write_record",
 ]

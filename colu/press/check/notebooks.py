@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from colu.lab.results import verify_records
+from colu.lab.results import broken_records
 from colu.press.notebook import Cell, Notebook
 from colu.press.project import Project
 from colu.press.toc import select
@@ -85,4 +85,4 @@ def lint(project: Project) -> list[str]:
     for page in [*sorted(project.pages.rglob("*.md")), *(project.root / name for name in TEXTS)]:
         if page.is_file():
             found += [f"{page.name}: {problem}" for problem in misspelt(page.read_text(encoding="utf8"))]
-    return found + lint_claims(notebooks, project.pages, project.ledger) + verify_records(project.root / "results")
+    return found + lint_claims(notebooks, project.pages, project.ledger) + broken_records(project.root / "results")
