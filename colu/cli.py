@@ -1,4 +1,4 @@
-"""The command line: ``colu book ...``, ``colu run | sweep | table | compare | seal | cost | doctor | bench | fuse``."""
+"""The command line: ``colu book | run | sweep | table | compare | verify | seal | cost | doctor | bench | fuse``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from colu.commands import book, training
 from colu.commands.bench import bench
 from colu.commands.doctor import doctor
 from colu.commands.fuse import fuse
+from colu.commands.verify import compare, verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 app.add_typer(book.app, name="book")
@@ -20,8 +21,9 @@ for command in (
     training.table,
     doctor,
     training.cost,
-    training.compare,
     training.seal,
+    compare,
+    verify,
     bench,
     fuse,
 ):

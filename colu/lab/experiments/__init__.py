@@ -16,13 +16,16 @@ from .plans import left_of, missing_runs
 from .rerun import is_current, rerun_commands
 from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from .run import RunningElsewhere, record_path, run, run_arms
+from .verify import PATHS, Choice, Draw, choose, draw, expected_seconds, measure, parse_seconds, run_again
 
 __all__ = [
     "ARMS",
     "BENCHMARK_ARMS",
     "AUTOENCODER",
     "CIFAR_RESNET",
+    "Choice",
     "DDPM",
+    "Draw",
     "EXPERIMENTS",
     "FUSION_GPT",
     "FUSION_MLP",
@@ -44,6 +47,7 @@ __all__ = [
     "ImageDenoising",
     "LatentDenoising",
     "NextCharacter",
+    "PATHS",
     "PairTask",
     "TextPairTask",
     "PartlyLinear",
@@ -52,15 +56,20 @@ __all__ = [
     "RunningElsewhere",
     "VAETask",
     "cap_points",
+    "choose",
     "choose_arms",
+    "draw",
     "estimate",
+    "expected_seconds",
     "get_arm",
     "get_experiment",
     "is_current",
     "keep_estimate",
     "latent_space",
     "left_of",
+    "measure",
     "missing_runs",
+    "parse_seconds",
     "read_estimates",
     "record_path",
     "recorded_costs",
@@ -68,6 +77,7 @@ __all__ = [
     "rerun_commands",
     "rotation_matrix",
     "run",
+    "run_again",
     "run_arms",
     "train_networks",
 ]

@@ -16,17 +16,23 @@ from .records import (
 )
 from .statistics import PairedDifference, Summary, holm, paired_difference, summarise
 from .tables import ArmTable, arm_table, less_is_better, metric_of, one_setting, setting_text
+from .tolerances import Agreement, Pair, Tolerance, Tolerances, agreement, load_tolerances, measured, seed_spread
 
 __all__ = [
+    "Agreement",
     "ArmTable",
     "Comparison",
     "Judgement",
     "NoRecordsError",
+    "Pair",
     "PairedDifference",
     "Published",
     "Record",
     "RecordError",
     "Summary",
+    "Tolerance",
+    "Tolerances",
+    "agreement",
     "arm_table",
     "check_root",
     "compare_records",
@@ -37,6 +43,8 @@ __all__ = [
     "judge",
     "less_is_better",
     "load_published",
+    "load_tolerances",
+    "measured",
     "metric_of",
     "needed",
     "one_setting",
@@ -47,6 +55,7 @@ __all__ = [
     "result_folders",
     "results_root",
     "seal_records",
+    "seed_spread",
     "setting_text",
     "summarise",
     "broken_records",

@@ -1,0 +1,262 @@
+"""Recorded runs made again: which, in what time, by which instructions."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from colu.files import digest_of
+from colu.lab.results import (
+    Pair,
+    Published,
+    Record,
+    config_hash,
+    find_records,
+    load_published,
+    measured,
+    read_record,
+    result_files,
+)
+from colu.lab.results.tables import without
+from colu.programs import run_program
+
+from .experiment import Config
+from .run import record_path, run
+
+__all__ = ["PATHS", "Choice", "Draw", "choose", "draw", "expected_seconds", "measure", "parse_seconds", "run_again"]
+
+#: What restricts PyTorch's own kernels, oneDNN and MKL to older instructions; read when PyTorch is imported.
+PATHS = {
+    "plain": {},
+    "avx2": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
+    "sse": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"},
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Records to be made again.
+
+    Attributes
+    ----------
+    records : list of Record
+    row : Published or None
+        The printed statement that they speak to, if one was named, with ``of``: all records that its verdict rests on.
+    """
+
+    records: list[Record]
+    row: Published | None = None
+    of: tuple[Record, ...] = ()
+
+
+def _rows() -> dict[str, Published]:
+    """The printed statements by their ids."""
+    return {row.id: row for row in load_published()}
+
+
+def choose(name: str, root: str | Path | None = None, *, all_seeds: bool = False) -> Choice:
+    """The records that a name stands for.
+
+    Parameters
+    ----------
+    name : str
+        Path or stem of a record's file, or the id of a printed statement (a row of ``published.yml``).
+    root : path, optional
+        Folder of records, as of :func:`colu.lab.results.find_records`.
+    all_seeds : bool
+        Of a record, those of its other seeds as well; of a row, every record of it instead of those of its first seed.
+
+    Raises
+    ------
+    ValueError
+        If there is no such record and no such row, a row has no records, or the record is of a failed run.
+    """
+    if (row := _rows().get(name)) is not None:
+        of = row.records(root)
+        if not of:
+            raise ValueError(f"row {name!r} has no records here; {row.command} would make them")
+        common = set.intersection(*({r.seed for r in of if r.arm == arm} for arm in {r.arm for r in of}))
+        first = min(common, default=min(r.seed for r in of))
+        return Choice([r for r in of if all_seeds or r.seed == first], row, tuple(of))
+    path = Path(name)
+    found = [path] if path.suffix == ".json" else result_files(f"*/{name}.json", root) if _is_stem(name) else []
+    if not found:
+        near = get_close_matches(name, _rows(), n=3, cutoff=0.4) or sorted(_rows())
+        raise ValueError(f"{name!r} is neither a record's file or stem nor a row; rows are such as {', '.join(near)}")
+    record = read_record(found[0])
+    if record.status != "done":
+        raise ValueError(f"{found[0]} is the record of a run that failed: there is nothing to compare with")
+    if not all_seeds:
+        return Choice([record])
+    identity = config_hash(without(record.config, "seed"))
+    folder = found[0].absolute().parents[1]
+    alike = find_records(record.experiment, folder, preset=record.preset, arms=[record.arm])
+    return Choice([r for r in alike if config_hash(without(r.config, "seed")) == identity])
+
+
+def _is_stem(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9._-]+", name) is not None
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds from ``90s``, ``30m`` or ``2h``.
+
+    Raises
+    ------
+    ValueError
+        For anything else.
+
+    Examples
+    --------
+    >>> parse_seconds("1.5m")
+    90.0
+    """
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([smh])", text.strip())
+    if not found or float(found[1]) == 0:
+        raise ValueError(f"budget is {text!r}, wanted a time such as 90s, 30m or 2h")
+    return float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def expected_seconds(record: Record) -> float:
+    """What a rerun takes, by the record: its processor's seconds a thread, or else those on the clock.
+
+    Evaluation is in neither; a machine that did other things, too, took more on the clock.
+    """
+    cpu = (record.conditions or {}).get("cpu_seconds")
+    return record.seconds if not cpu else cpu / record.threads
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Records drawn at random.
+
+    Attributes
+    ----------
+    records : list of Record
+        In the order drawn.
+    passed_over : list of Record
+        Whose turn it was, but which would not have fitted the time that was left.
+    of : int
+        How many there were to draw from.
+    """
+
+    records: list[Record]
+    passed_over: list[Record]
+    of: int
+
+
+def draw(records: Iterable[Record], number: int, seed: int, seconds: float) -> Draw:
+    """Draw records, one experiment after the other and round again, for as long as they fit into a time.
+
+    The draw is a function of the seed and of the records there are, whatever their order.
+
+    Parameters
+    ----------
+    records : iterable of Record
+    number : int
+        How many at most.
+    seed : int
+    seconds : float
+        In which all have to fit, by :func:`expected_seconds`.
+
+    Raises
+    ------
+    ValueError
+        If ``number`` is not positive or the seed is negative.
+
+    Examples
+    --------
+    >>> from colu.lab.experiments import run_arms
+    >>> records = run_arms("rotation", arms=["relu"], seeds=range(4), steps=2)
+    >>> draw(records, 2, 0, 60).records == draw(records[::-1], 2, 0, 60).records
+    True
+    """
+    if number < 1:
+        raise ValueError(f"--random is {number}, wanted how many records to draw, at least 1")
+    if seed < 0:
+        raise ValueError(f"--seed is {seed}, wanted a number of at least 0")
+    piles: dict[str, list[Record]] = {}
+    for record in sorted(records, key=lambda r: digest_of([seed, r.experiment, r.stem])):
+        piles.setdefault(record.experiment, []).append(record)
+    of = sum(map(len, piles.values()))
+    chosen: list[Record] = []
+    passed: list[Record] = []
+    left, order = seconds, sorted(piles, key=lambda name: digest_of([seed, name]))
+    while len(chosen) < number and any(expected_seconds(r) <= left for pile in piles.values() for r in pile):
+        for name in order:
+            if not piles[name] or len(chosen) == number:
+                continue
+            record = piles[name].pop(0)
+            if expected_seconds(record) <= left:
+                left -= expected_seconds(record)
+                chosen.append(record)
+            else:
+                passed.append(record)
+    return Draw(chosen, passed, of)
+
+
+def run_again(
+    record: Record, *, progress: Callable[[int, int, dict], None] | None = None, facts: dict | None = None
+) -> Record:
+    """Make a recorded run again, by its own configuration; all of it stays in memory, and nothing is written.
+
+    Parameters
+    ----------
+    record : Record
+    progress : callable, optional
+        As of :func:`colu.lab.experiments.run`.
+    facts : dict, optional
+        Of :func:`colu.lab.results.environment`, to ask for them once for many runs.
+
+    Raises
+    ------
+    ValueError
+        If this machine cannot run it: another device, more threads than there are cores.
+    colu.lab.data.DataUnavailableError, colu.lab.data.DataCorruptedError
+        If its data are not here.
+    """
+    facts = facts and facts | {"threads": record.threads}
+    return run(Config(**record.config), keep=False, progress=progress, say=lambda _: None, facts=facts)
+
+
+def measure(record: Record, path: str, folder: Path) -> Pair | None:
+    """Make a recorded run again in another process, restricted to a path of ``PATHS``, and measure the pair.
+
+    Returns
+    -------
+    Pair or None
+        None for the plain path where the record is of this machine's processor: that is no other computation.
+
+    Raises
+    ------
+    ValueError
+        For an unknown path, a processor that has none of them, or a record of another release of PyTorch.
+    RuntimeError
+        If the process failed; says how.
+    """
+    from colu.lab.results.records import processor
+
+    if path not in PATHS:
+        raise ValueError(f"path is {path!r}, choose one of {', '.join(PATHS)}")
+    if path != "plain" and platform.machine().lower() not in ("x86_64", "amd64"):
+        raise ValueError(f"path {path!r} is of x86 processors, and this one is {platform.machine()}")
+    if path == "plain" and record.device["name"] == processor():
+        return None
+    config = Config(**record.config).check_here()
+    where = folder / path
+    program = "import json, sys; from colu.lab.experiments import Config, run; c = json.load(sys.stdin); "
+    program += "run(Config(**c), sys.argv[1], say=lambda _: None)"
+    kept = {k: v for k, v in os.environ.items() if k not in {name for path in PATHS.values() for name in path}}
+    environment = {**kept, **PATHS[path]}
+    command = [sys.executable, "-c", program, str(where)]
+    done = run_program(command, given=json.dumps(config.to_dict()), env=environment)
+    if done.status:
+        raise RuntimeError(f"{record.stem} by {path}: {done.err.strip().splitlines()[-1] if done.err else done.status}")
+    return measured(record, read_record(record_path(config, where)), path)
