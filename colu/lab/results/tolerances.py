@@ -95,7 +95,9 @@ class Tolerances:
     pairs: list[Pair] = field(default_factory=list)
 
     def of(self, experiment: str, device: str) -> Tolerance | None:
-        """The tolerance of an experiment on a class of devices; None where no pair was measured.
+        """The tolerance of an experiment on a class of devices; None where no pair was measured that differs in a bit.
+
+        A rerun that was meant to differ and does not says nothing of how far one that does may go.
 
         Examples
         --------
@@ -103,7 +105,7 @@ class Tolerances:
         0.0
         """
         pairs = [p for p in self.pairs if (p.experiment, p.device) == (experiment, device)]
-        if not pairs:
+        if not any(p.curve for p in pairs):
             return None
         metrics, way = _largest(p.metrics for p in pairs), _largest(p.on_the_way for p in pairs)
         return Tolerance(
