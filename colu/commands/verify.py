@@ -54,7 +54,8 @@ def verify(
         choices = _chosen(what or [], number, all_seeds, seed, seconds, results)
     except ValueError as error:
         raise fail(error) from None
-    records = list({(r.experiment, r.stem): r for choice in choices for r in choice.records}.values())
+    # Short ones first: where the time runs out, fewest are left.
+    records = sorted({_name(r): r for choice in choices for r in choice.records}.values(), key=_expected)
     bar, task = progress_of(len(records))
     with stoppable("nothing was written"), bar:
         if measure is not None:

@@ -24,6 +24,7 @@ from colu.lab.results import (
     read_record,
     result_files,
 )
+from colu.lab.results.records import processor
 from colu.lab.results.tables import without
 from colu.programs import run_program
 
@@ -81,7 +82,7 @@ def choose(name: str, root: str | Path | None = None, *, all_seeds: bool = False
     if (row := _rows().get(name)) is not None:
         of = row.records(root)
         if not of:
-            raise ValueError(f"row {name!r} has no records here; {row.command} would make them")
+            raise ValueError(f"row {name!r} has no records here: there is nothing to run again")
         common = set.intersection(*({r.seed for r in of if r.arm == arm} for arm in {r.arm for r in of}))
         first = min(common, default=min(r.seed for r in of))
         return Choice([r for r in of if all_seeds or r.seed == first], row, tuple(of))
@@ -241,8 +242,6 @@ def measure(record: Record, path: str, folder: Path) -> Pair | None:
     RuntimeError
         If the process failed; says how.
     """
-    from colu.lab.results.records import processor
-
     if path not in PATHS:
         raise ValueError(f"path is {path!r}, choose one of {', '.join(PATHS)}")
     if path != "plain" and platform.machine().lower() not in ("x86_64", "amd64"):
