@@ -1,4 +1,4 @@
-"""The command line: ``colu book ...``, and ``colu run``, ``sweep``, ``campaign``, ``table``, ``fuse`` and others."""
+"""The command line: ``colu book ...``, and ``colu run``, ``sweep``, ``campaign``, ``verify``, ``fuse`` and others."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from colu.commands.bench import bench
 from colu.commands.doctor import doctor
 from colu.commands.fuse import fuse
 from colu.commands.verdicts import campaign
+from colu.commands.verify import compare, verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Conic Linear Units: the package and its book.")
 app.add_typer(book.app, name="book")
@@ -22,8 +23,9 @@ for command in (
     training.table,
     doctor,
     training.cost,
-    training.compare,
     training.seal,
+    compare,
+    verify,
     bench,
     fuse,
 ):

@@ -15,7 +15,7 @@ errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
+def stoppable(said: str = "what was finished is kept, run the same command to go on") -> Iterator[None]:
     """Turn SIGTERM and Ctrl-C into a message and an exit status, once what is inside has cleaned up."""
 
     def stop(*_: object) -> None:
@@ -25,7 +25,7 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        errors.print("stopped; what was finished is kept, run the same command to go on")
+        errors.print(f"stopped; {said}")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, previous)

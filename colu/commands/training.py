@@ -1,4 +1,4 @@
-"""``colu run``, ``sweep``, ``table``, ``cost``, ``compare`` and ``seal``."""
+"""``colu run``, ``sweep``, ``table``, ``cost`` and ``seal``."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ def _planned(name: str, preset: str, arms: str | None, seeds: str | None, settin
     return {"preset": preset, "arms": arms, "seeds": seeds, **changes}
 
 
-def _fail(error: Exception) -> typer.Exit:
+def fail(error: Exception) -> typer.Exit:
     from colu.lab.fields import said
 
     errors.print(said(error), style="red" if errors.is_terminal else None, markup=False)
     return typer.Exit(2 if isinstance(error, ValueError) else 1)
 
 
-def _progress_of(total: int):
+def progress_of(total: int):
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -86,8 +86,8 @@ def run(
         configs = [config.check_here() for config in get_experiment(name).configs(**wanted)]
         root = check_root(results or results_root())
     except ValueError as error:
-        raise _fail(error) from None
-    bar, task = _progress_of(len(configs))
+        raise fail(error) from None
+    bar, task = progress_of(len(configs))
     with stoppable(), bar:
         status = _run_all(configs, root, get_experiment(name).metric, bar, task)
     console.print(f"records: {root / name}")
@@ -150,7 +150,7 @@ def sweep(
     root = Path(results or results_root())
     try:
         wanted = _planned(name, preset, arms, seeds, settings)
-        bar, task = _progress_of(len(get_experiment(name).configs(**wanted)))
+        bar, task = progress_of(len(get_experiment(name).configs(**wanted)))
 
         def report(label: str, event: str) -> None:
             bar.advance(task)
@@ -160,7 +160,7 @@ def sweep(
             options = {"root": root, "scheduler": scheduler, "workers": workers, "wait": wait, "report": report}
             done = sweep_all(name, **wanted, **options)
     except (ValueError, OSError) as error:
-        raise _fail(error) from None
+        raise fail(error) from None
     console.print(
         f"{done.done} done, {done.skipped} recorded before, {len(done.failed)} failed; records: {root / name}"
     )
@@ -194,7 +194,7 @@ def table(
         order = [*ARMS, *sorted({record.arm for record in records} - ARMS.keys())]
         made = arm_table(records, chosen, baseline=baseline, higher_is_better=higher, order=order)
     except ValueError as error:
-        raise _fail(error) from None
+        raise fail(error) from None
     print(made.markdown(3, {arm: ARMS[arm].label for arm in made.arms if arm in ARMS}))
 
 
@@ -224,28 +224,7 @@ def cost(
             if keep:
                 keep_estimate(found, results)
     except (ValueError, OSError) as error:
-        raise _fail(error) from None
-
-
-def compare(
-    first: Annotated[Path, typer.Argument(help="A record, such as results/rotation/relu-seed0-bb6a2bfdd5.json.")],
-    second: Annotated[Path, typer.Argument(help="Another, such as yours.")],
-    tolerance: Annotated[float, typer.Option(help="Relative; above it the exit status is 1.")] = 1e-3,
-) -> None:
-    """Say in what two records differ, and from which step on."""
-    from colu.lab.results import compare_records, read_record
-
-    try:
-        if not 0 <= tolerance < float("inf"):
-            raise ValueError(f"tolerance is {tolerance}, wanted a number of at least 0")
-        found = compare_records(read_record(first), read_record(second))
-        within = found.within(tolerance)
-    except ValueError as error:
-        raise _fail(error) from None
-    console.print(found.text(), markup=False)
-    console.print(f"within {tolerance:g}: {'yes' if within else 'no'}")
-    if not within:
-        raise typer.Exit(1)
+        raise fail(error) from None
 
 
 def seal(results: Results = None) -> None:
@@ -257,5 +236,5 @@ def seal(results: Results = None) -> None:
     try:
         new = seal_records(root)
     except ValueError as error:
-        raise _fail(error) from None
+        raise fail(error) from None
     console.print(f"{len(new)} records sealed now in {root / SEALS}")

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .stopping import stoppable
-from .training import Results, _fail, console
-
-_UNITS = {"s": 1, "m": 60, "h": 3600}
-
-
-def seconds_of(text: str) -> float:
-    """Seconds of a span of time such as ``90s``, ``25m`` or ``1.5h``.
-
-    Examples
-    --------
-    >>> seconds_of("25m")
-    1500.0
-    """
-    parts = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smh])", text)
-    if parts is None or float(parts[1]) == 0:
-        raise ValueError(f"budget is {text!r}, wanted a span of time such as 90s, 25m or 1.5h")
-    return float(parts[1]) * _UNITS[parts[2]]
+from .training import Results, console, fail
 
 
 def campaign(
@@ -40,27 +23,27 @@ def campaign(
 ) -> None:
     """Do the missing runs of the protocols, in order of priority, within a budget; stops cleanly and goes on later."""
     from colu.lab.results import check_root, results_root
-    from colu.lab.verdicts import load_protocols, run_missing
+    from colu.lab.verdicts import load_protocols, parse_seconds, run_missing
 
     try:
-        seconds = seconds_of(budget)
+        seconds = parse_seconds(budget)
         root = check_root(results or results_root())
         protocols = list(load_protocols(root, only).values())
         if not protocols:
             raise ValueError(f"there are no protocols in {root / 'protocols'}; name a folder of records that has some")
     except ValueError as error:
-        raise _fail(error) from None
+        raise fail(error) from None
     if not plan:
         with stoppable():
             try:
                 done = run_missing(protocols, root, budget=seconds, device=device, scheduler=scheduler, report=_say)
             except (ValueError, OSError) as error:
-                raise _fail(error) from None
+                raise fail(error) from None
         console.print(f"{done} runs done; records: {root / 'protocols'}")
     try:
         _say_left(protocols, root, device)
     except ValueError as error:
-        raise _fail(error) from None
+        raise fail(error) from None
 
 
 def _say(protocol, config, event: str) -> None:

@@ -83,16 +83,6 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_two_records_are_compared_by_their_files(root):
-    paths = sorted(str(p) for p in (root / "rotation").glob("*.json") if "curve" not in p.name)
-    same = CliRunner().invoke(app, ["compare", paths[0], paths[0]])
-    assert same.exit_code == 0 and "equal in every bit" in same.output
-    other = CliRunner().invoke(app, ["compare", paths[0], paths[1]])
-    assert other.exit_code == 1 and "seed is 0 against 1" in other.output
-    missing = CliRunner().invoke(app, ["compare", paths[0], "nowhere.json"])
-    assert missing.exit_code == 2 and "nowhere.json cannot be read" in missing.output
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -143,7 +133,6 @@ def test_a_file_is_no_folder_of_records(tmp_path, command):
         (["sweep", "rotation", "--wait", "nan"], "wait is nan"),
         (["cost", "rotation", "--updates", "0"], "updates is 0, wanted 1 to 10,000"),
         (["cost", "rotation", "--updates", "99999999999"], "wanted 1 to 10,000"),
-        (["compare", "a.json", "b.json", "--tolerance", "nan"], "tolerance is nan"),
     ],
 )
 def test_options_of_other_commands_are_refused_likewise(words, message):

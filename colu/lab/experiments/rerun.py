@@ -14,6 +14,9 @@ from .experiment import Config, get_experiment
 
 __all__ = ["is_current", "rerun_commands"]
 
+#: Where a reader's own runs are recorded, by the commands that are printed.
+MINE = "mine"
+
 
 def _same(a: object, b: object) -> bool:
     """Equal as JSON: a tuple and a list of the same things are."""
@@ -75,8 +78,10 @@ def _setting(name: str, value: object) -> str:
 
 
 def rerun_commands(records: Iterable[Record]) -> list[str]:
-    """The shortest commands that make exactly these runs again.
+    """The shortest commands that make exactly these runs again, into a folder of the reader's own.
 
+    Without that folder ``colu run`` would find the records and run nothing; ``colu compare ROW --results mine`` then
+    holds the new ones against them, and ``colu verify`` does both at once.
     Written from the configurations and not from what was typed, so they hold wherever the records were made.
     A record of a GPU whose preset takes a GPU where there is one gets no setting for it: elsewhere the CPU is used.
 
@@ -98,7 +103,7 @@ def rerun_commands(records: Iterable[Record]) -> list[str]:
     --------
     >>> from colu.lab.experiments import run_arms
     >>> rerun_commands(run_arms("mnist-mlp", arms=["relu", "colu"], seeds=[0, 1], steps=2))
-    ['colu run mnist-mlp --arms colu,relu --seeds 0-1 --set steps=2']
+    ['colu run mnist-mlp --arms colu,relu --seeds 0-1 --set steps=2 --results mine']
     """
     seeds: dict[tuple, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for record in records:
@@ -115,5 +120,5 @@ def rerun_commands(records: Iterable[Record]) -> list[str]:
             words += ["run", experiment] + ([] if preset == "smoke" else ["--preset", preset])
             words += [] if set(arms) == set(chosen.arms) else ["--arms", ",".join(arms)]
             words += [] if listed == tuple(range(chosen.seeds)) else ["--seeds", _seeds(listed)]
-            commands.append(shlex.join(words + [w for s in settings for w in ("--set", s)]))
+            commands.append(shlex.join([*words, *(w for s in settings for w in ("--set", s)), "--results", MINE]))
     return commands

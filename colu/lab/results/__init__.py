@@ -1,6 +1,7 @@
 """Records of runs and the statistics made from them: mean, 95 % interval, n, and paired differences."""
 
 from .compare import Comparison, compare_records
+from .integrity import broken_records, seal_records
 from .place import NoRecordsError, check_root, needed, result_files, result_folders, results_root
 from .records import (
     Record,
@@ -28,19 +29,25 @@ from .statistics import (
     welch_difference,
 )
 from .tables import ENOUGH, ArmTable, arm_table, less_is_better, metric_of, one_setting, setting_text
-from .verify import seal_records, verify_records
+from .tolerances import Agreement, Pair, Tolerance, Tolerances, agreement, load_tolerances, measured, seed_spread
 
 __all__ = [
     "ENOUGH",
+    "Agreement",
     "ArmTable",
     "Comparison",
     "Difference",
     "NoRecordsError",
+    "Pair",
     "Rate",
     "Record",
     "RecordError",
     "Summary",
+    "Tolerance",
+    "Tolerances",
+    "agreement",
     "arm_table",
+    "broken_records",
     "check_root",
     "compare_records",
     "config_hash",
@@ -50,6 +57,8 @@ __all__ = [
     "fisher_p_value",
     "holm",
     "less_is_better",
+    "load_tolerances",
+    "measured",
     "metric_of",
     "needed",
     "one_setting",
@@ -64,9 +73,9 @@ __all__ = [
     "result_folders",
     "results_root",
     "seal_records",
+    "seed_spread",
     "setting_text",
     "summarise",
-    "verify_records",
     "welch_difference",
     "write_record",
 ]

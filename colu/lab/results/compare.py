@@ -10,6 +10,9 @@ from .records import Record
 
 __all__ = ["Comparison", "compare_records"]
 
+#: Of what differs between machines, what is the last to suspect: any later run has another commit.
+_NO_CAUSE = ("commit", "changed files")
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -22,11 +25,14 @@ class Comparison:
     versions, machine : dict of str to tuple
         Packages; device, threads, processes, commit, changed files, and of the conditions those that decide bits.
     first_step : int or None
-        Of the first entry of the curves whose losses differ in any bit; None if none does.
+        Of the first entry of the curves that differs in any bit of any value but the seconds; None if none does.
     curve : float
         Largest :math:`|\\log(a/b)|` of the training losses at common steps: about the relative difference.
     metrics : dict of str to float
         Relative difference of each metric that both have, against the larger of the two in size.
+    absent : list of str
+        Metrics, steps of the curve and values at common steps that the first has and the second has not; later code
+        may measure more.
     """
 
     config: dict[str, tuple]
@@ -35,11 +41,33 @@ class Comparison:
     first_step: int | None
     curve: float
     metrics: dict[str, float]
+    absent: list[str]
 
     @property
     def same_bits(self) -> bool:
-        """Whether all losses and metrics are equal."""
-        return self.first_step is None and not any(self.metrics.values())
+        """Whether all that the first has, curve and metrics, is equal in the second."""
+        return self.first_step is None and not any(self.metrics.values()) and not self.absent
+
+    @property
+    def alike(self) -> bool:
+        """Whether settings, processor, kernel path and versions are the same, as far as both records say."""
+        causes = {name for name, values in self.machine.items() if name not in _NO_CAUSE and None not in values}
+        return not self.config and not self.versions and not causes
+
+    @property
+    def likeliest(self) -> str:
+        """The likeliest reason of a difference: settings, processor, kernel path, versions, commit, or none named."""
+        for what, of in (("settings", self.config), ("machine", self.machine), ("versions", self.versions)):
+            causes = [name for name in of if name not in _NO_CAUSE and None not in of[name]]
+            if causes:
+                kind = {"settings": "other ", "machine": "other ", "versions": "other version of "}[what]
+                told = "CPU or GPU" if causes[0] == "device" else causes[0].replace("kernel", "kernel path")
+                return f"{kind}{told} ({of[causes[0]][0]} against {of[causes[0]][1]})"
+        if "commit" in self.machine or "changed files" in self.machine:
+            commits = [str(c)[:7] for c in self.machine.get("commit", ("the same", "the same"))]
+            changed = ", with changed files" if "changed files" in self.machine else ""
+            return f"other commit ({commits[0]} against {commits[1]}{changed})"
+        return "none that a record names: chance that should not be, or one of them was edited"
 
     def within(self, tolerance: float) -> bool:
         """Whether configurations are equal, and losses and metrics to a relative ``tolerance``.
@@ -58,6 +86,7 @@ class Comparison:
         lines = []
         for what in ("config", "versions", "machine"):
             lines += [f"{what}: {name} is {a!r} against {b!r}" for name, (a, b) in getattr(self, what).items()]
+        lines += [f"only the first has {name}" for name in self.absent]
         if self.first_step is None:
             lines.append("curve: equal in every bit")
         else:
@@ -106,13 +135,17 @@ def _log_ratio(a: float, b: float) -> float:
     return abs(math.log(a / b)) if a > 0 and b > 0 and math.isfinite(a) and math.isfinite(b) else math.inf
 
 
+def _entry_differs(first: dict, second: dict) -> bool:
+    return any(first[name] != second[name] for name in first.keys() & second.keys() - {"seconds"})
+
+
 def compare_records(first: Record, second: Record) -> Comparison:
     """Hold one record against another.
 
     Parameters
     ----------
     first, second : Record
-        Of the same experiment.
+        Of the same experiment; the standing one first.
 
     Returns
     -------
@@ -136,14 +169,18 @@ def compare_records(first: Record, second: Record) -> Comparison:
         raise ValueError(
             f"the records are of {first.experiment!r} and {second.experiment!r}; compare runs of one experiment"
         )
-    losses = [{e["step"]: e["loss"] for e in record.curve} for record in (first, second)]
-    gaps = {step: _log_ratio(losses[0][step], losses[1][step]) for step in sorted(losses[0].keys() & losses[1].keys())}
+    curves = [{entry["step"]: entry for entry in record.curve} for record in (first, second)]
+    steps = sorted(curves[0].keys() & curves[1].keys())
+    pairs = {step: (curves[0][step], curves[1][step]) for step in steps}
     common = first.metrics.keys() & second.metrics.keys()
+    absent = [*sorted(first.metrics.keys() - common), *(f"step {s}" for s in sorted(curves[0].keys() - set(steps)))]
+    absent += sorted({f"{name} on the curve" for a, b in pairs.values() for name in a.keys() - b.keys()})
     return Comparison(
         config=_different(first.config, second.config),
         versions=_different(first.versions, second.versions),
         machine=_different(_machine(first), _machine(second)),
-        first_step=next((step for step, gap in gaps.items() if gap), None),
-        curve=max(gaps.values(), default=0.0),
+        first_step=next((step for step, pair in pairs.items() if _entry_differs(*pair)), None),
+        curve=max((_log_ratio(a["loss"], b["loss"]) for a, b in pairs.values()), default=0.0),
         metrics={k: _relative(float(first.metrics[k]), float(second.metrics[k])) for k in sorted(common)},
+        absent=absent,
     )

@@ -1,9 +1,10 @@
 """Verdicts on statements in print: protocols before runs, gates before words, one rule for all."""
 
+from .again import PATHS, Choice, Draw, choose, draw, expected_seconds, measure, name_of, parse_seconds, run_again
 from .campaign import Left, left_of_protocols, run_missing
 from .cards import command_of, difference_text, verdict_cards
 from .gates import Below, Needs, Passed, Reaches, one_processor
-from .judge import Judgement, judge_all, judge_exploratory, judge_family
+from .judge import Judgement, judge_all, judge_exploratory, judge_family, judge_state
 from .lint import lint_protocols
 from .protocol import CONTROLS, Protocol, Test, Tuning, load_protocols, read_protocol
 from .runs import State, configurations, state_of, tuning_configurations
@@ -12,8 +13,11 @@ from .words import WORDS, rate_word, word
 
 __all__ = [
     "CONTROLS",
+    "PATHS",
     "WORDS",
     "Below",
+    "Choice",
+    "Draw",
     "Exploratory",
     "Judgement",
     "Left",
@@ -26,19 +30,27 @@ __all__ = [
     "Statement",
     "Test",
     "Tuning",
+    "choose",
     "command_of",
     "configurations",
     "difference_text",
+    "draw",
+    "expected_seconds",
     "judge_all",
     "judge_exploratory",
     "judge_family",
+    "judge_state",
     "left_of_protocols",
     "lint_protocols",
     "load_protocols",
     "load_statements",
+    "measure",
+    "name_of",
     "one_processor",
+    "parse_seconds",
     "rate_word",
     "read_protocol",
+    "run_again",
     "run_missing",
     "state_of",
     "tuning_configurations",

@@ -26,7 +26,7 @@ from .runs import State, state_of
 from .statements import Printed, Statement, load_statements
 from .words import rate_word, word
 
-__all__ = ["Judgement", "judge_all", "judge_exploratory", "judge_family"]
+__all__ = ["Judgement", "judge_all", "judge_exploratory", "judge_family", "judge_state"]
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,11 @@ def judge_family(
     ValueError
         If a record does not belong to the protocol as it is now.
     """
-    state = state_of(protocol, root)
+    return judge_state(protocol, statements, state_of(protocol, root))
+
+
+def judge_state(protocol: Protocol, statements: dict[str, Statement], state: State) -> dict[str, Judgement]:
+    """As :func:`judge_family`, of runs that are given."""
     own = {"protocol": protocol, "rates": state.rates}
     if not state.whole:
         why = (f"{state.remaining(protocol)} of {state.of} runs of its protocol, {protocol.name}, are left",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from colu.lab.results import verify_records
+from colu.lab.results import broken_records
 from colu.press.notebook import Cell, Notebook
 from colu.press.project import Project
 from colu.press.toc import select
@@ -89,5 +89,5 @@ def lint(project: Project) -> list[str]:
     from colu.lab.verdicts import lint_protocols
 
     results = project.root / "results"
-    found += lint_claims(notebooks, project.pages, project.ledger) + verify_records(results)
+    found += lint_claims(notebooks, project.pages, project.ledger) + broken_records(results)
     return found + (lint_protocols(results) if (results / "protocols").is_dir() else [])

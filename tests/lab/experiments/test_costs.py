@@ -20,7 +20,8 @@ def root(tmp_path):
 def test_costs_are_those_of_the_records(root):
     (cost,) = recorded_costs(root)
     assert (cost.runs, cost.arms, cost.seconds, cost.total_seconds, cost.peak_memory_bytes) == (4, 2, 2.5, 10.0, 10)
-    assert cost.commands == ["colu run rotation --preset laptop --arms relu,silu --seeds 0-1 --set steps=20"]
+    (command,) = cost.commands
+    assert command == "colu run rotation --preset laptop --arms relu,silu --seeds 0-1 --set steps=20 --results mine"
 
 
 def test_every_record_is_in_the_costs_once():

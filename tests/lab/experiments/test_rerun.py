@@ -4,11 +4,13 @@ import dataclasses
 import shlex
 
 import pytest
+from typer.testing import CliRunner
 
+from colu.cli import app
 from colu.commands.training import _changes
 from colu.lab.experiments import get_experiment, is_current, rerun_commands, run_arms
 from colu.lab.experiments.sweep import parse_seeds
-from colu.lab.results import find_records, results_root
+from colu.lab.results import find_records, results_root, write_record
 
 
 def records(**changes):
@@ -37,6 +39,17 @@ def test_the_command_makes_the_configurations_of_the_records(changes):
     assert configurations(command, "cpu") == {r.config_hash for r in made}
 
 
+def test_the_command_runs_although_there_is_a_record(tmp_path, monkeypatch):
+    (record,) = run_arms("rotation", arms=["relu"], seeds=[0], steps=2)
+    write_record(record, tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLU_RESULTS", str(tmp_path / "results"))
+    (command,) = rerun_commands([record])
+    done = CliRunner().invoke(app, shlex.split(command)[1:])
+    assert done.exit_code == 0 and "recorded before" not in done.output
+    assert (tmp_path / "mine" / "rotation" / f"{record.stem}.json").is_file()
+
+
 def test_arms_with_other_seeds_get_a_command_of_their_own():
     made = records()
     commands = rerun_commands(made[:-1])
@@ -47,9 +60,10 @@ def test_arms_with_other_seeds_get_a_command_of_their_own():
 def test_nothing_is_said_that_the_preset_says():
     config = get_experiment("vae").config("laptop", "relu", 0, device="cuda").to_dict()
     record = dataclasses.replace(records()[0], experiment="vae", preset="laptop", config=config)
-    assert rerun_commands([record]) == ["colu run vae --preset laptop --arms relu --seeds 0"]
+    command = "colu run vae --preset laptop --arms relu --seeds 0"
+    assert rerun_commands([record]) == [f"{command} --results mine"]
     on_cpu = dataclasses.replace(record, config={**config, "device": "cpu"})
-    assert rerun_commands([on_cpu]) == ["colu run vae --preset laptop --arms relu --seeds 0 --set device=cpu"]
+    assert rerun_commands([on_cpu]) == [f"{command} --set device=cpu --results mine"]
 
 
 def test_an_altered_configuration_is_not_current():

@@ -71,7 +71,7 @@ def test_the_command_says_what_is_left_and_does_it(tmp_path):
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (("--budget", "soon"), "budget is 'soon', wanted a span of time such as 90s, 25m or 1.5h"),
+    (("--budget", "soon"), "budget is 'soon', wanted a time such as 90s, 30m or 2h"),
     (("--budget", "0m"), "budget is '0m'"),
     (("--only", "other"), "there is no protocol 'other'; choose among toy"),
 ])  # fmt: skip

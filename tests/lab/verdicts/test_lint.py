@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from colu.lab.experiments import get_experiment, run
-from colu.lab.results import records, verify_records, write_record
+from colu.lab.results import broken_records, records, write_record
 from colu.lab.verdicts import lint as module
 from colu.lab.verdicts import lint_protocols, load_protocols, load_statements
 
@@ -21,7 +21,7 @@ def named(root, statements=STATEMENTS):
 
 
 def test_nothing_is_wrong_with_what_is_right(done):
-    assert named(done) == [] and verify_records(done) == []
+    assert named(done) == [] and broken_records(done) == []
 
 
 def test_the_books_own_protocols_and_statements_are_right():
@@ -49,7 +49,7 @@ def test_a_record_that_was_edited_by_hand(copy):
     value = json.loads(path.read_text())
     value["metrics"]["test_accuracy"] = 99.0
     path.write_text(json.dumps(value))
-    (line,) = verify_records(copy)
+    (line,) = broken_records(copy)
     assert path.name in line
 
 
@@ -70,7 +70,7 @@ def test_a_record_without_its_stamp_among_those_of_a_protocol(copy):
     path = write_record(run(config, keep=False), copy)
     for one in path.parent.glob("relu-seed7-*"):
         one.rename(folder / one.name)
-    assert any("a record has one name" in line for line in verify_records(copy))
+    assert any("a record has one name" in line for line in broken_records(copy))
 
 
 def test_runs_of_a_tree_with_changes_and_runs_before_the_protocol(done, tmp_path, monkeypatch):

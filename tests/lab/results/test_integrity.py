@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from colu.cli import app
 from colu.lab.experiments import Config
-from colu.lab.results import RecordError, find_records, read_record, results_root, seal_records, verify_records
+from colu.lab.results import RecordError, broken_records, find_records, read_record, results_root, seal_records
 from colu.lab.results.seals import SEALS
 
 
@@ -31,7 +31,7 @@ def change(path, **changes):
 
 
 def test_every_record_of_the_project_is_sealed_and_whole():
-    assert verify_records(results_root()) == []
+    assert broken_records(results_root()) == []
     assert len(json.loads((results_root() / SEALS).read_text())) >= 696
 
 
@@ -47,7 +47,7 @@ def test_a_change_that_contradicts_nothing_breaks_the_seal(standing):
     change(path, peak_memory_bytes=1)
     with pytest.raises(RecordError, match=rf"{path.name}: changed after it was sealed"):
         find_records("fusion-mlp", standing)
-    assert [line.count(path.name) for line in verify_records(standing)] == [1]
+    assert [line.count(path.name) for line in broken_records(standing)] == [1]
 
 
 def test_a_record_without_a_seal_is_not_counted_until_it_is_sealed(standing):
@@ -56,7 +56,7 @@ def test_a_record_without_a_seal_is_not_counted_until_it_is_sealed(standing):
         find_records("fusion-mlp", standing)
     done = CliRunner().invoke(app, ["seal", "--results", str(standing)])
     assert done.exit_code == 0 and "15 records sealed now" in done.output
-    assert len(find_records("fusion-mlp", standing)) == 15 and verify_records(standing) == []
+    assert len(find_records("fusion-mlp", standing)) == 15 and broken_records(standing) == []
     assert seal_records(standing) == []
 
 
@@ -71,7 +71,7 @@ def test_sealing_changes_no_seal_that_is_there(standing):
 def test_what_is_gone_is_named(standing):
     path = first(standing)
     path.unlink()
-    lost, orphan = verify_records(standing)
+    lost, orphan = broken_records(standing)
     assert path.name in lost and "is gone" in lost
     assert f"{path.stem}.curve.json" in orphan and "has no record" in orphan
 
@@ -80,4 +80,4 @@ def test_seals_that_cannot_be_read_are_named(standing):
     (standing / SEALS).write_text("[]")
     with pytest.raises(RecordError, match=SEALS):
         read_record(first(standing))
-    assert any(SEALS in line for line in verify_records(standing))
+    assert any(SEALS in line for line in broken_records(standing))

@@ -1,4 +1,4 @@
-"""All records of a folder at once: verified, and sealed where they have no seal."""
+"""All records of a folder at once: whether they are whole, and seals for those that have none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from .records import RecordError, read_record, read_unsealed
 from .seals import SEALS, seal_of, told_seals, write_seals
 
-__all__ = ["seal_records", "verify_records"]
+__all__ = ["broken_records", "seal_records"]
 
 
 def _paths(root: Path) -> list[Path]:
@@ -16,7 +16,7 @@ def _paths(root: Path) -> list[Path]:
     return sorted(p for p in found if not p.name.endswith(".curve.json") and not p.parts[-2].startswith("."))
 
 
-def verify_records(root: str | Path) -> list[str]:
+def broken_records(root: str | Path) -> list[str]:
     """What is wrong with the records of a folder, each a line; empty where every one is sealed and whole.
 
     A record that is gone although it was sealed, and a curve without its record, are named, too.
