@@ -88,9 +88,15 @@ def state_of(protocol: Protocol, root: str | Path | None = None, **changes) -> S
     Raises
     ------
     ValueError
-        If a record is of another setting, or of another rate than the tuning chose.
+        If a record is of another setting, or of another rate than the tuning chose, or a run is there twice.
     """
     done, failed = protocol.records(root), protocol.failed(root)
+    twice = {}
+    for record in done:
+        if (other := twice.setdefault(_settings(record.config), record)) is not record:
+            raise ValueError(
+                f"protocol {protocol.name}: {other.stem} and {record.stem} are one run on two machines; keep one of them"
+            )
     at = {_settings(r.config): r for r in [*failed, *done]}  # a later try that ended counts
     tuning = tuning_configurations(protocol, **changes)
     of = len(tuning) + len(protocol.arms) * len(protocol.seeds)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from colu.lab.experiments import get_experiment, run
+from colu.lab.results import config_hash, write_record
 from colu.lab.verdicts import judge as module
 from colu.lab.verdicts import (
     judge_all,
@@ -139,6 +140,16 @@ def test_an_untuned_arm_is_named(copy):
     with pytest.raises(ValueError, match="its rate is 1e-05, the tuning chose 0.003 for gelu"):
         state_of(protocol, copy)
     assert [line for line in lint_protocols(copy, STATEMENTS) if "the tuning chose" in line]
+
+
+def test_one_run_on_two_machines_is_not_counted_silently(copy):
+    (protocol,) = load_protocols(copy).values()
+    record = protocol.records(copy)[-1]
+    config = record.config | {"device": "cuda"}
+    there = {"type": "cuda", "name": "a GPU"}
+    write_record(replace(record, config=config, config_hash=config_hash(config), device=there), copy)
+    with pytest.raises(ValueError, match="are one run on two machines; keep one of them"):
+        state_of(protocol, copy)
 
 
 def test_exploratory_runs_never_get_a_verdict():
