@@ -95,7 +95,7 @@ def state_of(protocol: Protocol, root: str | Path | None = None, **changes) -> S
     for record in done:
         if (other := twice.setdefault(_settings(record.config), record)) is not record:
             raise ValueError(
-                f"protocol {protocol.name}: {other.stem} and {record.stem} are one run on two machines; keep one of them"
+                f"protocol {protocol.name}: {other.stem} and {record.stem} are one run twice; keep one of them"
             )
     at = {_settings(r.config): r for r in [*failed, *done]}  # a later try that ended counts
     tuning = tuning_configurations(protocol, **changes)

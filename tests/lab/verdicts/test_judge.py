@@ -148,7 +148,7 @@ def test_one_run_on_two_machines_is_not_counted_silently(copy):
     config = record.config | {"device": "cuda"}
     there = {"type": "cuda", "name": "a GPU"}
     write_record(replace(record, config=config, config_hash=config_hash(config), device=there), copy)
-    with pytest.raises(ValueError, match="are one run on two machines; keep one of them"):
+    with pytest.raises(ValueError, match="are one run twice; keep one of them"):
         state_of(protocol, copy)
 
 
