@@ -20,8 +20,6 @@ _RESULTS = (
     "arm_table",
     "find_records",
     "holm",
-    "judge",
-    "load_published",
     "one_setting",
     "paired_difference",
     "setting_text",

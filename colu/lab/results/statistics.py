@@ -236,7 +236,7 @@ def welch_difference(first: Sequence[float], second: Sequence[float], *, level: 
     Examples
     --------
     >>> print(f"{welch_difference([2.0, 3.0, 4.0], [1.0, 2.0, 3.0, 2.0]):.2f}")
-    1.00 ± 2.01 (n = 3)
+    1.00 ± 1.99 (n = 3)
     """
     from scipy.special import stdtrit
 
