@@ -575,9 +575,11 @@ def check_results(tree: Path) -> str:
 
 def do_seals(tree: Path) -> None:
     from colu.lab.experiments.estimates import Estimate, keep_estimate, read_estimates
+    from colu.lab.results import Tolerances
     from colu.lab.results.seals import write_seals
 
     write_seals(tree / "results", {"rotation/a.json": "a" * 64})
+    Tolerances(factor=3).write(tree / "results" / "tolerances.yml")
     # Told twice, an estimate stands there twice: the harness runs the command again.
     if len(read_estimates(tree / "results")) < 2:
         keep_estimate(Estimate("rotation", "smoke", "silu", "cpu", 1, 1, 1, 1.0, 1.0, None, "now"), tree / "results")
@@ -585,9 +587,11 @@ def do_seals(tree: Path) -> None:
 
 def make_seals(tree: Path) -> None:
     from colu.lab.experiments.estimates import Estimate, keep_estimate
+    from colu.lab.results import Tolerances
     from colu.lab.results.seals import write_seals
 
     write_seals(tree / "results", {"rotation/b.json": "b" * 64})
+    Tolerances(factor=2).write(tree / "results" / "tolerances.yml")
     keep_estimate(Estimate("rotation", "smoke", "relu", "cpu", 1, 1, 1, 1.0, 1.0, None, "now"), tree / "results")
 
 

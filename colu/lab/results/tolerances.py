@@ -12,7 +12,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from colu.files import write_atomically
+from colu.files import held, write_atomically
 from colu.lab.fields import CLOSED, Name, Text, number, said
 
 from .compare import Comparison, compare_records
@@ -122,9 +122,11 @@ class Tolerances:
 
     def write(self, path: Path) -> None:
         """Write them as YAML, below the comment that the file begins with, if it does."""
-        lines = path.read_text(encoding="utf8").splitlines(keepends=True) if path.is_file() else []
-        head = "".join(lines[: next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))])
-        write_atomically(path, head + yaml.safe_dump(asdict(self), sort_keys=False, width=120, default_flow_style=None))
+        text = yaml.safe_dump(asdict(self), sort_keys=False, width=120, default_flow_style=None)
+        with held(path.with_name(f".{path.name}.lock"), wait=True):
+            lines = path.read_text(encoding="utf8").splitlines(keepends=True) if path.is_file() else []
+            head = "".join(lines[: next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))])
+            write_atomically(path, head + text)
 
 
 def load_tolerances(path: Path | None = None) -> Tolerances:
