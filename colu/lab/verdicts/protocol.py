@@ -147,7 +147,7 @@ class Protocol:
     tests : list of Test
         A family: Holm's correction is over the distinct ones.
     gates : list
-        See :mod:`colu.lab.verdicts.gates`.
+        :class:`Reaches`, :class:`Needs` or :class:`Below`.
     spread : Spread
         For the power of the tests.
     failure : Failure or None

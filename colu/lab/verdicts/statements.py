@@ -61,7 +61,7 @@ class Exploratory:
     other_task : bool
         Whether ours is not the printed task.
     gates : list
-        Of :mod:`colu.lab.verdicts.gates`.
+        :class:`Reaches`, :class:`Needs` or :class:`Below`.
     command : str
         What makes the records.
     """
