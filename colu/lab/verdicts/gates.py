@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from colu.lab.fields import CLOSED, Name, Text, number
-from colu.lab.results import Record, less_is_better, metric_of, summarise
+from colu.lab.results import Record, Summary, less_is_better, metric_of, summarise
 
 __all__ = ["Below", "Gate", "Needs", "Passed", "Reaches", "best_rate", "one_processor"]
 
@@ -22,6 +22,13 @@ class Passed:
 
     holds: bool
     found: str
+
+
+def _gained(better: dict[int, float], worse: dict[int, float], metric: str) -> Summary | None:
+    """By how much one is better than the other, seed by seed; None below two common seeds."""
+    seeds = sorted(better.keys() & worse.keys())
+    sign = 1 if less_is_better(metric) else -1
+    return summarise([sign * (worse[s] - better[s]) for s in seeds]) if len(seeds) >= 2 else None
 
 
 def _values(records: Sequence[Record], arm: str, metric: str) -> dict[int, float]:
@@ -75,12 +82,9 @@ class Needs:
 
     def check(self, records: Sequence[Record]) -> Passed:
         """Hold it against finished runs."""
-        arm, control = (_values(records, name, self.metric) for name in self.arms)
-        seeds = sorted(arm.keys() & control.keys())
-        if len(seeds) < 2:
-            return Passed(False, f"{self.arm} and {self.control} share {len(seeds)} seeds, wanted at least 2")
-        sign = 1 if less_is_better(self.metric) else -1
-        lost = summarise([sign * (control[s] - arm[s]) for s in seeds])
+        lost = _gained(*(_values(records, name, self.metric) for name in self.arms), self.metric)
+        if lost is None:
+            return Passed(False, f"{self.arm} and {self.control} share fewer than 2 seeds with {self.metric}")
         words = f"{self.control} loses {lost:.3g} of {self.metric.replace('_', ' ')} to {self.arm}, wanted {self.by:g}"
         return Passed(lost.low >= self.by, words)
 
@@ -101,12 +105,9 @@ class Below:
 
     def check(self, records: Sequence[Record]) -> Passed:
         """Hold it against finished runs."""
-        found, line = (_values(records, self.arm, name) for name in (self.metric, self.line))
-        seeds = sorted(found.keys() & line.keys())
-        if len(seeds) < 2:
-            return Passed(False, f"{self.arm} has {len(seeds)} runs with {self.metric} and {self.line}, wanted 2")
-        sign = 1 if less_is_better(self.metric) else -1
-        gained = summarise([sign * (line[s] - found[s]) for s in seeds])
+        gained = _gained(*(_values(records, self.arm, name) for name in (self.metric, self.line)), self.metric)
+        if gained is None:
+            return Passed(False, f"{self.arm} has fewer than 2 runs with {self.metric} and {self.line}")
         words = f"{self.arm} is {gained:.3g} better in {self.metric.replace('_', ' ')} than {self.line}"
         return Passed(gained.low > 0, words)
 

@@ -84,3 +84,20 @@ def test_the_command_refuses_by_name(tmp_path, words, said):
 def test_a_folder_without_protocols_is_named(tmp_path):
     found = invoke("--results", str(tmp_path))
     assert found.exit_code == 2 and "there are no protocols in" in found.output
+
+
+def test_a_cluster_does_the_tuning_and_then_the_rest(done, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    protocol = write(tmp_path)
+    here = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with distributed.LocalCluster(protocol="tcp", host="127.0.0.1", **here) as cluster:
+        told = []
+        count = run_missing(
+            [protocol], tmp_path, budget=600, scheduler=cluster.scheduler_address,
+            report=lambda *event: told.append(event[1:]),
+        )  # fmt: skip
+    assert count == 16 and {event for _, event in told} == {"done"}
+    tuned = [config.seed for config, _ in told[:6]]
+    assert tuned == [100] * 6 and module.state_of(protocol, tmp_path).whole
+    losses = ({r.stem: r.metrics for r in protocol.records(root)} for root in (tmp_path, done))
+    assert next(losses) == next(losses)
