@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from colu.lab.experiments import get_arm
 from colu.lab.fields import CLOSED, Name, Text, number
 from colu.lab.results import Record, Summary, less_is_better, metric_of, summarise
 
@@ -22,6 +23,11 @@ class Passed:
 
     holds: bool
     found: str
+
+
+def _spelt(metric: str) -> str:
+    """A metric in words: ``train_loss_last`` is the loss of the last batches."""
+    return {"train_loss_last": "last training loss"}.get(metric, metric.replace("_", " "))
 
 
 def _gained(better: dict[int, float], worse: dict[int, float], metric: str) -> Summary | None:
@@ -61,7 +67,8 @@ class Reaches:
             return Passed(False, f"{self.arm} has {len(values)} runs with {self.metric}, wanted at least 2")
         found = summarise(values)
         lacking = (found.mean - self.printed) * (1 if less_is_better(self.metric) else -1)
-        words = f"{self.metric.replace('_', ' ')} of {self.arm} is {found:.4g}, printed {self.printed:g}"
+        told = f"{found.mean:.4g} ± {found.half_width:.2g} (n = {found.n})"
+        words = f"{_spelt(self.metric)} of {get_arm(self.arm).label} is {told}, printed {self.printed:g}"
         return Passed(lacking <= self.within, words)
 
 
@@ -85,7 +92,9 @@ class Needs:
         lost = _gained(*(_values(records, name, self.metric) for name in self.arms), self.metric)
         if lost is None:
             return Passed(False, f"{self.arm} and {self.control} share fewer than 2 seeds with {self.metric}")
-        words = f"{self.control} loses {lost:.3g} of {self.metric.replace('_', ' ')} to {self.arm}, wanted {self.by:g}"
+        told = f"{lost.mean:.3g} ± {lost.half_width:.2g} (n = {lost.n})"
+        labels = [get_arm(name).label for name in (self.control, self.arm)]
+        words = f"{labels[0]} loses {told} of {_spelt(self.metric)} to {labels[1]}, wanted {self.by:g}"
         return Passed(lost.low >= self.by, words)
 
 
@@ -108,7 +117,8 @@ class Below:
         gained = _gained(*(_values(records, self.arm, name) for name in (self.metric, self.line)), self.metric)
         if gained is None:
             return Passed(False, f"{self.arm} has fewer than 2 runs with {self.metric} and {self.line}")
-        words = f"{self.arm} is {gained:.3g} better in {self.metric.replace('_', ' ')} than {self.line}"
+        told = f"{gained.mean:.3g} ± {gained.half_width:.2g} (n = {gained.n})"
+        words = f"{get_arm(self.arm).label} is {told} better in {_spelt(self.metric)} than {_spelt(self.line)}"
         return Passed(gained.low > 0, words)
 
 

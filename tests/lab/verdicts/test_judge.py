@@ -78,7 +78,7 @@ def test_the_word_follows_from_the_runs(monkeypatch, done, gelu, wanted):
 def test_a_gate_that_fails_is_the_end_of_it(monkeypatch, done):
     gates = [{"gate": "reaches", "arm": "relu", "metric": "test_accuracy", "printed": 80.0, "within": 5.0}]
     found = judged(monkeypatch, done, accuracy(90.0), gates=gates)["gelu-leads"]
-    assert found.word == "regime not reached" and "test accuracy of relu is 69.9" in found.reasons[0]
+    assert found.word == "regime not reached" and "test accuracy of ReLU is 69.9" in found.reasons[0]
     assert found.difference.mean > 15  # it is shown all the same
 
 
