@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -131,3 +132,14 @@ def test_a_call_that_no_scenario_reaches_is_seen(tmp_path):
 def test_faults_that_are_planted_are_found(found):
     assert len(found["planted"]) >= 4
     assert [name for name, problem in found["planted"].items() if not problem] == []
+
+
+@pytest.mark.parametrize(("passed", "chance"), [([1, 1, 1], False), ([1, 1, 0], True), ([0], True)])
+def test_a_point_that_every_run_passes_has_to_be_failed_at(passed, chance):
+    from .crash import Harness
+
+    harness, runs = Harness.__new__(Harness), iter(passed)
+    harness.scenario = SimpleNamespace(act=None)
+    harness.restore = lambda: None
+    harness.do = lambda _: [{"point": "here"}] * next(runs) + [{"point": "there"}]
+    assert harness.by_chance("here") is chance
