@@ -81,7 +81,7 @@ class AFKANLinear(nn.Module):
     normalisation : {"sample", "batch"}
         Whether ``r`` is the root mean square of the bumps of one sample (of one token, where there are tokens), or of
         the whole batch's.
-        The published code divides by a number of the whole batch, so that a prediction depends on what else is in it.
+        The public code scales by the range of the whole batch, so that a prediction depends on what else is in it.
 
     Notes
     -----
