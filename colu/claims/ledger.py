@@ -33,6 +33,8 @@ from colu.presets import PRESETS
 
 __all__ = ["Expectation", "LedgerError", "ledger_files", "load_expectations"]
 
+#: What a claim of rounding allows at most.
+ROUNDING = 1e-9
 _BOUNDS = ("expected", "at_most", "at_least", "between")
 LEDGER = Path(__file__).parent / "expectations"
 
@@ -108,6 +110,12 @@ class Expectation(BaseModel):
     def kind(self) -> str:
         """Which of the bounds it is."""
         return next(kind for kind in _BOUNDS if getattr(self, kind) is not None)
+
+    @property
+    def of_rounding(self) -> bool:
+        """Whether it says that something holds exactly, but for the digits of the numbers: within a billionth."""
+        bounds = self.at_most if self.kind == "at_most" else self.tolerance if self.kind == "expected" else {}
+        return bool(bounds) and all(0 < bound <= ROUNDING for bound in bounds.values())
 
     def at(self, preset: str) -> tuple[Any, float]:
         """Value and tolerance that hold for ``preset``."""

@@ -38,7 +38,7 @@ html_theme_options = {
     "launch_buttons": {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"},
 }
 extensions = ["myst_nb", "colu.press.site.executed", "colu.press.site.figures", "colu.press.site.claims",
-              "colu.press.site.offline"]
+              "colu.press.site.layers",               "colu.press.site.offline"]
 colu_expectations = "expectations"
 nb_execution_mode = "off"
 numfig = True

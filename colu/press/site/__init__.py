@@ -4,6 +4,8 @@
     renders the executed copy of each notebook under the committed notebook's own address;
 ``claims``
     the claim box, the role that links to one, and the table of all claims;
+``layers``
+    the two layers of a chapter: set-up, plotting and checks behind one line each;
 ``activations``
     the table of all activations, from the registry;
 ``offline``

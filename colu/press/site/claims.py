@@ -134,11 +134,13 @@ class ClaimDirective(SphinxDirective):
             nodes.inline("", f"measured {measured}", classes=["claim-measured"]),
             nodes.Text(": "),
             verdict_node(verdict),
-            nodes.Text(". "),
-            link_to(claim, "The cell that checks it", "cell"),
             nodes.Text("."),
+            # Taken out again of the box that holds the check itself.
+            nodes.inline("", " ", link_to(claim, "The check", "cell"), nodes.Text("."), classes=["claim-check"]),
         ]
         box += facts
+        if reading.expectations[claim].of_rounding:
+            box["badge"] = f"Claim {reading.numbers[claim]}: {VERDICTS[verdict]} but for rounding"
         return [box]
 
 

@@ -11,15 +11,18 @@ import posixpath
 import re
 from pathlib import Path
 
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from colu.press.layers import OPEN, TAG, layer_of
 from colu.press.notebook import Notebook
 from colu.press.project import BookError
 
 logger = logging.getLogger(__name__)
 
 PREFIX = "notebooks/"
+_VERDICT = re.compile(r"claim [\w-]+ holds: measured ")
 _GLUE = re.compile(r"`([^`\s]+\.ipynb)::|^:doc:\s+(\S+\.ipynb)\s*$", re.MULTILINE)
 
 
@@ -80,18 +83,34 @@ def as_published(notebook: Notebook) -> Notebook:
     """Return the notebook for the page.
 
     Without papermill's cell of parameters: the preset is said elsewhere, and the page shows the author's cells.
-    Without the value that a ledger call returns: its line, or the prose, gives it rounded.
+    Without the value that a ledger call returns, and without its line: the claim's box, or the prose, has it rounded.
+    Code that is to be folded has a tag that says so, in place of those by which the theme would fold it.
     """
     cells = []
     for cell in notebook.cells:
         if "injected-parameters" in cell.tags:
             continue
-        if cell.kind == "code" and ends_in_ledger_call(cell.text):
-            kept = [output for output in cell.outputs if output["output_type"] != "execute_result"]
-            cells.append(cell.node | {"outputs": kept})
-        else:
+        if cell.kind != "code":
             cells.append(cell.node)
+            continue
+        outputs = cell.outputs
+        if ends_in_ledger_call(cell.text):
+            outputs = [output for output in outputs if output["output_type"] != "execute_result"]
+        if cell.checks:
+            outputs = [shown for output in outputs if (shown := _without_verdicts(output))]
+        tags = [tag for tag in cell.tags if not tag.startswith("hide-")]
+        if (layer := layer_of(notebook, cell)) != OPEN:
+            tags.append(TAG + layer)
+        cells.append(cell.node | {"outputs": outputs, "metadata": cell.metadata | {"tags": tags}})
     return notebook.with_cells(cells)
+
+
+def _without_verdicts(output: NotebookNode) -> NotebookNode | None:
+    """An output without the lines that say of a claim that it holds; None if nothing else is in it."""
+    if output["output_type"] != "stream":
+        return output
+    lines = [line for line in output["text"].splitlines(keepends=True) if not _VERDICT.match(line)]
+    return NotebookNode(output | {"text": "".join(lines)}) if lines else None
 
 
 def substitute(app: Sphinx, docname: str, source: list[str]) -> None:

@@ -139,7 +139,7 @@ def chapter_slides(top: Tag, name: str) -> list[Slide]:
     list of Slide
         Title, objectives, the sections in their order, exercises; no solutions and no code.
     """
-    for tag in top.select(".solution, .cell_input"):
+    for tag in top.select(".solution, .cell_input, .fold, .layers"):
         tag.decompose()
     exercises = [split_exercise(tag.extract()) for tag in top.select("div.exercise")]
     slides = _opening(top, name)

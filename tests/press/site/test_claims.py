@@ -10,7 +10,7 @@ def test_claim_box_has_number_statement_values_verdict_and_cell(good, text_of):
     box = html[html.index('id="claim-half"') : html.index('id="claim-small"')]
     assert "Claim 10.1" in box
     assert r"\frac{1}{2}" in box and 'class="math' in box
-    assert "Expected 0.5 ± 0.01; measured 0.498: ✓ holds" in text_of(box)
+    assert "Expected 0.5 ± 0.01; measured 0.498: ✓ holds. The check." in text_of(box)
     assert 'href="#cell-half"' in box and 'id="cell-half"' in html and 'id="cell-small"' in html
 
 
