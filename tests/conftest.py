@@ -54,6 +54,8 @@ def toy(tmp_path):
     (project.ledger / "01-one.yml").write_text(LEDGER)
     project.lock.write_text("torch==2\n")
     (project.root / "_toc.yml").write_text("format: jb-book\nroot: book/index\n")
-    (project.root / "_config.yml").write_text("title: toy\n")
+    (project.root / "_config.yml").write_text(
+        "title: toy\nhtml:\n  baseurl: https://example.org/toy/\nrepository:\n  url: https://example.org/toy.git\n"
+    )
     (project.pages / "index.md").write_text("# Toy\n")
     return project

@@ -38,7 +38,7 @@ html_theme_options = {
     "launch_buttons": {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"},
 }
 extensions = ["myst_nb", "colu.press.site.executed", "colu.press.site.figures", "colu.press.site.claims",
-              "colu.press.site.layers",               "colu.press.site.offline"]
+              "colu.press.site.layers", "colu.press.site.offline", "colu.press.site.finish", "colu.press.site.plain"]
 colu_expectations = "expectations"
 nb_execution_mode = "off"
 numfig = True
@@ -107,6 +107,9 @@ class SmallBook:
     def __post_init__(self) -> None:
         self.out = self.folder / "out"
         (self.folder / "conf.py").write_text(CONF)
+        (self.folder / "_config.yml").write_text(
+            "html:\n  baseurl: https://example.org/toy/\nrepository:\n  url: https://example.org/toy.git\n"
+        )
         (self.folder / "icon.svg").write_text(
             '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
         )

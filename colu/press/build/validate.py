@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,6 +14,7 @@ from xml.etree import ElementTree
 from colu.files import file_digest, read_json, write_atomically
 from colu.press.notebook import Notebook
 from colu.press.project import BookError, Project, check_preset
+from colu.press.teach.plain import Shelf, plain_notebook
 from colu.press.toc import select
 from colu.programs import ProgramError, run_program
 
@@ -74,7 +74,7 @@ def validate(
     package: Callable[[Path], Path] | None = None,
     begin: Callable[[list[str]], None] = lambda waiting: None,
 ) -> dict[str, list[str]]:
-    """Run nbval over the executed copies that were not validated since they were made, in a folder without a clone.
+    """Run nbval over the executed copies that were not validated yet, in their plain form, without a clone around.
 
     Parameters
     ----------
@@ -126,7 +126,11 @@ def validate(
             environment["PYTHONPATH"] = str(package(Path(folder, "package")))
             del environment["COLU_RESULTS"]
         empty.mkdir()
-        copies = [Path(shutil.copy(copy, empty)) for copy in waiting]
+        # As readers open them outside of the site: in the plain form.
+        shelf = Shelf(project, project.executed(preset), preset)
+        copies = [empty / copy.name for copy in waiting]
+        for copy in copies:
+            write_atomically(copy, plain_notebook(shelf.copy(copy.stem), shelf).dumps())
         command = _command(copies, jobs, cell_timeout or CELL_TIMEOUT[preset], report, config)
         own = private_folders(Path(folder), driver=os.getpid(), results=project.results)
         try:
@@ -136,7 +140,7 @@ def validate(
         if not report.is_file() or done.status not in (0, 1):
             said = (done.out + done.err)[-3000:]
             raise BookError(f"nbval did not run (exit status {done.status}):\n{said}")
-        failures = _failures(report, waiting)
+        failures = _failures(report, copies)
     if strange := set(failures) - {copy.stem for copy in waiting}:
         raise BookError(f"nbval failed outside of a cell, at {sorted(strange)}:\n{done.out[-3000:]}")
     if done.status == 1 and not failures:

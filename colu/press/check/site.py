@@ -150,8 +150,8 @@ def _page_problems(page: Page, notebook: bool) -> list[str]:
         problems.append(f"a cell's output shows an error: {error.group().strip()}")
     for kind, address in page.launches if notebook else ():
         path = unquote(urlsplit(address).path if kind != "Binder" else address.partition("urlpath=")[2])
-        if not path.endswith(".ipynb"):
-            problems.append(f"{kind} button does not lead to a notebook: {address}")
+        if not re.search(r"/plain/[\w-]+\.ipynb$", path):
+            problems.append(f"{kind} button does not lead to a plain notebook: {address}")
     if page.headings != 1 and not page.redirect:
         problems.append(f"{page.headings} headings of the first level, wanted 1")
     return problems

@@ -14,6 +14,9 @@ from sphinx.application import Sphinx
 
 from colu.files import write_atomically
 
+#: The branch on which the site is published, plain notebooks and all: Colab and Binder open them there.
+PAGES = "gh-pages"
+_REPOSITORY = r"[^/\"]+/[^/\"]+"
 #: Pattern, what stands in its place, and why.
 CHANGES = (
     (r'<script defer src="[^"]*/fontawesome\.js.*?</script>\s*', "", "the style sheet has these icons as a font"),
@@ -26,6 +29,9 @@ CHANGES = (
     ),
     ('<div role="list" class="citation-list">', '<div class="citation-list">', "a list needs items as children"),
     (r' role="doc-biblioentry"', "", "withdrawn from the standard"),
+    (r'(href="[^"]*)_sources/notebooks/([\w-]+\.ipynb")', r"\1plain/\2", "outside the site the plain form is readable"),
+    (rf"(colab\.research\.google\.com/github/{_REPOSITORY}/blob)/[^/\"]+/notebooks/", rf"\1/{PAGES}/plain/", "so"),
+    (rf"(mybinder\.org/v2/gh/{_REPOSITORY})/[^/?\"]+(\?urlpath=[a-z/]*tree)/notebooks/", rf"\1/{PAGES}\2/plain/", "so"),
 )
 #: The search page needs these; elsewhere they serve a search while typing, which is switched off.
 SEARCH = r'<script src="[^"]*(?:_static/searchtools|_static/language_data|searchindex)\.js[^"]*"></script>\s*'

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx_proof.nodes import proof_node
 
+from colu.files import write_atomically
 from colu.press.layers import BADGE, CHECK, FIGURE, LAYERS, NUMBERS, OPEN, PROOF, SETUP, TABLE, TAG
 from colu.press.notebook import checked_claims
 
@@ -21,6 +23,7 @@ from .executed import PREFIX
 
 logger = logging.getLogger(__name__)
 
+SCRIPT = Path(__file__).parent / "assets" / "layers.js"
 #: Lines of a proof that stand open.
 LONG = 3
 SWITCH = '<p class="layers"><button type="button" aria-pressed="false" hidden>Show all code</button></p>'
@@ -157,9 +160,18 @@ def layer_page(app: Sphinx, doctree: nodes.document) -> None:
         title.parent.insert(title.parent.index(title) + 1, nodes.raw("", SWITCH, format="html"))
 
 
-def _add_assets(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    if page.startswith(PREFIX):
-        app.add_js_file("layers.js", loading_method="defer")
+def add_script(app: Sphinx, pagename: str, _template: str, _context: dict, _doctree) -> None:
+    """Give the switch to the chapters."""
+    if pagename.startswith(PREFIX):
+        app.add_js_file(SCRIPT.name, loading_method="defer")
+
+
+def write_script(app: Sphinx, error: Exception | None) -> None:
+    """Write the switch's script into the site."""
+    if not error and app.builder.format == "html":
+        static = Path(app.outdir, "_static")
+        static.mkdir(exist_ok=True)
+        write_atomically(static / SCRIPT.name, SCRIPT.read_text(encoding="utf8"))
 
 
 def setup(app: Sphinx) -> dict:
@@ -167,5 +179,6 @@ def setup(app: Sphinx) -> dict:
     app.add_node(fold, html=(visit_fold, depart_fold), epub=(visit_fold, depart_fold))
     # After the links from code to the reference were found, which follow the order of the cells.
     app.connect("doctree-read", layer_page, priority=900)
-    app.connect("html-page-context", _add_assets)
+    app.connect("html-page-context", add_script)
+    app.connect("build-finished", write_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -14,6 +14,8 @@ from colu.press.notebook import Cell, Exercise, Notebook
 from colu.press.project import Project
 from colu.press.toc import select
 
+from .plain import Shelf, plain_notebook
+
 __all__ = ["student_notebook", "teacher_notebook", "write_teaching_notebooks"]
 
 _EXPECTED = re.compile(r"^\*Expected:\*.*?(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
@@ -89,8 +91,10 @@ def teacher_notebook(notebook: Notebook) -> Notebook:
     return notebook.with_cells(_Edition(notebook, set(), solutions=True).cells())
 
 
-def write_teaching_notebooks(project: Project, folder: Path, names=()) -> list[Path]:
-    """Write ``students/`` and ``teachers/`` below ``folder``.
+def write_teaching_notebooks(
+    project: Project, folder: Path, names=(), *, preset: str = "smoke", copies: Path | None = None
+) -> list[Path]:
+    """Write ``students/`` and ``teachers/`` below ``folder``, in the plain form and without outputs.
 
     Parameters
     ----------
@@ -99,18 +103,27 @@ def write_teaching_notebooks(project: Project, folder: Path, names=()) -> list[P
         Made where it does not exist.
     names : sequence of str
         Chapters; all where empty.
+    preset : {"smoke", "laptop", "full"}
+        From which executed copies the numbers in the text are.
+    copies : Path, optional
+        The folder of those copies.
 
     Returns
     -------
     list of Path
         What was written.
+
+    Raises
+    ------
+    BookError
+        If a chapter was not executed, or has what the plain form cannot express.
     """
-    written = []
+    written, shelf = [], Shelf(project, copies or project.executed(preset), preset)
     for path in select(project, names):
-        notebook = Notebook.read(path)
+        notebook = shelf.copy(path.stem)
         for kind, edition in (("students", student_notebook), ("teachers", teacher_notebook)):
             target = folder / kind / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, edition(notebook).dumps())
+            write_atomically(target, plain_notebook(edition(notebook), shelf).stripped().dumps())
             written.append(target)
     return written

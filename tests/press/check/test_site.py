@@ -86,16 +86,17 @@ def test_what_is_no_fault_passes(site, extra):
 
 
 def test_launch_buttons_of_a_notebook_page_lead_to_notebooks(site):
-    colab = "https://colab.research.google.com/github/colu-book/colu/blob/main/notebooks/a"
-    binder = "https://mybinder.org/v2/gh/colu-book/colu/main?urlpath=lab/tree/notebooks/a"
-    (site / "a.ipynb").write_text("{}")
-    download = '<a class="btn-download-source-button" href="../a.ipynb">d</a>'
+    colab = "https://colab.research.google.com/github/colu-book/colu/blob/gh-pages/plain/a"
+    binder = "https://mybinder.org/v2/gh/colu-book/colu/gh-pages?urlpath=lab/tree/plain/a"
+    (site / "plain").mkdir()
+    (site / "plain/a.ipynb").write_text("{}")
+    download = '<a class="btn-download-source-button" href="../plain/a.ipynb">d</a>'
     right = f'<a href="{colab}.ipynb">c</a><a href="{binder}.ipynb">b</a>{download}'
     assert spoil(site, right, "notebooks/a.html") == []
     (problem,) = spoil(site, right.replace(f"{colab}.ipynb", f"{colab}.md"), "notebooks/a.html")
-    assert "Colab button does not lead to a notebook" in problem
+    assert "Colab button does not lead to a plain notebook" in problem
     (problem,) = spoil(site, right.replace(f"{binder}.ipynb", f"{binder}.md"), "notebooks/a.html")
-    assert "Binder button does not lead to a notebook" in problem
+    assert "Binder button does not lead to a plain notebook" in problem
     (problem,) = spoil(site, download, "notebooks/a.html")
     assert "are not all there" in problem
 

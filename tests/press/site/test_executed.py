@@ -17,10 +17,15 @@ def test_value_returned_by_a_check_is_not_shown_beside_its_line(good):
     assert "0.0200001" not in good.html("notebooks/10-a.html")
 
 
-def test_download_button_gives_the_committed_notebook(good):
-    downloaded = json.loads((good.out / "_sources/notebooks/10-a.ipynb").read_text())
-    assert "_sources/notebooks/10-a.ipynb" in good.html("notebooks/10-a.html")
-    assert all(not cell.get("outputs") for cell in downloaded["cells"])
+def test_the_buttons_lead_to_the_plain_form_of_the_run(good):
+    page = good.html("notebooks/10-a.html")
+    assert 'href="../plain/10-a.ipynb"' in page and "_sources/notebooks" not in page
+    assert "colab.research.google.com/github/colu-book/colu/blob/gh-pages/plain/10-a.ipynb" in page
+    assert "mybinder.org/v2/gh/colu-book/colu/gh-pages?urlpath=tree/plain/10-a.ipynb" in page
+    plain = json.loads((good.out / "plain/10-a.ipynb").read_text())
+    assert any(cell.get("outputs") for cell in plain["cells"])
+    assert "**Claim 10.1.**" in str(plain) and "{claim}" not in str(plain)
+    assert (good.out / "requirements.txt").read_text() == "colu[lab] @ git+https://example.org/toy.git\n"
 
 
 def test_glued_value_stands_on_another_page(good, text_of):

@@ -1,0 +1,152 @@
+"""The plain form of a chapter: readable without the book's own syntax, and nothing lost."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from colu.press.notebook import Notebook
+from colu.press.project import BookError, Project
+from colu.press.teach.plain import LEFT, Shelf, plain_notebook
+
+ROOT = Path(__file__).resolve().parents[3]
+SITE = "https://example.org/toy/notebooks/01-one.html"
+BOOK = """@misc{one, author = {A. von One}, title = {First}, year = {2001}, url = {https://example.org/one}}
+@misc{two, author = {B. Two and C. Two}, title = {Second}, year = {2002}}
+@misc{more, author = {D. A and E. B and F. C}, title = {Third}, year = {2003}, doi = {10.1/x}}
+"""
+NUMBER = {
+    "output_type": "display_data",
+    "data": {"application/papermill.record/text/plain": "0.25"},
+    "metadata": {"scrapbook": {"name": "quarter", "mime_prefix": "x"}},
+}
+CLAIM = {
+    "output_type": "display_data",
+    "data": {"application/papermill.record/text/plain": "2.0"},
+    "metadata": {"colu_claim": {"id": "toy-two", "measured": 2.0, "shown": "2.000", "preset": "smoke"}},
+}
+
+
+@pytest.fixture
+def shelf(toy):
+    """A book of one chapter, whose executed copy a test writes."""
+    (toy.pages / "references.bib").write_text(BOOK)
+    return Shelf(toy, toy.executed("smoke"))
+
+
+def plain(shelf, *cells):
+    """The plain form of a chapter of these cells; its code cells, and its prose as one text."""
+    made = []
+    for k, cell in enumerate(cells):
+        if isinstance(cell, str):
+            made.append(nbformat.v4.new_markdown_cell(cell, id=f"m{k}"))
+        else:
+            source, outputs, *metadata = cell
+            outputs = [nbformat.from_dict(output) for output in outputs]
+            made.append(nbformat.v4.new_code_cell(source, id=f"c{k}", outputs=outputs, metadata=dict(*metadata)))
+    notebook = Notebook("01-one", nbformat.v4.new_notebook(cells=made))
+    for folder in (shelf.project.notebooks, shelf.copies):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "01-one.ipynb").write_text(notebook.dumps())
+    found = plain_notebook(notebook, shelf)
+    nbformat.validate(found.node)
+    return [cell for cell in found.cells if cell.kind == "code"], found.prose
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("{cite:p}`one`", "[[von One, 2001](https://example.org/one)]"),
+        ("{cite:p}`two,more`", "[Two and Two, 2002; [A et al., 2003](https://doi.org/10.1/x)]"),
+        ("{cite:t}`one`", "[von One (2001)](https://example.org/one)"),
+        ("{doc}`01-one`", f"[01 Title]({SITE})"),
+        ("{doc}`here <01-one>`", f"[here]({SITE})"),
+        ("{doc}`../book/claims`", "[claims](https://example.org/toy/book/claims.html)"),
+        ("{prf:ref}`thm-a`", f"[Theorem 01.1]({SITE}#thm-a)"),
+        ("{ref}`ex-a`", f"[Exercise 01.1]({SITE}#ex-a)"),
+        ("{numref}`fig-a`", f"[Fig. 01.1]({SITE}#fig-a)"),
+        ("{claim}`toy-two`", f"[Claim 01.1]({SITE}#claim-toy-two)"),
+        ("{func}`~colu.nn.create` and {func}`colu.nn.create`", "`create` and `create`"),
+        ("{glue:text}`quarter:.1f` or {glue:text}`quarter`", "0.2 or 0.25"),
+        ("{glue:text}`../notebooks/01-one.ipynb::quarter:.2f`", "0.25"),
+    ],
+)
+def test_a_role_becomes_plain(shelf, text, wanted):
+    labelled = "# Title\n\n```{prf:theorem} T\n:label: thm-a\n\nSo.\n```\n\n```{exercise} ★ E\n:label: ex-a\n\nDo.\n```"
+    figure = {"mystnb": {"figure": {"caption": "A.", "name": "fig-a"}}}
+    _, prose = plain(shelf, labelled, text, ("draw()", [NUMBER], figure))
+    assert f"\n\n{wanted}\n\n" in prose
+
+
+def test_blocks_become_quotations_headings_and_lines_that_open(shelf):
+    _, prose = plain(
+        shelf,
+        "# T\n\n:::{claim} toy-two\nIt is $2$.\n:::\n\nBetween.",
+        "```{prf:lemma} Name\n:label: l\n\nFirst.\n\nSecond.\n```",
+        "```{prf:proof}\nBecause.\n```\n\n:::{admonition} Erratum: one\n:class: warning\n\nWrong.\n:::",
+        ("claims.check('toy-two', 2.0)", [CLAIM]),
+        "```{exercise} ★★ Try\n:label: ex\n\nDo it.\n```\n\n````{solution-start} ex\n:class: dropdown\n````",
+        ("answer = 1", []),
+        "So it is.\n\n````{solution-end}\n````\n\nAfter.",
+    )
+    assert "> **Claim 01.1.**\n>\n> It is $2$.\n>\n> *Expected 2 ± 0.001; measured 2.000: holds.*\n\nBetween." in prose
+    assert "> **Lemma 01.1 (Name).**\n>\n> First.\n>\n> Second." in prose
+    assert "<details><summary>Proof</summary>\n\nBecause.\n\n</details>\n\n> **Erratum: one.**\n>\n> Wrong." in prose
+    assert "### Exercise 01.1 ★★ Try\n\nDo it." in prose
+    solution = "<details><summary>Solution</summary>\n\n```python\nanswer = 1\n```\n\nSo it is.\n\n</details>\n\nAfter."
+    assert solution in prose
+
+
+def test_outputs_captions_and_the_cell_that_installs_are_there_and_serving_code_is_hidden(shelf):
+    picture = {"output_type": "display_data", "data": {"image/png": "x"}, "metadata": {}}
+    code, prose = plain(
+        shelf,
+        "# T\n\n## S",
+        ("draw()", [picture], {"mystnb": {"figure": {"caption": "See {cite:t}`two`.", "name": "f"}}}),
+        ("def f(x):\n    return x", []),
+    )
+    assert [cell.id for cell in code] == ["install", "c1", "c2"]
+    assert "colu[lab] @ git+https://example.org/toy.git" in code[0].text
+    assert code[1].outputs == [picture] and code[1].metadata["jupyter"] == {"source_hidden": True}
+    assert "jupyter" not in code[2].metadata
+    assert "**Fig. 01.1.** See Two and Two (2002)." in prose
+
+
+def test_the_bibliography_lists_what_is_cited(shelf):
+    _, prose = plain(shelf, "# T\n\n{cite:t}`more` {cite:p}`one`", "## References\n\n```{bibliography}\n:style: x\n```")
+    assert prose.endswith(
+        "- A, D., B, E., C, F.. Third. 2003. <https://doi.org/10.1/x>\n- von One, A.. First. 2001. <https://example.org/one>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{kbd}`x`", "nothing for {kbd}`x`"),
+        (":::{margin}\nx\n:::", "nothing for the directive {margin}"),
+        ("{cite:p}`three`", "cites 'three', which the bibliography does not have"),
+        ("{numref}`fig-x`", "refers to 'fig-x', which no chapter has"),
+        ("{glue:text}`x:.2f`", "glues 'x', which no cell hands on"),
+        ("> ```{note}\n> x\n> ```", "is left in the plain form of cell m0"),
+    ],
+)
+def test_what_the_plain_form_cannot_express_is_named(shelf, text, message):
+    with pytest.raises(BookError, match=f"01-one.*{re.escape(message)}"):
+        plain(shelf, text)
+
+
+def test_a_configuration_without_addresses_is_named(shelf):
+    (shelf.project.root / "_config.yml").write_text("title: toy\n")
+    with pytest.raises(BookError, match="lacks html.baseurl or repository.url"):
+        plain(shelf, "# T", ("x", []))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem[:2])
+def test_no_chapter_has_syntax_that_the_plain_form_keeps(path, monkeypatch):
+    """Of the committed chapters, without a run: a number that is glued is a stand-in here."""
+    monkeypatch.setattr("colu.press.teach.plain._Writer._glue", lambda self, content: "0")
+    shelf = Shelf(Project(ROOT), ROOT / "notebooks")
+    prose = plain_notebook(shelf.copy(path.stem), shelf).prose
+    assert not LEFT.search(prose) and "$`" not in prose
+    assert prose.count("<details>") == prose.count("</details>")
