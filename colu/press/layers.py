@@ -7,7 +7,10 @@ import re
 
 from .notebook import Cell, Notebook
 
-__all__ = ["BADGE", "CHECK", "FIGURE", "LAYERS", "NUMBERS", "OPEN", "PROOF", "SETUP", "TABLE", "TAG", "layer_of"]
+__all__ = [
+    *("BADGE", "CHECK", "FIGURE", "HELP", "NUMBERS", "OPEN", "PROOF", "SETUP", "TABLE"),
+    *("LAYERS", "TAG", "layer_of"),
+]
 
 #: Imports, versions, parameters and what else stands before the first section.
 SETUP = "setup"
@@ -21,6 +24,8 @@ CHECK = "check"
 BADGE = "badge"
 #: A proof of more than a few lines.
 PROOF = "proof"
+#: What helps the cells after it and has nothing to teach; a cell tagged ``serves`` is such.
+HELP = "help"
 #: What is there to be read. A cell tagged ``open`` is, whatever it does.
 OPEN = "open"
 
@@ -32,6 +37,7 @@ LAYERS = {
     NUMBERS: "The numbers of the text",
     CHECK: "The check",
     PROOF: "Proof",
+    HELP: "The code behind this",
 }
 #: What the tag of a cell that is to be folded begins with.
 TAG = "layer-"
@@ -73,6 +79,8 @@ def layer_of(notebook: Notebook, cell: Cell) -> str:
         return OPEN
     if cell.checks:
         return CHECK
+    if "serves" in cell.tags:
+        return HELP
     if cell.pictured:
         return FIGURE
     if cell.number < _first_section(notebook):

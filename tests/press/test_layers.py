@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from colu.press.layers import CHECK, FIGURE, LAYERS, NUMBERS, OPEN, SETUP, TABLE, layer_of
+from colu.press.layers import CHECK, FIGURE, HELP, LAYERS, NUMBERS, OPEN, SETUP, TABLE, layer_of
 from colu.press.notebook import Notebook
 
 PICTURE = {"output_type": "display_data", "data": {"image/png": "x"}, "metadata": {}}
@@ -53,6 +53,11 @@ def test_a_cell_of_a_section_is_layered_by_what_it_does(source, outputs, layer):
 @pytest.mark.parametrize("source", ["claims.check('a', 1)", "plt.show()", "claims.glue('a', 1)"])
 def test_a_cell_tagged_open_is_open_whatever_it_does(source):
     assert layers("# A", (source, [PICTURE], ["open"])) == [OPEN]
+
+
+def test_a_cell_tagged_serves_is_folded_unless_it_checks():
+    serves = ("def f(x):\n    return x", [], ["serves"])
+    assert layers("# A\n\n## B", serves, ("claims.check('a', 1)", [], ["serves"])) == [HELP, CHECK]
 
 
 def test_every_folded_layer_has_its_line():

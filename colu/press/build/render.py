@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from colu.files import bring_back, put_in_place, read_json, write_atomically
+from colu.press.check.budget import fill_budget
 from colu.press.project import BookError, Project, check_preset
 from colu.press.toc import TOC, select
 from colu.programs import ProgramError, run_program
@@ -153,6 +154,7 @@ def render(
     fresh = staging / "_build" / "html"
     if not (fresh / "index.html").is_file():
         raise BookError(f"Jupyter Book wrote no {fresh / 'index.html'}; the site that stood is untouched")
+    fill_budget(fresh)
     stamp.unlink(missing_ok=True)
     put_in_place(fresh, project.site)
     told = {"key": key, "preset": preset, "seconds": round(time.monotonic() - began, 1)}

@@ -16,7 +16,7 @@ from sphinx.util import logging
 from sphinx_proof.nodes import proof_node
 
 from colu.files import write_atomically
-from colu.press.layers import BADGE, CHECK, FIGURE, LAYERS, NUMBERS, OPEN, PROOF, SETUP, TABLE, TAG
+from colu.press.layers import BADGE, CHECK, FIGURE, HELP, LAYERS, NUMBERS, OPEN, PROOF, SETUP, TABLE, TAG
 from colu.press.notebook import checked_claims
 
 from .executed import PREFIX
@@ -139,8 +139,8 @@ def layer_page(app: Sphinx, doctree: nodes.document) -> None:
     for layer, cell in cells:
         if layer in (FIGURE, TABLE):
             _put_aside(cell, layer)
-        elif layer == NUMBERS:
-            put_behind(NUMBERS, cell)
+        elif layer in (NUMBERS, HELP):
+            put_behind(layer, cell)
     boxes = {
         identifier.removeprefix("claim-"): box
         for box in doctree.findall(nodes.admonition)

@@ -12,6 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from colu.files import read_json
+from colu.press.check.budget import MARK
 from colu.press.toc import toc_chapters
 
 from .executed import executed_path
@@ -98,6 +99,14 @@ class StatusTable(_Table):
         return self.table(["Chapter", "Time", "Peak memory", "Same twice", "Last run"], rows, "\n".join(after))
 
 
+class PageBudget(SphinxDirective):
+    """Where the build writes how high the parts of each chapter are, if it can measure that."""
+
+    def run(self) -> list[nodes.Node]:
+        """Leave the mark."""
+        return [nodes.raw("", MARK, format="html")]
+
+
 class RunsTable(_Table):
     """The recorded runs by experiment, preset and device."""
 
@@ -114,4 +123,5 @@ def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.add_directive("status-table", StatusTable)
     app.add_directive("runs-table", RunsTable)
+    app.add_directive("page-budget", PageBudget)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
