@@ -272,7 +272,11 @@ class Notebook:
             for match, end in zip(found, ends, strict=True)
         }
 
-    question = property(lambda self: self._parts.get("Question", ""), doc="The question that the chapter answers.")
+    @property
+    def question(self) -> str:
+        """The question that the chapter answers, without the drawing that may stand under it."""
+        return self._parts.get("Question", "").split("\n```", 1)[0].strip()
+
     prerequisites = property(lambda self: self._parts.get("Before you start", ""), doc="What it needs.")
     cost = property(lambda self: self._parts.get("Cost", ""), doc="Time, memory and download.")
 

@@ -12,6 +12,12 @@ FIRST = """# The first
 
 **Question.** Does it $x$?
 
+```{drawing} cone
+:alt: A cone.
+
+A cone.
+```
+
 **You will be able to**
 
 - see {doc}`11-b`;

@@ -14,6 +14,8 @@
     figures, theorems and exercises numbered by chapter;
 ``decks``
     the slides of each chapter;
+``drawings``
+    drawn schemes in the colours of the page;
 ``plain``
     the chapters as notebooks without the book's own syntax, for Colab, Binder and the download;
 ``finish``

@@ -252,6 +252,9 @@ class _Writer:
         if kind == "exercise":
             self.counts[kind] += 1
             return f"### Exercise {self.notebook.number}.{self.counts[kind]} {self.roles(block.title)}\n\n{text}"
+        if kind == "drawing":
+            drawn = f"![{block.options.get('alt', '')}]({self.shelf.address}_static/drawings/{block.title}.svg)"
+            return f"{drawn}\n\n{text}"
         if kind == "bibliography":
             return "\n".join(
                 self._entry(key) for key in sorted(self.cited, key=lambda key: self.shelf.sources[key].line)
