@@ -281,6 +281,7 @@ def slides(names: Names = None, to: Folder = None) -> None:
 def archive(
     to: Folder = None,
     pdf: Annotated[bool, typer.Option(help="Also make the PDF and the EPUB; needs Chromium.")] = True,
+    code: Annotated[str, typer.Option(help="In the PDF: none, teaching (what stands open) or all.")] = "teaching",
 ) -> None:
     """Make the offline HTML archive, the PDF and the EPUB of the built site, with checksums."""
     from colu.press.offline.archive import make_archive
@@ -288,5 +289,5 @@ def archive(
 
     with _told():
         project = find_project()
-        for path in make_archive(project, to or project.root / "dist" / "book", pdf=pdf):
+        for path in make_archive(project, to or project.root / "dist" / "book", pdf=pdf, code=code):
             console.print(f"{path}: {path.stat().st_size / 2**20:.1f} MB")

@@ -58,7 +58,7 @@ def write_sums(folder: Path) -> Path:
     return folder / SUMS
 
 
-def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Path]:
+def make_archive(project: Project, folder: Path, *, pdf: bool = True, code: str = "teaching") -> list[Path]:
     """Write ``colu-book.zip``, ``colu-book.pdf``, ``colu-book.epub`` and their checksums.
 
     Parameters
@@ -69,6 +69,8 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Pa
         Made where it does not exist.
     pdf : bool
         Also print the PDF, which needs Chromium, and make the EPUB, which takes its interactive figures from there.
+    code : {"none", "teaching", "all"}
+        How much code the PDF has, as of :func:`colu.press.offline.pdf.print_pages`.
 
     Returns
     -------
@@ -80,6 +82,6 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True) -> list[Pa
     if pdf:
         with tempfile.TemporaryDirectory(prefix="colu-") as drawn:
             figures = Path(drawn)
-            written.append(print_pages(project.site, page_order(project), folder / "colu-book.pdf", figures))
+            written.append(print_pages(project.site, page_order(project), folder / "colu-book.pdf", figures, code=code))
             written.append(write_epub(project, figures, folder / "colu-book.epub"))
     return [*written, write_sums(folder)]

@@ -30,6 +30,15 @@ READY = """async () => {
   document.querySelectorAll('.toggle-hidden').forEach(box => box.classList.remove('toggle-hidden'));
   return drawn();
 }"""
+#: How much code is printed: none, what stands open on the page, or that which is folded, too.
+CODE = ("none", "teaching", "all")
+#: Nobody can open a line on paper: what is asked for is open, and the rest is gone, lines and all.
+UNFOLD = """code => {
+  for (const fold of document.querySelectorAll('article details.fold')) {
+    if (code === 'all' || fold.matches('.fold-proof, .fold-badge')) fold.open = true; else fold.remove();
+  }
+  if (code === 'none') document.querySelectorAll('article .cell_input').forEach(cell => cell.remove());
+}"""
 #: The interactive figures as pictures, by their ids.
 DRAWN = """() => Promise.all([...document.querySelectorAll('.plotly-figure')].map(async figure => [figure.id,
   await Plotly.toImage(figure, {format: 'png', width: 900, height: figure.clientHeight || 480})]))"""
@@ -40,7 +49,9 @@ HEADINGS = """() => [...document.querySelectorAll('article h1, article h2')].map
 })"""
 
 
-def _print(site: Path, pages: list[str], folder: Path, figures: Path | None) -> tuple[str, list[Path], list[list[str]]]:
+def _print(
+    site: Path, pages: list[str], folder: Path, figures: Path | None, code: str
+) -> tuple[str, list[Path], list[list[str]]]:
     """Print each page; return the site's address, the files and the headings of each page."""
     program = find_chromium()
     if program is None:
@@ -55,6 +66,7 @@ def _print(site: Path, pages: list[str], folder: Path, figures: Path | None) -> 
             tab.set_default_timeout(TIMEOUT)
             for number, page in enumerate(pages):
                 tab.goto(f"{address}/{page}", wait_until="networkidle")
+                tab.evaluate(UNFOLD, code)
                 if not tab.evaluate(READY):
                     raise BookError(f"{page}: an interactive figure was not drawn, so its place would be blank")
                 files.append(folder / f"{number:03}.pdf")
@@ -136,7 +148,9 @@ def _join(address: str, files: list[Path], headings: list[list[str]], pages: lis
     writer.write(target)
 
 
-def print_pages(site: Path, pages: list[str], target: Path, figures: Path | None = None) -> Path:
+def print_pages(
+    site: Path, pages: list[str], target: Path, figures: Path | None = None, *, code: str = "teaching"
+) -> Path:
     """Print the pages and join them; a link from one to another leads to its place in the PDF.
 
     Parameters
@@ -149,6 +163,8 @@ def print_pages(site: Path, pages: list[str], target: Path, figures: Path | None
         The PDF; written beside and renamed when whole.
     figures : Path, optional
         A folder for pictures of the interactive figures, each named by its id.
+    code : {"none", "teaching", "all"}
+        How much code is printed: ``teaching`` is what stands open on the page. Proofs are printed in any case.
 
     Returns
     -------
@@ -158,10 +174,12 @@ def print_pages(site: Path, pages: list[str], target: Path, figures: Path | None
     Raises
     ------
     BookError
-        Without Chromium, or where an interactive figure was not drawn.
+        For another ``code``, without Chromium, or where an interactive figure was not drawn.
     """
+    if code not in CODE:
+        raise BookError(f"code is {code!r}, choose one of {', '.join(CODE)}")
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
-        printed = _print(site, pages, Path(folder), figures)
+        printed = _print(site, pages, Path(folder), figures, code)
         partial = target.with_name(f".partial-{target.name}")
         _join(*printed, pages, partial)
         os.replace(partial, target)

@@ -101,3 +101,38 @@ def test_interactive_figures_are_kept_as_pictures(linked, tmp_path):
     print_pages(linked, PAGES[:2], tmp_path / "book.pdf", tmp_path)
     assert [path.name for path in tmp_path.glob("*.png")] == ["figure-1.png"]
     assert (tmp_path / "figure-1.png").read_bytes() == b"figure-1"
+
+
+FOLDS = """<div class='cell_input'>Taught.</div>
+<details class='fold fold-figure'><summary>The code of this figure</summary>
+<div class='cell_input'>Plotted.</div></details>
+<details class='fold fold-proof'><summary>Proof</summary><p>Proved.</p></details>
+<details class='fold fold-badge'><summary>Claim 1</summary><p>Stated.</p>
+<details class='fold fold-check'><summary>The check</summary><div class='cell_input'>Checked.</div></details></details>
+"""
+
+
+@pytest.mark.slow
+@needs_chromium
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("none", {"Proved.", "Stated."}),
+        ("teaching", {"Proved.", "Stated.", "Taught."}),
+        ("all", {"Proved.", "Stated.", "Taught.", "Plotted.", "Checked."}),
+    ],
+)
+def test_so_much_code_is_printed_as_was_asked_for_and_no_line_that_nobody_can_open(linked, tmp_path, code, words):
+    from pypdf import PdfReader
+
+    page = linked / PAGES[0]
+    page.write_text(page.read_text().replace("</article>", f"{FOLDS}</article>"))
+    reader = PdfReader(print_pages(linked, PAGES[:1], tmp_path / "book.pdf", code=code))
+    text = "\n".join(sheet.extract_text() for sheet in reader.pages)
+    assert {word for word in ("Taught.", "Plotted.", "Proved.", "Stated.", "Checked.") if word in text} == words
+    assert ("The code of this" in text) == (code == "all")
+
+
+def test_another_amount_of_code_is_refused(linked, tmp_path):
+    with pytest.raises(BookError, match="code is 'some', choose one of none, teaching, all"):
+        print_pages(linked, PAGES, tmp_path / "book.pdf", code="some")
