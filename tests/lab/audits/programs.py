@@ -238,6 +238,15 @@ def af_kan(path: Path, given: dict) -> dict:
     return gave
 
 
+def evonorm(path: Path, given: dict) -> dict:
+    module, x = load(path, "evonorm2d"), given["x"].float()
+    channels = x.shape[1]
+    return {
+        "S0": module.EvoNorm2D(channels, version="S0", groups=channels // 2)(x),
+        "B0": module.EvoNorm2D(channels, version="B0")(x),
+    }
+
+
 PROGRAMS = {
     "jax-colu-hard": jax_colu("hard"),
     "jax-colu-soft": jax_colu("soft"),
@@ -257,6 +266,7 @@ PROGRAMS = {
     "kat-triton": kat_triton,
     "kat-torch": kat_torch,
     "af-kan": af_kan,
+    "evonorm": evonorm,
 }
 
 #: What each needs beside the package; the versions are recorded.
