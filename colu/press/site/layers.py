@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 SCRIPT = Path(__file__).parent / "assets" / "layers.js"
 #: Lines of a proof that stand open.
 LONG = 3
-SWITCH = '<p class="layers"><button type="button" aria-pressed="false" hidden>Show all code</button></p>'
+SWITCH = '<p class="layers"><button type="button" aria-pressed="false" hidden="">Show all code</button></p>'
 
 
 class fold(nodes.General, nodes.Element):
