@@ -74,8 +74,9 @@ def _put_aside(cell: nodes.container, kind: str) -> None:
         put_behind(kind, source)
 
 
-def _neighbours(cells: list[nodes.container]) -> list[list[nodes.container]]:
-    groups: list[list[nodes.container]] = []
+def _neighbours(cells: list[nodes.Element]) -> list[list[nodes.Element]]:
+    """Those that stand side by side, together."""
+    groups: list[list[nodes.Element]] = []
     for cell in cells:
         last = groups[-1][-1] if groups else None
         if last is not None and last.parent is cell.parent and cell.parent.index(cell) == last.parent.index(last) + 1:
@@ -150,8 +151,9 @@ def layer_page(app: Sphinx, doctree: nodes.document) -> None:
     for layer, cell in cells:
         if layer == CHECK:
             _put_into_box(cell, boxes, app.env.docname)
-    for box in boxes.values():
-        if "badge" in box:
+    # A box beside others may be spoken of by them: it stays, unless all of them are lines.
+    for group in _neighbours(list(boxes.values())):
+        for box in group if all("badge" in box for box in group) else ():
             put_behind(BADGE, box, line=box["badge"])
     for proof in list(doctree.findall(proof_node)):
         _fold_proof(proof)

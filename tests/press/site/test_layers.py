@@ -71,6 +71,18 @@ def test_a_claim_of_rounding_is_a_line_that_says_its_verdict(small_book):
     assert badge.find(id="claim-even") is not None and badge.find("details", class_="fold-check") is not None
 
 
+def test_a_claim_of_rounding_beside_one_that_is_none_stays_a_box(small_book):
+    ledger = small_book.folder / "expectations/10-a.yml"
+    ledger.write_text(ledger.read_text().replace("at_most: 0.1", "at_most: 1.0e-12"))
+    copy = small_book.folder / "executed/smoke/10-a.ipynb"
+    copy.write_text(copy.read_text().replace("0.02", "0.0"))
+    result = small_book.build()
+    assert result.returncode == 0, result.stderr
+    soup = BeautifulSoup(small_book.html("notebooks/10-a.html"), "html.parser")
+    assert soup.find(id="claim-half").find_next_sibling() is soup.find(id="claim-small")
+    assert soup.find("details", class_="fold-badge") is None
+
+
 def test_a_figure_of_a_check_stays_where_it_is(small_book):
     drawn = small_book.shown({"image/png": small_book.png})
     small_book.notebook(
