@@ -16,6 +16,8 @@
     the slides of each chapter;
 ``drawings``
     drawn schemes in the colours of the page;
+``typography``
+    powers of ten in place of the letter e;
 ``plain``
     the chapters as notebooks without the book's own syntax, for Colab, Binder and the download;
 ``finish``
