@@ -396,7 +396,8 @@ def make_book(tree: Path) -> None:
     (root / "requirements.txt").write_text("torch==2\n")
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         (root / name).write_text("")
-    (root / "_config.yml").write_text("title: toy\n")
+    addresses = "html:\n  baseurl: https://example.org/toy/\nrepository:\n  url: https://example.org/toy.git\n"
+    (root / "_config.yml").write_text(f"title: toy\n{addresses}")
     (root / "book" / "index.md").write_text("# Toy\n")
     toc = "format: jb-book\nroot: book/index\nchapters:\n- file: notebooks/01-one\n- file: notebooks/02-two\n"
     (root / "_toc.yml").write_text(toc)
