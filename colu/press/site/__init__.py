@@ -18,6 +18,8 @@
     drawn schemes in the colours of the page;
 ``typography``
     powers of ten in place of the letter e;
+``formulas``
+    the room that a formula will take;
 ``plain``
     the chapters as notebooks without the book's own syntax, for Colab, Binder and the download;
 ``finish``

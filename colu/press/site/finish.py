@@ -14,6 +14,8 @@ from sphinx.application import Sphinx
 
 from colu.files import write_atomically
 
+from .formulas import reserved
+
 #: The branch on which the site is published, plain notebooks and all: Colab and Binder open them there.
 PAGES = "gh-pages"
 _REPOSITORY = r"[^/\"]+/[^/\"]+"
@@ -97,6 +99,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for path in Path(app.outdir).rglob("*.html"):
         before = path.read_text(encoding="utf8")
         after = number_chapters(finished(before, search=path.name == "search.html"), path.name)
+        after = reserved(after, "../" * (len(path.relative_to(app.outdir).parts) - 1))
         if after != before:
             write_atomically(path, after)
 
