@@ -31,7 +31,7 @@ from pydantic import (
 
 from colu.presets import PRESETS
 
-__all__ = ["Expectation", "LedgerError", "ledger_files", "load_expectations"]
+__all__ = ["Expectation", "LedgerError", "ledger_files", "load_expectations", "numbered"]
 
 #: What a claim of rounding allows at most.
 ROUNDING = 1e-9
@@ -238,3 +238,14 @@ def _load_file(path: Path, _changed: int, _size: int) -> dict[str, Expectation]:
     if not isinstance(entries, dict):
         raise LedgerError(f"{path} holds {type(entries).__name__}, wanted a mapping from claim id to entry")
     return {str(claim_id): _expectation(str(claim_id), entry, path) for claim_id, entry in entries.items()}
+
+
+def numbered(expectations: dict[str, Expectation]) -> dict[str, str]:
+    """Number the claims: the chapter's number, a dot, the place in the chapter."""
+    places: dict[str, int] = {}
+    numbers = {}
+    for claim, expectation in expectations.items():
+        notebook = expectation.notebook
+        places[notebook] = places.get(notebook, 0) + 1
+        numbers[claim] = f"{notebook.split('-')[0]}.{places[notebook]}"
+    return numbers

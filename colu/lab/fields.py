@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, TypeVar
 
-from pydantic import ConfigDict, Field, ValidationError, WrapValidator
+import yaml
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
 
-__all__ = ["AS_GIVEN", "CLOSED", "Count", "Name", "Number", "Seed", "Text", "Whole", "number", "said"]
+__all__ = ["AS_GIVEN", "CLOSED", "Count", "Name", "Number", "Seed", "Text", "Whole", "load_entries", "number", "said"]
 
 #: For a class that takes no field which it does not have.
 CLOSED = ConfigDict(extra="forbid")
@@ -68,3 +70,23 @@ def said(error: Exception) -> str:
         value = "" if fault["type"].startswith("missing") else f" is {fault['input']!r}"
         faults.append(f"{where}{value}: {fault['msg'][0].lower()}{fault['msg'][1:]}")
     return "; ".join(faults)
+
+
+_T = TypeVar("_T")
+
+
+def load_entries(path: Path, kind: type[_T]) -> dict[str, _T]:
+    """The entries of a YAML file by key, in its order; each has its key as ``id``.
+
+    Raises
+    ------
+    ValueError
+        If an entry lacks a field, has an unknown one, or one out of range; it names the entry.
+    """
+    adapter, found = TypeAdapter(kind), {}
+    for key, entry in yaml.safe_load(path.read_text(encoding="utf8")).items():
+        try:
+            found[key] = adapter.validate_python({"id": key, **entry})
+        except ValidationError as error:
+            raise ValueError(f"{path.name}, {key}: {said(error)}") from None
+    return found

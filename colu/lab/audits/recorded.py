@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 from colu.files import write_atomically
-from colu.lab.fields import CLOSED, Name, Text, said
+from colu.lab.fields import CLOSED, Name, Text, load_entries, said
 
 __all__ = ["Audit", "Recorded", "load_audits"]
 
@@ -135,11 +134,4 @@ def load_audits(path: Path | None = None) -> dict[str, Audit]:
     >>> audit.repository, audit.given("x").shape == audit.gave("y").shape
     ('EvergreenTree/jax-colu', True)
     """
-    path = path or AUDITS
-    adapter, found = TypeAdapter(Audit), {}
-    for key, entry in yaml.safe_load(path.read_text(encoding="utf8")).items():
-        try:
-            found[key] = adapter.validate_python({"id": key, **entry})
-        except ValidationError as error:
-            raise ValueError(f"{path.name}, {key}: {said(error)}") from None
-    return found
+    return load_entries(path or AUDITS, Audit)

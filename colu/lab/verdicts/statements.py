@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from colu.lab.fields import CLOSED, Count, Name, Number, Text, said
+from colu.lab.fields import CLOSED, Count, Name, Number, Text, load_entries
 from colu.lab.results import Record, find_records, metric_of, one_setting
 
 from .gates import Gate
@@ -149,11 +148,4 @@ def load_statements(path: Path | None = None) -> dict[str, Statement]:
     >>> load_statements()["mnist-mlp-colu"].printed.baseline
     95.76
     """
-    path = path or STATEMENTS
-    adapter, found = TypeAdapter(Statement), {}
-    for key, entry in yaml.safe_load(path.read_text(encoding="utf8")).items():
-        try:
-            found[key] = adapter.validate_python({"id": key, **entry})
-        except ValidationError as error:
-            raise ValueError(f"{path.name}, {key}: {said(error)}") from None
-    return found
+    return load_entries(path or STATEMENTS, Statement)

@@ -15,8 +15,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
-from colu.claims import Expectation, load_expectations
-from colu.claims.ledger import LEDGER, ledger_files
+from colu.claims import load_expectations
+from colu.claims.ledger import LEDGER, ledger_files, numbered
 from colu.press.notebook import Notebook, checked_claims
 
 from .executed import PREFIX, executed_path, read_executed
@@ -24,17 +24,6 @@ from .executed import PREFIX, executed_path, read_executed
 logger = logging.getLogger(__name__)
 
 VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "unknown": "not measured"}
-
-
-def numbered(expectations: dict[str, Expectation]) -> dict[str, str]:
-    """Number the claims: the chapter's number, a dot, the place in the chapter."""
-    places: dict[str, int] = {}
-    numbers = {}
-    for claim, expectation in expectations.items():
-        notebook = expectation.notebook
-        places[notebook] = places.get(notebook, 0) + 1
-        numbers[claim] = f"{notebook.split('-')[0]}.{places[notebook]}"
-    return numbers
 
 
 class Reading:

@@ -16,6 +16,7 @@ from pathlib import Path
 import yaml
 
 from colu.claims import load_expectations
+from colu.claims.ledger import numbered
 from colu.press.layers import CHECK, LAYERS, layer_of
 from colu.press.myst import Block
 from colu.press.notebook import Cell, Notebook
@@ -132,12 +133,7 @@ class Shelf:
     @cached_property
     def claims(self) -> dict[str, str]:
         """Claim -> its number."""
-        places: Counter[str] = Counter()
-        numbers = {}
-        for claim, expectation in load_expectations(self.ledger).items():
-            places[expectation.notebook] += 1
-            numbers[claim] = f"{expectation.notebook.split('-')[0]}.{places[expectation.notebook]}"
-        return numbers
+        return numbered(load_expectations(self.ledger))
 
 
 def _numbers(notebook: Notebook) -> dict[str, str]:
