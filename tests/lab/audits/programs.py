@@ -224,17 +224,16 @@ def kat_torch(path: Path, given: dict) -> dict:
 def af_kan(path: Path, given: dict) -> dict:
     network = load(path, "af_kan").AF_KAN([6, 3]).eval()
     layer = network.rk_layers[0]
-    layer.base_weight.data.copy_(given["weight"])
-    layer.gk_linear.weight.data.copy_(given["attention"])
     layer.gk_linear.bias.data.zero_()
-
-    def first(sample: Tensor, companions: Tensor) -> Tensor:
-        return network(torch.cat([sample, companions]).float())[:1]
-
-    inside, outside = given["companions"], given["companions"] + 4
-    gave = {}
-    for place, sample in (("inside", given["sample"]), ("outside", given["sample"] + 4)):
-        gave |= {f"{place}_with_inside": first(sample, inside), f"{place}_with_outside": first(sample, outside)}
+    gave = {"inside": [], "outside": []}
+    parts = (given[name] for name in ("weight", "attention", "sample", "companions"))
+    for weight, attention, sample, companions in zip(*parts, strict=True):
+        layer.base_weight.data.copy_(weight)
+        layer.gk_linear.weight.data.copy_(attention)
+        for place, shift in (("inside", 0), ("outside", 4)):
+            batches = (torch.cat([sample + shift, other]).float() for other in (companions, companions + 4))
+            first, second = (network(batch)[0] for batch in batches)
+            gave[place].append(float((first - second).detach().abs().max()))
     return gave
 
 
