@@ -19,10 +19,11 @@ from colu.files import write_atomically
 from .myst import Block, read_blocks
 from .project import BookError
 
-__all__ = ["PLOTLY", "Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook", "checked_claims", "strip"]
+__all__ = ["SLIDER", "Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook", "checked_claims", "strip"]
 
-#: The kind of output that an interactive figure is.
-PLOTLY = "application/vnd.plotly.v1+json"
+#: How the HTML of a figure with sliders begins, see :func:`colu.lab.plot.slider_figure`.
+SLIDER = '<div class="colu-slider"'
+_SLIDER_CALL = re.compile(r"\b(?:slider|moving_point|section|orbit)_figure\(")
 
 #: What papermill, Jupyter and its editors note of one run; no two runs agree in it.
 _OF_A_RUN = ("ExecuteTime", "collapsed", "execution", "papermill", "scrolled", "widgets")
@@ -138,14 +139,14 @@ class Cell:
     def announced(self) -> str:
         """What the reader is told that the cell draws: the figure's name or description; empty for no figure."""
         said = self.figure
-        call = "show_interactive(...)" if self.kind == "code" and "show_interactive(" in self.text else ""
-        return said.name or said.alt or said.caption or call
+        call = _SLIDER_CALL.search(self.text) if self.kind == "code" else None
+        return said.name or said.alt or said.caption or (f"{call[0]}...)" if call else "")
 
     @property
     def pictured(self) -> bool:
-        """Whether an output is a picture, or an interactive figure."""
-        kinds = (mime for output in self.outputs for mime in output.get("data", {}))
-        return any(mime.startswith(("image/", PLOTLY)) for mime in kinds)
+        """Whether an output is a picture, or a figure with sliders."""
+        shown = [output.get("data", {}) for output in self.outputs]
+        return any(SLIDER in data.get("text/html", "") or any(k.startswith("image/") for k in data) for data in shown)
 
 
 def _exercise(block: Block, solutions: dict[str, tuple[int, ...]]) -> Exercise:

@@ -38,7 +38,8 @@ html_theme_options = {
     "launch_buttons": {"colab_url": "https://colab.research.google.com", "binderhub_url": "https://mybinder.org"},
 }
 extensions = ["myst_nb", "colu.press.site.executed", "colu.press.site.figures", "colu.press.site.claims",
-              "colu.press.site.layers", "colu.press.site.offline", "colu.press.site.finish", "colu.press.site.plain"]
+              "colu.press.site.layers", "colu.press.site.offline", "colu.press.site.sliders",
+              "colu.press.site.finish", "colu.press.site.plain"]
 colu_expectations = "expectations"
 nb_execution_mode = "off"
 numfig = True
@@ -86,12 +87,15 @@ def recorded(claim: str, value) -> dict:
     )
 
 
-def surface(**meta) -> dict:
-    """The output of a plotly figure."""
-    layout = {"height": 300, "width": 400, "meta": meta}
-    data = [{"type": "surface", "z": [[1, 2, 3], [2, 3, 4], [3, 1, 2]]}]
-    frames = [{"name": "flat", "data": [{"type": "surface", "z": [[0, 0], [0, 0]]}]}]
-    return shown({"application/vnd.plotly.v1+json": {"data": data, "layout": layout, "frames": frames}})
+def surface(alt: str) -> dict:
+    """The output of a figure with a slider."""
+    from colu.lab.plot import Trace, slider_figure
+
+    def draw(height: float) -> list:
+        return [Trace([[0, 0], [1, height]])]
+
+    figure = slider_figure(draw, {"height": [0, 1]}, alt=alt, xlim=(0, 1), ylim=(0, 1))
+    return shown({"text/html": figure.html(), "text/plain": repr(figure)})
 
 
 @dataclass

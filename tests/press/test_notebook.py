@@ -5,7 +5,7 @@ import json
 import nbformat
 import pytest
 
-from colu.press.notebook import PLOTLY, Cell, Notebook
+from colu.press.notebook import SLIDER, Cell, Notebook
 from colu.press.project import BookError
 
 FIRST = """# The first
@@ -179,7 +179,7 @@ def test_a_stripped_notebook_keeps_its_cells_alone():
         ("1", {"mystnb": {"figure": {"name": "fig-a"}, "image": {"alt": "a"}}}, "fig-a"),
         ("1", {"mystnb": {"image": {"alt": " a line "}}}, "a line"),
         ("1", {"mystnb": {"figure": {"caption": "C."}}}, "C."),
-        ("show_interactive(figure, alt='a')", {}, "show_interactive(...)"),
+        ("slider_figure(draw, controls, alt='a')", {}, "slider_figure(...)"),
     ],
 )
 def test_a_cell_says_which_figure_it_announces(source, metadata, announced):
@@ -187,8 +187,9 @@ def test_a_cell_says_which_figure_it_announces(source, metadata, announced):
 
 
 @pytest.mark.parametrize(
-    ("mime", "pictured"), [("image/png", True), ("image/svg+xml", True), (PLOTLY, True), ("text/html", False)]
+    ("mime", "data", "pictured"),
+    [("image/png", "x", True), ("image/svg+xml", "x", True), ("text/html", SLIDER, True), ("text/html", "x", False)],
 )
-def test_a_picture_is_an_image_or_an_interactive_figure(mime, pictured):
-    output = nbformat.v4.new_output("display_data", data={mime: "x", "text/plain": "y"})
+def test_a_picture_is_an_image_or_a_figure_with_sliders(mime, data, pictured):
+    output = nbformat.v4.new_output("display_data", data={mime: data, "text/plain": "y"})
     assert Cell(nbformat.v4.new_code_cell("1", outputs=[output]), 0).pictured is pictured

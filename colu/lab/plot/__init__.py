@@ -3,20 +3,23 @@
 Importing this package changes nothing; :func:`use_style` does, once, where a notebook asks for it.
 """
 
-from .cones import cone_surface, draw_cone, moving_point_figure, orbit_figure, section_figure
-from .style import COLOURS, LINESTYLES, MARKERS, PALETTE, band, show_interactive, use_style
+from .cones import draw_cone, moves, moving_point_figure, orbit_figure, section_figure
+from .slider import SliderFigure, Trace, slider_figure
+from .style import COLOURS, LINESTYLES, MARKERS, PALETTE, band, use_style
 
 __all__ = [
     "COLOURS",
     "LINESTYLES",
     "MARKERS",
     "PALETTE",
+    "SliderFigure",
+    "Trace",
     "band",
-    "cone_surface",
     "draw_cone",
+    "moves",
     "moving_point_figure",
     "orbit_figure",
     "section_figure",
-    "show_interactive",
+    "slider_figure",
     "use_style",
 ]

@@ -1,4 +1,4 @@
-"""Three-dimensional figures of the Lorentz cone for plotly."""
+"""Figures of the Lorentz cone: in space, in the plane of the section, and as a phase portrait."""
 
 from __future__ import annotations
 
@@ -9,59 +9,32 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .style import COLOURS, PALETTE
+from .slider import SliderFigure, Trace, slider_figure
+from .style import PALETTE
 
 if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D
-    from plotly.graph_objects import Figure, Surface
 
-__all__ = ["cone_surface", "draw_cone", "moving_point_figure", "orbit_figure", "section_figure"]
+__all__ = ["draw_cone", "moving_point_figure", "moves", "orbit_figure", "section_figure"]
 
-
-def cone_surface(height: float = 2.0, angle: float = math.pi / 4, *, points: int = 25) -> Surface:
-    """Boundary of the cone about the vertical axis, as a plotly surface.
-
-    Parameters
-    ----------
-    height : float
-        Largest axis value.
-    angle : float
-        Half-apex angle in radians.
-    points : int
-        Grid points in each direction.
-
-    Returns
-    -------
-    plotly.graph_objects.Surface
-        Section coordinates are horizontal, the axis is vertical.
-
-    Examples
-    --------
-    >>> float(cone_surface(1.0).z.max())
-    1.0
-    """
-    import plotly.graph_objects as go
-
-    turn, up = np.meshgrid(np.linspace(0, 2 * np.pi, points), np.linspace(0, height, 2 + points // 4))
-    radius = up * math.tan(angle)
-    return go.Surface(
-        x=np.round(radius * np.cos(turn), 3),
-        y=np.round(radius * np.sin(turn), 3),
-        z=np.round(up, 3),
-        opacity=0.35,
-        showscale=False,
-        colorscale=[[0, PALETTE["cone"]], [1, PALETTE["cone"]]],
-        hoverinfo="skip",
-        name="cone",
-    )
+#: How far the eye is above the floor.
+ELEVATION = math.radians(18)
+#: Tone and mark of the first, second and third thing that is compared.
+LOOKS = (("relu", "dots"), ("colu", "squares"), ("soft", "crosses"))
 
 
-def _scatter(rows: np.ndarray, **options):
-    import plotly.graph_objects as go
+def _seen(points: np.ndarray, turn: float = 0.0) -> np.ndarray:
+    """Where points (axis first) are in the picture, without perspective; ``turn`` in radians, about the axis."""
+    axis, first, second = np.asarray(points, dtype=float).T
+    right = first * math.cos(turn) - second * math.sin(turn)
+    back = first * math.sin(turn) + second * math.cos(turn)
+    return np.stack([right, axis * math.cos(ELEVATION) + back * math.sin(ELEVATION)], axis=1)
 
-    rows = np.round(np.atleast_2d(rows), 3)
-    # Plotly's vertical axis is z; ours is the first coordinate.
-    return go.Scatter3d(x=rows[:, 1], y=rows[:, 2], z=rows[:, 0], **options)
+
+def _ring(height: float, points: int = 60) -> np.ndarray:
+    """The circle of the cone at a height."""
+    angle = np.linspace(0, 2 * math.pi, points + 1)
+    return np.stack([np.full_like(angle, height), height * np.cos(angle), height * np.sin(angle)], axis=1)
 
 
 def moving_point_figure(
@@ -69,79 +42,67 @@ def moving_point_figure(
     heights: Sequence[float],
     maps: Mapping[str, Callable[[torch.Tensor], torch.Tensor]],
     *,
+    alt: str,
     size: float = 2.0,
-) -> Figure:
-    """A cone, a point that a slider moves along the axis, and where each map sends it.
+) -> SliderFigure:
+    """A cone, a point that a slider moves along the axis, and where each map sends it; another slider turns the view.
 
     Parameters
     ----------
     section : sequence of two floats
         Section of the point; it stays.
     heights : sequence of float
-        Axis values, one a slider step.
+        Axis values, one a slider step; one at two thirds is shown first.
     maps : mapping of name to function
-        Each takes and returns a tensor of shape (..., 3), axis first.
+        At most three; each takes and returns a tensor of shape (..., 3), axis first.
+    alt : str
+        What the figure shows, for readers who do not see it.
     size : float
-        Half the width of the box.
+        Height of the cone.
 
     Returns
     -------
-    plotly.graph_objects.Figure
-        For :func:`colu.lab.plot.show_interactive`.
+    SliderFigure
+        See :func:`slider_figure`.
 
     Examples
     --------
-    >>> figure = moving_point_figure([1.0, 0.5], [-1.0, 0.0, 1.0], {"identity": lambda x: x})
-    >>> len(figure.frames), len(figure.data)
-    (3, 4)
+    >>> figure = moving_point_figure([1.0, 0.5], [-1.0, 0.0, 1.0], {"identity": lambda x: x}, alt="A point rises.")
+    >>> figure.controls["axis value of the input"]
+    ['−1', '0', '1']
     """
-    import plotly.graph_objects as go
-
-    def moving(height: float) -> list:
-        point = np.array([height, *section])
-        traces = [_scatter(point, mode="markers", marker={"size": 7, "color": PALETTE["axis"]}, name="input")]
-        for index, (name, f) in enumerate(maps.items()):
-            image = f(torch.tensor(point)).numpy()
-            style = {"color": COLOURS[index], "width": 5, "dash": ("solid", "dash", "dot")[index % 3]}
-            marker = {"size": [1, 10], "color": COLOURS[index], "symbol": ("circle", "square", "diamond")[index % 3]}
-            rows = np.stack([point, image])
-            traces.append(_scatter(rows, mode="lines+markers", line=style, marker=marker, name=name))
-        return traces
-
-    past = _scatter(
-        np.array([[-size, 0, 0], [0, 0, 0]]),
-        mode="lines",
-        line={"color": PALETTE["cone"], "width": 6},
-        name="negative half-axis",
-        hoverinfo="skip",
-    )
-    fixed = [cone_surface(size), past]
-    start = len(heights) // 2
-    names = [f"{height:.2f}" for height in heights]
-    moved = list(range(len(fixed), len(fixed) + 1 + len(maps)))
-    figure = go.Figure(
-        data=fixed + moving(heights[start]),
-        frames=[
-            go.Frame(name=name, data=moving(height), traces=moved) for name, height in zip(names, heights, strict=True)
-        ],
-    )
-    steps = [
-        {"label": name, "method": "animate", "args": [[name], {"mode": "immediate", "frame": {"duration": 0}}]}
-        for name in names
+    reach = size * (math.cos(ELEVATION) + math.sin(ELEVATION))
+    # Where the outline of the cone leaves the rim of its opening.
+    edge = -math.tan(ELEVATION)
+    sides = [[size, size * sign * math.sqrt(1 - edge**2), size * edge] for sign in (-1, 1)]
+    rim = _seen(_ring(size))
+    still = [
+        Trace(_seen([sides[0], [0, 0, 0], sides[1]]), "", "cone", "area"),
+        Trace(rim, "the cone", "cone", "area"),
+        Trace(_seen([[-size, 0, 0], [0, 0, 0]]), "negative half-axis", "cone", "line"),
+        Trace(_seen([[0, 0, 0], [size, 0, 0]]), "", "neutral", "dashed"),
     ]
-    box = [-size, size]
-    figure.update_layout(
-        sliders=[{"active": start, "steps": steps, "currentvalue": {"prefix": "axis value of the input: "}}],
-        scene={
-            "xaxis": {"title": {"text": "section 1"}, "range": box},
-            "yaxis": {"title": {"text": "section 2"}, "range": box},
-            "zaxis": {"title": {"text": "axis"}, "range": box},
-            "aspectmode": "cube",
-            "camera": {"eye": {"x": 1.7, "y": -1.7, "z": 0.8}, "center": {"x": 0, "y": 0, "z": -0.15}},
-        },
-        legend={"orientation": "h", "y": 1.05},
+
+    def draw(height: float, turned: str) -> list[Trace]:
+        turn = math.radians(float(turned.removesuffix("°")))
+        point = np.array([height, *section])
+        traces = [Trace(_seen(_ring(max(height, 0.0))), "the cone at this height", "neutral", "thin")]
+        for (name, f), (tone, mark) in zip(maps.items(), LOOKS, strict=False):
+            image = f(torch.tensor(point)).numpy()
+            path = _seen([point, image], turn)
+            traces += [Trace(path, "", tone, "line"), Trace(path[1:], name, tone, mark)]
+        return [*traces, Trace(_seen([point], turn), "input", "axis", "dots")]
+
+    return slider_figure(
+        draw,
+        {"axis value of the input": heights, "view turned by": [f"{angle}°" for angle in range(-90, 91, 15)]},
+        alt=alt,
+        xlim=(-1.5 * size, 1.5 * size),
+        ylim=(-1.05 * size, 1.03 * reach),
+        start={"axis value of the input": heights[2 * len(heights) // 3], "view turned by": "0°"},
+        still=still,
+        equal=True,
     )
-    return figure
 
 
 def draw_cone(ax: Axes3D, *, size: float = 1.6, target: bool = True) -> None:
@@ -166,75 +127,93 @@ def draw_cone(ax: Axes3D, *, size: float = 1.6, target: bool = True) -> None:
     ax.view_init(elev=15, azim=-35)
 
 
+def moves(starts: torch.Tensor, ends: torch.Tensor) -> list[Trace]:
+    """Lines from points to their images, and the images.
+
+    Parameters
+    ----------
+    starts, ends : torch.Tensor, shape (n, 2)
+        In the order of the picture, sideways first.
+
+    Returns
+    -------
+    list of Trace
+        For a frame of :func:`slider_figure`.
+
+    Examples
+    --------
+    >>> lines, images = moves(torch.zeros(1, 2), torch.ones(1, 2))
+    >>> images.points.tolist()
+    [[1.0, 1.0]]
+    """
+    gaps = torch.full_like(starts, math.nan)  # so that the lines do not join up
+    lines = torch.stack([starts, ends, gaps], dim=1).reshape(-1, 2)
+    return [Trace(lines.numpy(), "move", "neutral", "thin"), Trace(ends.numpy(), "output", "colu", "dots")]
+
+
 def section_figure(
-    sections: torch.Tensor, levels: Sequence[float], f: Callable[[torch.Tensor], torch.Tensor]
-) -> Figure:
+    sections: torch.Tensor, levels: Sequence[float], f: Callable[[torch.Tensor], torch.Tensor], *, alt: str
+) -> SliderFigure:
     """The plane of the section: where a map of cones of dimension 3 sends points, by axis value.
 
     Parameters
     ----------
     sections : torch.Tensor, shape (n, 2)
     levels : sequence of float
-        Axis values, one a slider step.
+        Axis values, one a slider step; the middle one is shown first.
     f : callable
         Takes and returns a tensor of shape (n, 3), axis first.
+    alt : str
+        What the figure shows, for readers who do not see it.
 
     Returns
     -------
-    plotly.graph_objects.Figure
-        For :func:`colu.lab.plot.show_interactive`.
+    SliderFigure
+        See :func:`slider_figure`.
 
     Examples
     --------
-    >>> figure = section_figure(torch.eye(2), [0.0, 1.0], lambda x: x)
-    >>> len(figure.frames), figure.data[1].x.tolist()
-    (2, [1.0, 0.0])
+    >>> figure = section_figure(torch.eye(2), [0.0, 1.0], lambda x: x, alt="Two points that stay.")
+    >>> len(figure.frames)
+    2
     """
-    import plotly.graph_objects as go
 
-    def traces(level: float) -> list:
+    def draw(level: float) -> list[Trace]:
         column = torch.full_like(sections[:, :1], level)
         image = f(torch.cat([column, sections], dim=1))[:, 1:]
-        gaps = torch.full_like(sections, math.nan)  # so that the lines do not join up
-        paths = torch.stack([sections, image, gaps], dim=1).reshape(-1, 2).round(decimals=3).numpy()
-        ends = image.round(decimals=3).numpy()
-        return [
-            go.Scatter(x=paths[:, 0], y=paths[:, 1], mode="lines", line={"color": PALETTE["neutral"]}, name="move"),
-            go.Scatter(x=ends[:, 0], y=ends[:, 1], mode="markers", marker={"color": PALETTE["colu"]}, name="output"),
-        ]
+        circle = Trace(_ring(max(level, 0.0))[:, 1:], "circle of the axis value", "cone", "thin")
+        return [circle, *moves(sections, image)]
 
-    names = [f"{level:.2f}" for level in levels]
-    frames = [go.Frame(name=name, data=traces(level)) for name, level in zip(names, levels, strict=True)]
-    steps = [
-        {"label": name, "method": "animate", "args": [[name], {"mode": "immediate", "frame": {"duration": 0}}]}
-        for name in names
-    ]
-    start = len(levels) // 2
-    figure = go.Figure(data=traces(levels[start]), frames=frames)
     size = 1.1 * float(sections.abs().max())
-    figure.update_xaxes(title="section 1", range=[-size, size], constrain="domain")
-    figure.update_yaxes(title="section 2", range=[-size, size], scaleanchor="x")
-    figure.update_layout(
-        sliders=[{"active": start, "steps": steps, "currentvalue": {"prefix": "axis value: "}, "pad": {"t": 60}}],
-        legend={"orientation": "h", "y": 1.08},
+    return slider_figure(
+        draw,
+        {"axis value": levels},
+        alt=alt,
+        xlim=(-size, size),
+        ylim=(-size, size),
+        xlabel="section 1",
+        ylabel="section 2",
+        start={"axis value": levels[len(levels) // 2]},
+        equal=True,
     )
-    return figure
 
 
-def orbit_figure(orbits: Mapping[str, torch.Tensor], *, size: float = 2.0) -> Figure:
+def orbit_figure(orbits: Mapping[str, torch.Tensor], *, alt: str, size: float = 2.0) -> SliderFigure:
     """A phase portrait: where points of the plane are after each pass of some maps.
 
     Parameters
     ----------
     orbits : mapping of name to torch.Tensor, shape (passes + 1, n, 2)
-        Positions after 0, 1, 2, ... passes, axis first; the same starts for all.
+        At most three: positions after 0, 1, 2, ... passes, axis first; the same starts for all.
+    alt : str
+        What the figure shows, for readers who do not see it.
     size : float
         Half the width of the picture.
 
     Returns
     -------
-    plotly.graph_objects.Figure
-        For :func:`colu.lab.plot.show_interactive`; a slider sets the number of passes.
+    SliderFigure
+        See :func:`slider_figure`; the slider sets the number of passes.
 
     Raises
     ------
@@ -244,48 +223,32 @@ def orbit_figure(orbits: Mapping[str, torch.Tensor], *, size: float = 2.0) -> Fi
     Examples
     --------
     >>> path = torch.tensor([[[1.0, 2.0]], [[1.0, 1.0]]])
-    >>> figure = orbit_figure({"hard": path})
-    >>> len(figure.frames), figure.frames[1].data[0].x.tolist()
-    (2, [1.0])
+    >>> orbit_figure({"hard": path}, alt="One point moves once.").controls
+    {'passes': ['0', '1']}
     """
-    import plotly.graph_objects as go
-
     shapes = {tuple(path.shape) for path in orbits.values()}
     if len(shapes) != 1 or len(shape := next(iter(shapes))) != 3 or shape[2] != 2:
         raise ValueError(f"orbits have the shapes {sorted(shapes)}; use one shape (passes + 1, n, 2) for all")
 
-    def traces(count: int) -> list:
-        look = (("circle", 8), ("square-open", 9), ("diamond-open", 9))
+    def draw(count: int) -> list[Trace]:
         return [
-            go.Scatter(
-                x=path[count, :, 1].numpy().round(3),
-                y=path[count, :, 0].numpy().round(3),
-                mode="markers",
-                marker={"color": COLOURS[index], "symbol": look[index % 3][0], "size": look[index % 3][1]},
-                name=name,
-            )
-            for index, (name, path) in enumerate(orbits.items())
+            Trace(path[count].flip(-1).numpy(), name, tone, mark)
+            for (name, path), (tone, mark) in zip(orbits.items(), LOOKS, strict=False)
         ]
 
-    frames = [go.Frame(name=str(count), data=traces(count)) for count in range(shape[0])]
-    steps = [
-        {"label": f.name, "method": "animate", "args": [[f.name], {"mode": "immediate", "frame": {"duration": 0}}]}
-        for f in frames
-    ]
-    first = next(iter(orbits.values()))[0].numpy().round(3)
-    starts = {"symbol": "x-thin", "size": 7, "line": {"width": 1, "color": PALETTE["neutral"]}}
-    cone = {"fill": "toself", "line": {"width": 0}, "fillcolor": "rgba(120, 120, 120, 0.15)"}
-    still = [
-        go.Scatter(x=first[:, 1], y=first[:, 0], mode="markers", marker=starts, name="start"),
-        go.Scatter(x=[0, -size, size, 0], y=[0, size, size, 0], mode="lines", name="cone", hoverinfo="skip", **cone),
-    ]
-    # Frames replace the first traces, so those that stay come last.
-    begin = min(1, shape[0] - 1)
-    figure = go.Figure(data=[*traces(begin), *still], frames=frames)
-    figure.update_xaxes(title="section", range=[-size, size], scaleanchor="y", constrain="domain")
-    figure.update_yaxes(title="axis", range=[-0.9 * size, 0.9 * size])
-    figure.update_layout(
-        sliders=[{"active": begin, "steps": steps, "currentvalue": {"prefix": "passes: "}, "pad": {"t": 60}}],
-        legend={"orientation": "h", "y": 1.08},
+    starts = next(iter(orbits.values()))[0].flip(-1)
+    return slider_figure(
+        draw,
+        {"passes": range(shape[0])},
+        alt=alt,
+        xlim=(-size, size),
+        ylim=(-0.9 * size, 0.9 * size),
+        xlabel="section",
+        ylabel="axis",
+        start={"passes": min(1, shape[0] - 1)},
+        still=[
+            Trace([[0, 0], [-size, size], [size, size]], "cone", "cone", "area"),
+            Trace(starts.numpy(), "start", "neutral", "crosses"),
+        ],
+        equal=True,
     )
-    return figure

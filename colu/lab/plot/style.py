@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from plotly.graph_objects import Figure
 
-__all__ = ["COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "show_interactive", "use_style"]
+__all__ = ["COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "use_style"]
 
 #: Okabe and Ito's eight colours, in the order in which the book uses them.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
@@ -124,38 +122,3 @@ def band(ax: Axes, x, low, centre, high, *, label: str, index: int = 0):
     )
     ax.fill_between(np.asarray(x), low, high, color=COLOURS[n], alpha=0.2, linewidth=0)
     return line
-
-
-def show_interactive(fig: Figure, *, alt: str, height: int = 480) -> None:
-    """Show a plotly figure so that the built page draws it without a network.
-
-    The output keeps plotly's plain MIME type: Jupyter draws it, the validation compares it as JSON,
-    and the site turns it into a local figure whose description is ``alt``.
-
-    Parameters
-    ----------
-    fig : plotly.graph_objects.Figure
-    alt : str
-        What the figure shows, for readers who do not see it; must not be empty.
-    height : int
-        Height in CSS pixels.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` is empty.
-    """
-    from IPython.display import display
-
-    if not alt.strip():
-        raise ValueError("alt is empty: describe in a sentence what the figure shows")
-    fig.update_layout(
-        template="plotly_white",
-        height=height,
-        meta={"alt": alt},
-        font={"size": 13},
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        paper_bgcolor="white",
-    )
-    bundle = json.loads(fig.to_json()) | {"config": {"displaylogo": False}}
-    display({"application/vnd.plotly.v1+json": bundle}, raw=True)

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from colu.files import bring_back, put_in_place, read_json, write_atomically
@@ -66,7 +66,6 @@ def run_jupyter_book(
     output: Path,
     *options: str,
     command: Sequence[str] | None = None,
-    told: Mapping[str, str] | None = None,
     strict: bool = True,
 ) -> None:
     """Run Jupyter Book over the executed copies.
@@ -85,8 +84,6 @@ def run_jupyter_book(
         More of ``jupyter-book build``.
     command : sequence of str, optional
         Instead of ``jupyter-book``.
-    told : mapping, optional
-        More of the environment.
     strict : bool
         Whether a warning is an error.
 
@@ -99,7 +96,7 @@ def run_jupyter_book(
     arguments += ["-W", "--keep-going", "-n"] if strict else []
     executed = {"COLU_EXECUTED_DIR": str(project.executed(preset)), "COLU_PRESET": preset, "NO_COLOR": "1"}
     whole = [*(command or _jupyter_book()), *arguments, *options]
-    environment = clean_environment() | executed | dict(told or {})
+    environment = clean_environment() | executed
     try:
         done = run_program(whole, env=environment, cwd=project.root)
     except ProgramError as error:

@@ -40,12 +40,15 @@ BROKEN_MATHS = "() => [...document.querySelectorAll('mjx-merror, [data-mjx-error
 RAW_MATHS = r"""() => [...document.querySelectorAll('.math')]
   .filter(e => !e.querySelector('mjx-container') && /\\[(\[]/.test(e.textContent))
   .map(e => e.textContent.slice(0, 60))"""
-DRAWN = """() => [...document.querySelectorAll('.plotly-figure')].map(e => {
-  const drawing = e.querySelector('.gl-container canvas, svg.main-svg');
-  const box = drawing ? drawing.getBoundingClientRect() : {width: 0, height: 0};
-  return Math.min(box.width, box.height);
-})"""
-UNREADY = "() => [...document.querySelectorAll('.plotly-figure')].every(e => e.querySelector('svg.main-svg'))"
+MOVED = """() => [...document.querySelectorAll('.colu-slider')].map(figure =>
+  [...figure.querySelectorAll('input')].every(input => {
+    const drawing = figure.querySelector('svg'), before = drawing.innerHTML, value = input.value;
+    const set = to => { input.value = to; input.dispatchEvent(new Event('input')); };
+    set(value === input.max ? input.min : input.max);
+    const moved = drawing.innerHTML !== before;
+    set(value);
+    return moved && input.getBoundingClientRect().height > 10 && drawing.getBoundingClientRect().height > 100;
+  }))"""
 WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -164,10 +167,9 @@ def _check_page(tab, address: str, page) -> list[str]:
                 problems += [f"formula left raw: {text}" for text in tab.evaluate(RAW_MATHS)]
                 problems += [f"formula with an error: {text}" for text in tab.evaluate(BROKEN_MATHS)]
             if page.figures:
-                tab.wait_for_function(UNREADY)
-                for number, size in enumerate(tab.evaluate(DRAWN), 1):
-                    if size < 100:
-                        problems.append(f"plotly figure {number} was not drawn")
+                for number, moved in enumerate(tab.evaluate(MOVED), 1):
+                    if not moved:
+                        problems.append(f"figure {number} with sliders does not show, or a slider changes nothing")
             for width, kind in ((NARROW, "a telephone's window"), (WIDTH, "the window")):
                 tab.set_viewport_size({"width": width, "height": HEIGHT})
                 if tab.evaluate(WIDE) > 1:

@@ -23,12 +23,12 @@ MEASURE = """() => {
     && !element.closest('details:not([open]) > :not(summary)') && !element.closest('.toggle-hidden');
   const all = kind => [...article.querySelectorAll(kind)].filter(seen);
   const sum = kind => all(kind).reduce((total, element) => total + box(element).height, 0);
-  const figures = all('.cell_output img, figure img, .drawing svg, .plotly-figure');
+  const figures = all('.cell_output img, figure img, .drawing svg, .colu-slider > svg');
   return {
     height: box(article).height,
     code: sum('.cell_input'),
     claims: sum('.admonition.claim, details.fold-badge'),
-    figures: sum('.cell_output img, figure, .drawing, .plotly-figure'),
+    figures: sum('.cell_output img, figure, .drawing, .colu-slider'),
     first: figures.length ? box(figures[0]).top + scrollY : null,
   };
 }"""

@@ -49,8 +49,8 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
             found.append(f"cell {cell.id!r} has {length} lines, at most {LONGEST_CELL}: move code into the package")
         if "plt.show()" in cell.text:
             found += _lint_figure(cell)
-        if re.search(r"show_interactive\((?!.*alt=)", cell.text, re.S):
-            found.append(f"cell {cell.id!r} shows an interactive figure without alt=")
+        if re.search(r"\b(?:slider|moving_point|section|orbit)_figure\((?!.*alt=)", cell.text, re.S):
+            found.append(f"cell {cell.id!r} makes a figure with sliders without alt=")
     if words < WORDS_PER_LINE * lines:
         found.append(f"{words} words for {lines} lines of code: a chapter explains (at least {WORDS_PER_LINE} a line)")
     return [f"{notebook.name}.ipynb: {problem}" for problem in found]

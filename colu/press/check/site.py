@@ -69,7 +69,7 @@ class _Reader(HTMLParser):
             (page.links if values.get("rel") in ("next", "prev") else page.loads).append(values["href"])
         if tag == "img":
             page.images.append((values.get("src", ""), dict(attributes).get("alt")))
-        if "plotly-figure" in classes.split():
+        if "colu-slider" in classes.split():
             page.figures.append(values.get("aria-label", "") if values.get("role") == "figure" else "")
         if "math" in classes.split():
             page.has_maths = True
@@ -143,7 +143,7 @@ def _page_problems(page: Page, notebook: bool) -> list[str]:
         # docutils writes the file's name where the author gave no description.
         if alt is None or not alt.strip() or alt == source or IMAGE_NAME.search(alt.strip()):
             problems.append(f"image without alternative text: {source[:80]}")
-    problems += ["plotly figure without role and aria-label" for label in page.figures if not label.strip()]
+    problems += ["figure with sliders without role and aria-label" for label in page.figures if not label.strip()]
     problems += [f"a role was not understood and stands in the text: {role}" for role in page.raw_roles]
     error = ERRORS.search(page.outputs)
     if error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -68,7 +67,7 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True, code: str 
     folder : Path
         Made where it does not exist.
     pdf : bool
-        Also print the PDF, which needs Chromium, and make the EPUB, which takes its interactive figures from there.
+        Also print the PDF, which needs Chromium, and make the EPUB.
     code : {"none", "teaching", "all"}
         How much code the PDF has, as of :func:`colu.press.offline.pdf.print_pages`.
 
@@ -80,8 +79,6 @@ def make_archive(project: Project, folder: Path, *, pdf: bool = True, code: str 
     folder.mkdir(parents=True, exist_ok=True)
     written = [zip_site(project.site, folder / "colu-book.zip")]
     if pdf:
-        with tempfile.TemporaryDirectory(prefix="colu-") as drawn:
-            figures = Path(drawn)
-            written.append(print_pages(project.site, page_order(project), folder / "colu-book.pdf", figures, code=code))
-            written.append(write_epub(project, figures, folder / "colu-book.epub"))
+        written.append(print_pages(project.site, page_order(project), folder / "colu-book.pdf", code=code))
+        written.append(write_epub(project, folder / "colu-book.epub"))
     return [*written, write_sums(folder)]

@@ -18,7 +18,6 @@ from urllib.parse import unquote, urlsplit
 from bs4 import BeautifulSoup, Comment
 from sphinx.application import Sphinx
 from sphinx.builders.epub3 import Epub3Builder
-from sphinx.errors import ExtensionError
 
 from colu.files import read_json
 from colu.press.build.render import run_jupyter_book
@@ -29,7 +28,6 @@ __all__ = ["EpubBuilder", "setup", "tidy", "write_epub"]
 
 #: A fixed date, so that the same book gives the same bytes.
 DATE, SECONDS = "2026-01-01T00:00:00Z", 1767225600
-DRAWN = "COLU_DRAWN_FIGURES"
 STYLE = """body { line-height: 1.4; }
 pre { white-space: pre-wrap; font-size: 0.8em; background: #f3f4f5; padding: 0.5em; }
 img { max-width: 100%; }
@@ -60,14 +58,10 @@ def chapter_number(address: str) -> str:
     return f"{found[1]} " if found else ""
 
 
-def _clean(page: BeautifulSoup, name: str, figures: set[str]) -> None:
+def _clean(page: BeautifulSoup, name: str) -> None:
     """Leave what a reader of EPUB shows, in well-formed elements with one id each."""
     up = "../" * name.count("/")
     page.html["lang"] = page.html["xml:lang"] = "en"
-    for figure in page.select(".plotly-figure"):
-        if figure["id"] not in figures:
-            raise ExtensionError(f"{name}: {figure['id']} was not drawn: make the EPUB with 'colu book archive'")
-        figure.replace_with(page.new_tag("img", src=f"{up}_images/{figure['id']}.png", alt=figure["aria-label"]))
     for part in page.select(GONE):
         part.decompose()
     for comment in page.find_all(string=lambda text: isinstance(text, Comment)):
@@ -107,19 +101,18 @@ def tidy(folder: Path) -> set[str]:
     Parameters
     ----------
     folder : Path
-        With ``.xhtml`` pages and ``_images``.
+        With ``.xhtml`` pages.
 
     Returns
     -------
     set of str
         The pages with formulas.
     """
-    figures = {path.stem for path in (folder / "_images").glob("*.png")}
     pages = {}
     for path in sorted(folder.rglob("*.xhtml")):
         name = path.relative_to(folder).as_posix()
         pages[name] = BeautifulSoup(_CONTROL.sub("", path.read_text(encoding="utf8")), "html.parser")
-        _clean(pages[name], name, figures)
+        _clean(pages[name], name)
     anchors = {name: {part["id"] for part in page.select("[id]")} for name, page in pages.items()}
     for name, page in pages.items():
         for link in page.select("body [href]"):
@@ -155,10 +148,6 @@ class EpubBuilder(Epub3Builder):
 
     def handle_finish(self) -> None:
         """Rewrite the pages, then list and pack them."""
-        images = Path(self.outdir, "_images")
-        images.mkdir(exist_ok=True)
-        for picture in Path(os.environ.get(DRAWN, os.devnull)).glob("*.png"):
-            shutil.copy(picture, images)
         self.with_formulas = tidy(Path(self.outdir))
         super().handle_finish()
 
@@ -195,15 +184,13 @@ class EpubBuilder(Epub3Builder):
         super().build_epub()
 
 
-def write_epub(project: Project, drawn: Path, target: Path) -> Path:
+def write_epub(project: Project, target: Path) -> Path:
     """Make the EPUB from the executed copies of the site that stands.
 
     Parameters
     ----------
     project : Project
         With a built site.
-    drawn : Path
-        Folder of the pictures of its interactive figures, see :func:`colu.press.offline.pdf.print_pages`.
     target : Path
         The EPUB; replaced when the new one is whole.
 
@@ -221,8 +208,7 @@ def write_epub(project: Project, drawn: Path, target: Path) -> Path:
     if preset is None:
         raise BookError(f"there is no site at {project.site}: run 'colu book build' first")
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
-        told = {DRAWN: str(drawn)}
-        run_jupyter_book(project, preset, Path(folder), "--builder", "custom", "--custom-builder", "epub", told=told)
+        run_jupyter_book(project, preset, Path(folder), "--builder", "custom", "--custom-builder", "epub")
         partial = target.with_name(f".partial-{target.name}")
         shutil.copy(next(Path(folder, "_build", "epub").glob("*.epub")), partial)
         os.replace(partial, target)

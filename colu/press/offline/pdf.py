@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 import tempfile
@@ -19,16 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["print_pages"]
 
 MARGIN = dict.fromkeys(("top", "bottom", "left", "right"), "15mm")
-#: Formulas are set, pictures loaded and interactive figures drawn when this is true.
+#: Formulas are set and pictures loaded when this is done.
 READY = """async () => {
   if (window.MathJax && MathJax.startup && MathJax.startup.promise) await MathJax.startup.promise;
-  const drawn = () => [...document.querySelectorAll('.plotly-figure')].every(e => e.querySelector('svg.main-svg'));
-  for (let wait = 0; wait < 100 && !drawn(); wait++) await new Promise(done => setTimeout(done, 100));
   document.querySelectorAll('img[loading]').forEach(image => image.loading = 'eager');
   await Promise.all([...document.images].map(image => image.decode().catch(() => null)));
   // Nobody can open a solution on paper.
   document.querySelectorAll('.toggle-hidden').forEach(box => box.classList.remove('toggle-hidden'));
-  return drawn();
 }"""
 #: How much code is printed: none, what stands open on the page, or that which is folded, too.
 CODE = ("none", "teaching", "all")
@@ -39,9 +35,6 @@ UNFOLD = """code => {
   }
   if (code === 'none') document.querySelectorAll('article .cell_input').forEach(cell => cell.remove());
 }"""
-#: The interactive figures as pictures, by their ids.
-DRAWN = """() => Promise.all([...document.querySelectorAll('.plotly-figure')].map(async figure => [figure.id,
-  await Plotly.toImage(figure, {format: 'png', width: 900, height: figure.clientHeight || 480})]))"""
 HEADINGS = """() => [...document.querySelectorAll('article h1, article h2')].map(heading => {
   const copy = heading.cloneNode(true);
   copy.querySelectorAll('.headerlink, mjx-assistive-mml').forEach(part => part.remove());
@@ -49,9 +42,7 @@ HEADINGS = """() => [...document.querySelectorAll('article h1, article h2')].map
 })"""
 
 
-def _print(
-    site: Path, pages: list[str], folder: Path, figures: Path | None, code: str
-) -> tuple[str, list[Path], list[list[str]]]:
+def _print(site: Path, pages: list[str], folder: Path, code: str) -> tuple[str, list[Path], list[list[str]]]:
     """Print each page; return the site's address, the files and the headings of each page."""
     program = find_chromium()
     if program is None:
@@ -67,12 +58,9 @@ def _print(
             for number, page in enumerate(pages):
                 tab.goto(f"{address}/{page}", wait_until="networkidle")
                 tab.evaluate(UNFOLD, code)
-                if not tab.evaluate(READY):
-                    raise BookError(f"{page}: an interactive figure was not drawn, so its place would be blank")
+                tab.evaluate(READY)
                 files.append(folder / f"{number:03}.pdf")
                 headings.append(tab.evaluate(HEADINGS))
-                for name, picture in tab.evaluate(DRAWN) if figures else ():
-                    (figures / f"{name}.png").write_bytes(base64.b64decode(picture.partition(",")[2]))
                 options = {"format": "A4", "margin": MARGIN, "print_background": True}
                 tab.pdf(path=str(files[-1]), outline=True, tagged=True, **options)
         finally:
@@ -148,9 +136,7 @@ def _join(address: str, files: list[Path], headings: list[list[str]], pages: lis
     writer.write(target)
 
 
-def print_pages(
-    site: Path, pages: list[str], target: Path, figures: Path | None = None, *, code: str = "teaching"
-) -> Path:
+def print_pages(site: Path, pages: list[str], target: Path, *, code: str = "teaching") -> Path:
     """Print the pages and join them; a link from one to another leads to its place in the PDF.
 
     Parameters
@@ -161,8 +147,6 @@ def print_pages(
         Addresses below it, in the order of the book.
     target : Path
         The PDF; written beside and renamed when whole.
-    figures : Path, optional
-        A folder for pictures of the interactive figures, each named by its id.
     code : {"none", "teaching", "all"}
         How much code is printed: ``teaching`` is what stands open on the page. Proofs are printed in any case.
 
@@ -174,12 +158,12 @@ def print_pages(
     Raises
     ------
     BookError
-        For another ``code``, without Chromium, or where an interactive figure was not drawn.
+        For another ``code``, or without Chromium.
     """
     if code not in CODE:
         raise BookError(f"code is {code!r}, choose one of {', '.join(CODE)}")
     with tempfile.TemporaryDirectory(prefix="colu-") as folder:
-        printed = _print(site, pages, Path(folder), figures, code)
+        printed = _print(site, pages, Path(folder), code)
         partial = target.with_name(f".partial-{target.name}")
         _join(*printed, pages, partial)
         os.replace(partial, target)

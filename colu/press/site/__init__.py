@@ -9,7 +9,9 @@
 ``activations``
     the table of all activations, from the registry;
 ``offline``
-    MathJax and plotly from the site itself, so that no page asks another host for anything;
+    MathJax from the site itself, so that no page asks another host for anything;
+``sliders``
+    figures with sliders, whose script all pages share;
 ``numbering``
     figures, theorems and exercises numbered by chapter;
 ``decks``

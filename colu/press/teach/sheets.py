@@ -85,7 +85,7 @@ def solutions_html(top: Tag, name: str) -> str:
     for tag in top.select("div.exercise"):
         boxes.append(str(tag))
         if box := solved.get(tag.get("id", "")):
-            for extra in box.select(".admonition-title, script, .plotly-figure"):
+            for extra in box.select(".admonition-title, script, .colu-slider"):
                 extra.decompose()
             boxes.append(f'<div class="solution">{box.decode_contents()}</div>')
     return _page("Solutions", top, name, "\n".join(boxes), "Numbers are those of the run that made the book.")

@@ -45,9 +45,6 @@ class Moment:
         """The slide's HTML."""
         if self.kind == "figure" and self.tag.name == "img":
             return f"<figure>{self.tag}</figure>"
-        if self.kind == "interactive":
-            data = self.tag.find_next_sibling("script")
-            return f"{self.tag}{data or ''}"
         return str(self.tag)
 
 
@@ -117,7 +114,7 @@ def _kind(tag: Tag) -> str | None:
         return "theorem" if classes - {"proof", "admonition"} else "prose"
     if "claim" in classes and "admonition" in classes:
         return "claim"
-    if "plotly-figure" in classes:
+    if "colu-slider" in classes:
         return "interactive"
     if tag.name == "figure" or tag.name == "img":
         return "figure"

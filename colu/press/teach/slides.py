@@ -154,7 +154,7 @@ def _slide_html(slide: Slide, number: int, total: int) -> str:
     heading = f"<h2>{slide.heading}</h2>" if slide.heading else ""
     notes = "".join(note for note in slide.notes if note)
     # Identifiers stay on the page; twice in a deck they would be wrong.
-    body = re.sub(r'\s(id|name)="(?!figure-)[^"]*"', "", slide.body)
+    body = re.sub(r'\s(id|name)="[^"]*"', "", slide.body)
     aside = re.sub(r'\s(id|name)="[^"]*"', "", notes)
     return (
         f'<section class="slide {slide.kind}" id="slide-{number}" aria-roledescription="slide" '
@@ -166,14 +166,13 @@ def _slide_html(slide: Slide, number: int, total: int) -> str:
 
 def deck_html(top: Tag, name: str) -> str:
     """Return the deck of a chapter as a whole HTML page that stands in ``slides/`` beside ``notebooks/``."""
-    whole = top.find_parents()[-1]
-    loaders = [str(tag) for tag in whole.find_all("script") if "Plotly.newPlot" in (tag.string or "")]
     slides = chapter_slides(top, name)
     title = escape(soup_of(slides[0].body).find("h1").get_text())
     shown = "\n".join(_slide_html(slide, number, len(slides)) for number, slide in enumerate(slides, 1))
     scripts = ['<script defer src="../_static/mathjax/tex-chtml.js"></script>']
-    if "plotly-figure" in shown:
-        scripts += ['<script defer src="../_static/plotly.min.js"></script>', *loaders[:1]]
+    if "colu-slider" in shown:
+        scripts += ['<link rel="stylesheet" href="../_static/slider.css">']
+        scripts += ['<script defer src="../_static/slider.js"></script>']
     return f"""<!doctype html>
 <html lang="en">
 <head>

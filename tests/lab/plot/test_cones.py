@@ -2,68 +2,80 @@
 
 import numpy as np
 import pytest
+import torch
 
 from colu.geometry import LorentzCone
-from colu.lab.plot.cones import cone_surface, moving_point_figure
+from colu.lab.plot import moves, moving_point_figure, orbit_figure, section_figure
+from colu.lab.plot.cones import ELEVATION, _ring, _seen
 
 
-def test_the_surface_lies_on_the_boundary_of_the_cone():
-    surface = cone_surface(1.5, angle=0.5)
-    radius = np.hypot(surface.x, surface.y)
-    np.testing.assert_allclose(radius, surface.z * np.tan(0.5), atol=2e-3)
+def test_the_picture_is_a_rotation_and_a_shadow():
+    points = np.random.default_rng(0).normal(size=(50, 3))
+    for turn in (0.0, 0.7, -2.0):
+        seen = _seen(points, turn)
+        # The part along the line of sight is what the shadow loses.
+        back = points[:, 1] * np.sin(turn) + points[:, 2] * np.cos(turn)
+        depth = back * np.cos(ELEVATION) - points[:, 0] * np.sin(ELEVATION)
+        np.testing.assert_allclose((seen**2).sum(1) + depth**2, (points**2).sum(1))
+    assert (_seen([[1, 0, 0]])[0] == [0, np.cos(ELEVATION)]).all(), "the axis points up"
+
+
+def test_the_ring_lies_on_the_cone():
+    ring = _ring(1.5)
+    np.testing.assert_allclose(np.hypot(*ring[:, 1:].T), ring[:, 0])
+    assert np.allclose(ring[0], ring[-1]), "it is closed"
 
 
 def test_frames_show_the_images_of_the_moved_point():
     cone = LorentzCone(3)
     heights = np.linspace(-2, 2, 17)
-    figure = moving_point_figure([1.2, 0.5], heights, {"Euclidean": cone.project, "skew": cone.skew_project})
-    assert len(figure.frames) == 17 and len(figure.layout.sliders[0].steps) == 17
-    for frame, height in zip(figure.frames, heights, strict=True):
-        skew = frame.data[2]
-        assert skew.z[1] == np.round(height, 3), "the skew projection keeps the axis value"
-        assert np.hypot(skew.x[1], skew.y[1]) <= max(height, 0) + 2e-3
-    assert len(figure.to_json()) < 300_000
+    maps = {"Euclidean": cone.project, "skew": cone.skew_project}
+    figure = moving_point_figure([1.2, 0.5], heights, maps, alt="A point.")
+    assert len(figure.frames) == 17 * 13 and len(figure.html()) < 60_000
+    # Ring, line and image of each map, input; where the input is in the cone, all are one point.
+    *_, euclidean, _, skew, point = figure.frames[-1]
+    assert euclidean == skew == point
+    *_, euclidean, _, skew, point = figure.frames[0]
+    assert len({euclidean, skew, point}) == 3
+    assert 'data-trace d="' + figure.frames[11 * 13 + 6][0] in figure.svg, "it starts inside the opening, unturned"
 
 
-def test_the_section_figure_joins_each_point_to_its_image():
-    import torch
-
-    from colu.lab.plot import section_figure
-
+def test_moves_join_each_point_to_its_image():
     points = torch.tensor([[2.0, 0.0], [0.0, 0.25]])
-    figure = section_figure(points, [0.5, 1.0], LorentzCone(3).skew_project)
-    lines, ends = figure.frames[1].data
-    np.testing.assert_allclose(np.stack([ends.x, ends.y], axis=1), [[1.0, 0.0], [0.0, 0.25]])
-    np.testing.assert_allclose(lines.x[:2], [2.0, 1.0])
-    assert np.isnan(lines.x[2]), "a gap between two lines"
+    lines, images = moves(points, points / 2)
+    np.testing.assert_allclose(images.points, points / 2)
+    np.testing.assert_allclose(lines.points[:2], [[2.0, 0.0], [1.0, 0.0]])
+    assert np.isnan(lines.points[2]).all(), "a gap between two lines"
+
+
+def test_the_section_figure_shows_what_the_map_does():
+    seen = []
+
+    def skew(x):
+        seen.append(x)
+        return LorentzCone(3).skew_project(x)
+
+    figure = section_figure(torch.tensor([[2.0, 0.0], [0.0, 0.25]]), [0.5, 1.0], skew, alt="Two points.")
+    assert [x[:, 0].tolist() for x in seen] == [[0.5, 0.5], [1.0, 1.0]]
+    assert figure.controls == {"axis value": ["0.5", "1"]} and figure.frames[0][2] != figure.frames[1][2]
 
 
 def test_the_orbit_figure_moves_points_pass_by_pass():
-    import torch
-
-    from colu.lab.plot import orbit_figure
-
     skew = LorentzCone(2).skew_project
     starts = torch.tensor([[1.0, 2.0], [-1.0, 0.5], [2.0, 1.0]])
     path = torch.stack([starts, skew(starts), skew(skew(starts))])
-    figure = orbit_figure({"hard": path, "still": starts.expand(3, -1, -1)})
-    for count, frame in enumerate(figure.frames):
-        hard, still = frame.data
-        np.testing.assert_allclose(np.stack([hard.y, hard.x], axis=1), path[count], atol=1e-3)
-        np.testing.assert_allclose(np.stack([still.y, still.x], axis=1), starts)
-    assert len(figure.layout.sliders[0].steps) == 3
-    assert len(figure.data) == 4, "starts and cone stay when the frames change"
+    figure = orbit_figure({"hard": path, "still": starts.expand(3, -1, -1)}, alt="Three points.")
+    hard, still = zip(*figure.frames, strict=True)
+    assert hard[0] != hard[1] == hard[2], "a projection moves once"
+    assert len(set(still)) == 1
+    assert figure.controls == {"passes": ["0", "1", "2"]}
 
 
 def test_the_orbit_figure_refuses_unequal_paths():
-    import torch
-
-    from colu.lab.plot import orbit_figure
-
     with pytest.raises(ValueError, match=r"\(2, 3, 2\).*one shape"):
-        orbit_figure({"one": torch.zeros(2, 3, 2), "other": torch.zeros(3, 3, 2)})
+        orbit_figure({"one": torch.zeros(2, 3, 2), "other": torch.zeros(3, 3, 2)}, alt="A.")
     with pytest.raises(ValueError, match=r"\(2, 3, 3\)"):
-        orbit_figure({"one": torch.zeros(2, 3, 3)})
+        orbit_figure({"one": torch.zeros(2, 3, 3)}, alt="A.")
 
 
 def test_the_drawn_cone_lets_later_points_lie_on_top():

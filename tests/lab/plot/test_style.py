@@ -1,10 +1,7 @@
 """The style: white, colour-blind-safe, set only when asked."""
 
-import json
 import subprocess
 import sys
-
-import pytest
 
 
 def test_importing_plot_leaves_matplotlib_alone():
@@ -13,30 +10,6 @@ def test_importing_plot_leaves_matplotlib_alone():
         "assert dict(m.rcParams) == before; colu.lab.plot.use_style(); assert dict(m.rcParams) != before"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-def test_an_interactive_figure_carries_its_description(monkeypatch):
-    import IPython.display
-    import plotly.graph_objects as go
-
-    from colu.lab.plot import show_interactive
-
-    shown = []
-    monkeypatch.setattr(IPython.display, "display", lambda data, raw: shown.append((data, raw)))
-    show_interactive(go.Figure(go.Scatter(x=[0, 1], y=[0, 1])), alt="a line")
-    ((bundle, raw),) = shown
-    assert raw and list(bundle) == ["application/vnd.plotly.v1+json"]
-    assert bundle["application/vnd.plotly.v1+json"]["layout"]["meta"] == {"alt": "a line"}
-    json.dumps(bundle)
-
-
-def test_an_empty_description_is_refused():
-    import plotly.graph_objects as go
-
-    from colu.lab.plot import show_interactive
-
-    with pytest.raises(ValueError, match="alt is empty"):
-        show_interactive(go.Figure(), alt=" ")
 
 
 def test_a_band_is_drawn_with_its_label():

@@ -68,7 +68,7 @@ def _change(path, value):
         (_change(("cells", 2, "source"), "x\n" * 31), "31 lines"),
         (_change(("cells", 2, "metadata"), {"mystnb": {"figure": FIGURE["mystnb"]["figure"]}}), "image.alt"),
         (_change(("cells", 2, "metadata"), {"mystnb": {"image": {"alt": "A"}}}), "caption"),
-        (_change(("cells", 2, "source"), "show_interactive(figure)"), "without alt="),
+        (_change(("cells", 2, "source"), "slider_figure(draw, controls)"), "without alt="),
         (_change(("metadata",), {}), "kernelspec"),
         (_change(("cells", 2, "id"), "title"), "id of its own"),
         (_change(("cells", 0, "source"), "few words"), "at least 4 a line"),

@@ -49,8 +49,8 @@ def test_built_book_passes(good):
         ('<img src="i.svg">', "image without alternative text"),
         ('<img src="i.svg" alt=" ">', "image without alternative text"),
         ('<img src="i.svg" alt="../_images/figure.png">', "image without alternative text"),
-        ('<div class="plotly-figure"></div>', "plotly figure without role and aria-label"),
-        ('<div class="plotly-figure" role="figure" aria-label=""></div>', "plotly figure without role"),
+        ('<div class="colu-slider"></div>', "figure with sliders without role and aria-label"),
+        ('<div class="colu-slider" role="figure" aria-label=""></div>', "figure with sliders without role"),
         (
             "<p><code>{glue:text}</code>loss``</p>",
             "a role was not understood and stands in the text: {glue:text}",

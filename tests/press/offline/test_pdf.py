@@ -1,11 +1,11 @@
-"""The PDF: bookmarks and links lead to its sheets, and no interactive figure is left blank."""
+"""The PDF: bookmarks and links lead to its sheets."""
 
 from __future__ import annotations
 
 import pytest
 
 from colu.press.check.browser import find_chromium
-from colu.press.offline.pdf import READY, print_pages
+from colu.press.offline.pdf import print_pages
 from colu.press.project import BookError
 
 PAGES = ["book/index.html", "notebooks/10-a.html", "notebooks/11-b.html"]
@@ -75,32 +75,6 @@ def test_missing_chromium_is_named(linked, tmp_path, monkeypatch):
     monkeypatch.setattr("colu.press.offline.pdf.find_chromium", lambda: None)
     with pytest.raises(BookError, match="needs Chromium: install it"):
         print_pages(linked, PAGES, tmp_path / "book.pdf")
-
-
-@pytest.mark.long
-@pytest.mark.slow
-@needs_chromium
-def test_a_figure_that_is_not_drawn_stops_the_print(linked, tmp_path, monkeypatch):
-    page = linked / PAGES[0]
-    page.write_text(page.read_text().replace("in</a>", 'in</a><div class="plotly-figure"></div>'))
-    monkeypatch.setattr("colu.press.offline.pdf.READY", READY.replace("wait < 100", "wait < 1"))
-    with pytest.raises(BookError, match="would be blank"):
-        print_pages(linked, PAGES[:1], tmp_path / "book.pdf")
-
-
-@pytest.mark.long
-@pytest.mark.slow
-@needs_chromium
-def test_interactive_figures_are_kept_as_pictures(linked, tmp_path):
-    page = linked / PAGES[0]
-    drawn = '<div class="plotly-figure" id="figure-1"><svg class="main-svg"></svg></div>'
-    script = (
-        "<script>Plotly = {toImage: async (figure, options) => 'data:image/png;base64,' + btoa(figure.id)}</script>"
-    )
-    page.write_text(page.read_text().replace("in</a>", f"in</a>{drawn}{script}"))
-    print_pages(linked, PAGES[:2], tmp_path / "book.pdf", tmp_path)
-    assert [path.name for path in tmp_path.glob("*.png")] == ["figure-1.png"]
-    assert (tmp_path / "figure-1.png").read_bytes() == b"figure-1"
 
 
 FOLDS = """<div class='cell_input'>Taught.</div>

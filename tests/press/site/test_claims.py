@@ -43,7 +43,6 @@ def test_everything_wrong_fails_the_build_and_is_named(small_book):
         small_book.markdown("# A\n\n:::{claim} half\nA half.\n:::\n\n:::{claim} no-such-box\nNo.\n:::", "title"),
         small_book.code('claims.check("half", 1)', "check", small_book.recorded("half", 0.7)),
         small_book.code("plt.show()", "bare", small_book.shown({"image/png": small_book.png})),
-        small_book.code("show(fig)", "surface", small_book.surface()),
     )
     small_book.notebook("11-b", small_book.markdown("# Second", "title"), executed=False)
     (small_book.folder / "executed/smoke/11-b.ipynb").unlink()
@@ -56,7 +55,6 @@ def test_everything_wrong_fails_the_build_and_is_named(small_book):
         'claim "small" was not measured',
         'claim "small" stands on no page',
         'the figure of cell "bare" has no description',
-        "interactive figure 1 has no description",
         "no executed copy of notebooks/11-b",
     ):
         assert complaint in result.stderr
