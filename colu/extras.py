@@ -11,7 +11,6 @@ MODULES = {
         "filelock",
         "lightning_fabric",
         "matplotlib",
-        "plotly",
         "psutil",
         "pydantic",
         "rich",

@@ -11,7 +11,7 @@ import builtins, importlib, os, pkgutil, signal, sys
 import colu
 # Libraries decide by the platform what they take from signal and os, so they are imported before it is taken away.
 import diffusers, distributed, filelock, ipykernel.kernelapp, IPython, lightning_fabric, matplotlib.pyplot, nbformat
-import papermill, plotly, psutil, rich.progress, scipy.optimize, scipy.stats, sphinx.application, torch._dynamo
+import papermill, psutil, rich.progress, scipy.optimize, scipy.stats, sphinx.application, torch._dynamo
 import torch.func, torchvision, typer
 
 modules = {"fcntl", "grp", "pwd", "resource", "termios", "tty", "pty", "syslog"}
