@@ -25,6 +25,9 @@ __all__ = ["SLIDER", "Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook
 SLIDER = '<div class="colu-slider"'
 _SLIDER_CALL = re.compile(r"\b(?:slider|moving_point|section|orbit)_figure\(")
 
+#: The directives with which a chapter shows a picture before its text.
+OPENINGS = ("drawing", "opening")
+
 #: What papermill, Jupyter and its editors note of one run; no two runs agree in it.
 _OF_A_RUN = ("ExecuteTime", "collapsed", "execution", "papermill", "scrolled", "widgets")
 _BOLD = re.compile(r"^\*\*(Question\.|You will be able to|Before you start\.|Cost\.)\*\*", re.MULTILINE)
@@ -277,6 +280,12 @@ class Notebook:
     def question(self) -> str:
         """The question that the chapter answers, without the drawing that may stand under it."""
         return self._parts.get("Question", "").split("\n```", 1)[0].strip()
+
+    @property
+    def opening(self) -> Block | None:
+        """The drawing, or the figure from further down, that the first cell of prose shows."""
+        first = next((cell for cell in self.cells if cell.kind == "markdown"), None)
+        return next((block for block in (first.blocks if first else ()) if block.kind in OPENINGS), None)
 
     prerequisites = property(lambda self: self._parts.get("Before you start", ""), doc="What it needs.")
     cost = property(lambda self: self._parts.get("Cost", ""), doc="Time, memory and download.")

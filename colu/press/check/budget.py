@@ -23,7 +23,7 @@ MEASURE = """() => {
     && !element.closest('details:not([open]) > :not(summary)') && !element.closest('.toggle-hidden');
   const all = kind => [...article.querySelectorAll(kind)].filter(seen);
   const sum = kind => all(kind).reduce((total, element) => total + box(element).height, 0);
-  const figures = all('.cell_output img, figure img, .drawing svg, .colu-slider > svg');
+  const figures = all('.cell_output img, figure img, .drawing svg, .drawing img, .colu-slider > svg');
   return {
     height: box(article).height,
     code: sum('.cell_input'),

@@ -18,6 +18,8 @@
     the slides of each chapter;
 ``drawings``
     drawn schemes in the colours of the page;
+``opening``
+    the figure of a chapter that it opens with;
 ``typography``
     powers of ten in place of the letter e;
 ``formulas``

@@ -251,6 +251,8 @@ class _Writer:
         if kind == "drawing":
             drawn = f"![{block.options.get('alt', '')}]({self.shelf.address}_static/drawings/{block.title}.svg)"
             return f"{drawn}\n\n{text}"
+        if kind == "opening":
+            return f"{text} (below: {self._label('', block.title)})"
         if kind == "bibliography":
             return "\n".join(
                 self._entry(key) for key in sorted(self.cited, key=lambda key: self.shelf.sources[key].line)
