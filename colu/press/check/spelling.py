@@ -7,7 +7,7 @@ import re
 __all__ = ["misspelt"]
 
 _NOT_PROSE = re.compile(
-    r"^(`{3,}|:{3,})\{(?:bibliography|code|math)\b.*?^\1|^```(?!\{).*?^```|(?<!`)`[^`]+`(?!`)|\$\$.*?\$\$|\$[^$]*\$"
+    r"^(`{3,}|:{3,})\{(?:bibliography|code|math)\b.*?^\1|^(`{3,})\w.*?^\2|(?<!`)`[^`]+`(?!`)|\$\$.*?\$\$|\$[^$]*\$"
     r"|\]\([^)]*\)|<[^>]+>|https?://\S+",
     re.DOTALL | re.MULTILINE,
 )
