@@ -8,7 +8,7 @@ import re
 from .notebook import Cell, Notebook
 
 __all__ = [
-    *("BADGE", "CHECK", "FIGURE", "HELP", "NUMBERS", "OPEN", "PROOF", "SETUP", "TABLE"),
+    *("BADGE", "CHECK", "FIGURE", "HELP", "LIVE", "NUMBERS", "OPEN", "PROOF", "SETUP", "TABLE"),
     *("LAYERS", "TAG", "layer_of"),
 ]
 
@@ -26,6 +26,8 @@ BADGE = "badge"
 PROOF = "proof"
 #: What helps the cells after it and has nothing to teach; a cell tagged ``serves`` is such.
 HELP = "help"
+#: A small run of what the records show at full length: the cells tagged ``live``, with all that they show.
+LIVE = "live"
 #: What is there to be read. A cell tagged ``open`` is, whatever it does.
 OPEN = "open"
 
@@ -38,6 +40,7 @@ LAYERS = {
     CHECK: "The check",
     PROOF: "Proof",
     HELP: "The code behind this",
+    LIVE: "Run it yourself",
 }
 #: What the tag of a cell that is to be folded begins with.
 TAG = "layer-"
@@ -79,6 +82,8 @@ def layer_of(notebook: Notebook, cell: Cell) -> str:
         return OPEN
     if cell.checks:
         return CHECK
+    if LIVE in cell.tags:
+        return LIVE
     if "serves" in cell.tags:
         return HELP
     if cell.pictured:

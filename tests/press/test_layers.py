@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from colu.press.layers import CHECK, FIGURE, HELP, LAYERS, NUMBERS, OPEN, SETUP, TABLE, layer_of
+from colu.press.layers import CHECK, FIGURE, HELP, LAYERS, LIVE, NUMBERS, OPEN, SETUP, TABLE, layer_of
 from colu.press.notebook import Notebook
 
 PICTURE = {"output_type": "display_data", "data": {"image/png": "x"}, "metadata": {}}
@@ -58,6 +58,12 @@ def test_a_cell_tagged_open_is_open_whatever_it_does(source):
 def test_a_cell_tagged_serves_is_folded_unless_it_checks():
     serves = ("def f(x):\n    return x", [], ["serves"])
     assert layers("# A\n\n## B", serves, ("claims.check('a', 1)", [], ["serves"])) == [HELP, CHECK]
+
+
+@pytest.mark.parametrize("source", ["train()", "plt.show()"])
+def test_a_live_run_folds_whatever_it_shows_unless_it_checks(source):
+    assert layers("# A\n\n## B", (source, [PICTURE], ["live"])) == [LIVE]
+    assert layers("# A\n\n## B", (f"{source}\nclaims.check('a', 1)", [PICTURE], ["live"])) == [CHECK]
 
 
 def test_every_folded_layer_has_its_line():

@@ -1,4 +1,4 @@
-"""Fold the lower layer of a chapter: its set-up, the code of figures and tables, and, in the claim's box, the check.
+"""Fold the lower layer of a chapter: set-up, live runs, the code of figures and tables, and each check in its box.
 
 What is folded stands in the page all the same: search finds it, a link into it opens it, and so does the switch at the
 top of the chapter, which each browser remembers.
@@ -16,7 +16,7 @@ from sphinx.util import logging
 from sphinx_proof.nodes import proof_node
 
 from colu.files import write_atomically
-from colu.press.layers import BADGE, CHECK, FIGURE, HELP, LAYERS, NUMBERS, OPEN, PROOF, SETUP, TABLE, TAG
+from colu.press.layers import BADGE, CHECK, FIGURE, HELP, LAYERS, LIVE, NUMBERS, OPEN, PROOF, SETUP, TABLE, TAG
 from colu.press.notebook import checked_claims
 
 from .executed import PREFIX
@@ -135,8 +135,9 @@ def layer_page(app: Sphinx, doctree: nodes.document) -> None:
     if not app.env.docname.startswith(PREFIX):
         return
     cells = list(_cells(doctree))
-    for group in _neighbours([cell for layer, cell in cells if layer == SETUP]):
-        put_behind(SETUP, *group)
+    for kind in (SETUP, LIVE):
+        for group in _neighbours([cell for layer, cell in cells if layer == kind]):
+            put_behind(kind, *group)
     for layer, cell in cells:
         if layer in (FIGURE, TABLE):
             _put_aside(cell, layer)

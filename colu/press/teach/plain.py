@@ -17,7 +17,7 @@ import yaml
 
 from colu.claims import load_expectations
 from colu.claims.ledger import numbered
-from colu.press.layers import CHECK, LAYERS, layer_of
+from colu.press.layers import CHECK, LAYERS, LIVE, layer_of
 from colu.press.myst import Block
 from colu.press.notebook import Cell, Notebook
 from colu.press.project import BookError, Project
@@ -327,6 +327,8 @@ def plain_notebook(notebook: Notebook, shelf: Shelf) -> Notebook:
             else:
                 layer = layer_of(notebook, cell)
                 hidden = {"jupyter": {"source_hidden": True}} if layer in LAYERS and layer != CHECK else {}
+                if layer == LIVE:
+                    hidden["jupyter"]["outputs_hidden"] = True
                 node = cell.node | {"metadata": cell.metadata | hidden}
                 # Before the first cell that runs.
                 cells, waiting = cells + waiting, []

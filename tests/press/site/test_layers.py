@@ -62,6 +62,21 @@ def test_the_set_up_is_one_line_and_the_verdicts_lines_are_gone(small_book):
     assert "kept" in soup.text and "holds: measured" not in soup.text
 
 
+def test_a_live_run_folds_with_all_that_it_shows_up_to_the_next_text(small_book):
+    soup = page(
+        small_book,
+        small_book.markdown("## A section", "section"),
+        small_book.code("first = 1", "first", printed("seen\n"), tags=["live"]),
+        small_book.code("second = 2", "second", tags=["live"]),
+        small_book.markdown("Between them.", "between"),
+        small_book.code("third = 3", "third", tags=["live"]),
+    )
+    together, alone = soup.find_all("details", class_="fold-live")
+    assert together.summary.text == alone.summary.text == "Run it yourself"
+    assert [text in together.text for text in ("first", "seen", "second", "third")] == [True, True, True, False]
+    assert "open" not in together.attrs and together.find("details") is None
+
+
 def test_a_claim_of_rounding_is_a_line_that_says_its_verdict(small_book):
     (small_book.folder / "expectations/11-b.yml").write_text(
         "even: {expected: 1, tolerance: 1.0e-12, source: arithmetic}\n"
