@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colu.press.check.browser import find_chromium
-from colu.press.check.budget import MARK, measure_chapters
+from colu.press.check.budget import MARK, SCREEN, measure_chapters
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 
@@ -26,6 +26,14 @@ def test_open_code_is_at_most_a_quarter_of_a_chapter_and_15_percent_of_most(budg
 
 def test_figures_are_15_percent_of_most_chapters(budgets):
     assert statistics.median(budget.share("figures") for budget in budgets.values()) >= 0.15
+
+
+def test_a_figure_is_on_the_first_screen_of_every_chapter(budgets):
+    assert {name: budget.first for name, budget in budgets.items() if budget.first is None or budget.first > SCREEN / 2} == {}
+
+
+def test_no_screen_of_a_chapter_is_without_a_sentence(budgets):
+    assert {name: budget.silent for name, budget in budgets.items() if budget.silent > SCREEN} == {}
 
 
 def test_the_status_page_lists_every_chapter(budgets):

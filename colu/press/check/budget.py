@@ -1,4 +1,4 @@
-"""How much of a chapter's height is what: open code, claims, figures, and where its first figure stands."""
+"""How much of a chapter's height is what: open code, claims, figures; where its first figure stands, and its silences."""
 
 from __future__ import annotations
 
@@ -24,12 +24,20 @@ MEASURE = """() => {
   const all = kind => [...article.querySelectorAll(kind)].filter(seen);
   const sum = kind => all(kind).reduce((total, element) => total + box(element).height, 0);
   const figures = all('.cell_output img, figure img, .drawing svg, .drawing img, .colu-slider > svg');
+  const words = all('p, li, dd, figcaption').filter(element => !element.closest('table, .cell_output > :not(figure)'));
+  const ends = words.map(box).sort((one, other) => one.top - other.top);
+  let silent = 0, last = box(article).top;
+  for (const each of [...ends, {top: box(article).bottom, bottom: 0}]) {
+    silent = Math.max(silent, each.top - last);
+    last = Math.max(last, each.bottom);
+  }
   return {
     height: box(article).height,
     code: sum('.cell_input'),
     claims: sum('.admonition.claim, details.fold-badge'),
     figures: sum('.cell_output img, figure, .drawing, .colu-slider'),
     first: figures.length ? box(figures[0]).top + scrollY : null,
+    silent: silent,
   };
 }"""
 
@@ -46,6 +54,8 @@ class Budget:
         Of what stands open, together.
     first : float or None
         From the top of the page to the first figure; None where there is none.
+    silent : float
+        The longest stretch without a sentence.
     """
 
     height: float
@@ -53,6 +63,7 @@ class Budget:
     claims: float
     figures: float
     first: float | None
+    silent: float
 
     def share(self, part: str) -> float:
         """A part's share of the height."""
@@ -88,12 +99,12 @@ def _row(name: str, cells: list[str]) -> str:
 def _cells(budget: Budget) -> list[str]:
     first = "–" if budget.first is None else f"{budget.first / SCREEN:.1f}"
     shares = [f"{100 * budget.share(part):.0f} %" for part in PARTS]
-    return [f"{budget.height / SCREEN:.1f}", *shares, first]
+    return [f"{budget.height / SCREEN:.1f}", *shares, first, f"{budget.silent / SCREEN:.1f}"]
 
 
 def budget_table(budgets: dict[str, Budget]) -> str:
     """The budgets as a table of HTML, with the medians in its last row."""
-    head = ["Chapter", "Screens", "Open code", "Claims", "Figures", "First figure on screen"]
+    head = ["Chapter", "Screens", "Open code", "Claims", "Figures", "First figure on screen", "Longest without a sentence (screens)"]
     rows = [_row(f'<a href="../notebooks/{name}.html">{name}</a>', _cells(each)) for name, each in budgets.items()]
     every = list(budgets.values())
     middle = [f"{statistics.median(each.height for each in every) / SCREEN:.1f}"]
@@ -102,6 +113,7 @@ def budget_table(budgets: dict[str, Budget]) -> str:
     ]
     first = [each.first for each in every if each.first is not None]
     middle.append(f"{statistics.median(first) / SCREEN:.1f}" if first else "–")
+    middle.append(f"{statistics.median(each.silent for each in every) / SCREEN:.1f}")
     top = "<tr><th>" + "</th><th>".join(head) + "</th></tr>"
     body = "\n".join([*rows, _row("<strong>Median</strong>", middle)])
     table = f'<table class="table">\n<thead>{top}</thead>\n<tbody>\n{body}\n</tbody></table>'

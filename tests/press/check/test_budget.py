@@ -15,15 +15,15 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="
 <details class="fold"><summary></summary><div class="cell_input" style="height:500px"></div></details>
 <div class="cell_output">
 <img alt="" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" style="height:300px;width:9px;display:block"></div>
-<div class="admonition claim" style="height:90px"></div></article></body></html>"""
+<div class="admonition claim" style="height:90px">{said}</div></article></body></html>"""
 
 
 @pytest.fixture
 def site(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "book").mkdir()
-    (tmp_path / "notebooks/10-a.html").write_text(PAGE.format(before=400))
-    (tmp_path / "notebooks/11-b.html").write_text(PAGE.format(before=1400))
+    (tmp_path / "notebooks/10-a.html").write_text(PAGE.format(before=400, said=""))
+    (tmp_path / "notebooks/11-b.html").write_text(PAGE.format(before=1400, said="<p style='height:10px'></p>"))
     (tmp_path / "book/status.html").write_text(f"<article>{MARK}</article>")
     return tmp_path
 
@@ -32,13 +32,13 @@ def site(tmp_path):
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)")
 def test_open_parts_are_measured_and_the_status_page_lists_them(site):
     assert measure_chapters(site) == {
-        "10-a": Budget(height=1000, code=200, claims=90, figures=300, first=610),
-        "11-b": Budget(height=2000, code=200, claims=90, figures=300, first=1610),
+        "10-a": Budget(height=1000, code=200, claims=90, figures=300, first=610, silent=1000),
+        "11-b": Budget(height=2000, code=200, claims=90, figures=300, first=1610, silent=1910),
     }
     fill_budget(site)
     page = (site / "book/status.html").read_text()
     assert MARK not in page and '<tr><td><a href="../notebooks/10-a.html">10-a</a></td>' in page
-    assert "<td>1.0</td><td>20 %</td><td>9 %</td><td>30 %</td><td>0.6</td>" in page
+    assert "<td>1.0</td><td>20 %</td><td>9 %</td><td>30 %</td><td>0.6</td><td>1.0</td>" in page
     fill_budget(site)
     assert (site / "book/status.html").read_text() == page, "once"
 
@@ -56,7 +56,7 @@ def test_a_site_without_a_status_page_is_left_alone(site, monkeypatch):
 
 
 def test_the_last_row_has_the_medians_and_a_chapter_without_a_figure_a_dash():
-    made = {"10-a": Budget(2000, 400, 0, 200, 500), "11-b": Budget(4000, 400, 0, 0, None)}
+    made = {"10-a": Budget(2000, 400, 0, 200, 500, 900), "11-b": Budget(4000, 400, 0, 0, None, 1900)}
     table = budget_table(made)
     assert "<td>11-b" not in table and table.count("–") == 1
-    assert "<td><strong>Median</strong></td><td>3.0</td><td>15 %</td><td>0 %</td><td>5 %</td><td>0.5</td>" in table
+    assert "<td><strong>Median</strong></td><td>3.0</td><td>15 %</td><td>0 %</td><td>5 %</td><td>0.5</td><td>1.4</td>" in table
