@@ -27,6 +27,7 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
     parameters = [cell for cell in cells if "parameters" in cell.tags]
     if len(parameters) != 1 or not re.search(r"^PRESET = ", parameters[0].text, re.M):
         found.append("it needs exactly one cell tagged 'parameters', which sets PRESET")
+    found += _lint_opening(notebook)
     ids = [cell.id for cell in cells]
     if not all(ids) or len(set(ids)) != len(ids):
         found.append("every cell needs an id of its own")
@@ -54,6 +55,16 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
     if words < WORDS_PER_LINE * lines:
         found.append(f"{words} words for {lines} lines of code: a chapter explains (at least {WORDS_PER_LINE} a line)")
     return [f"{notebook.name}.ipynb: {problem}" for problem in found]
+
+
+def _lint_opening(notebook: Notebook) -> list[str]:
+    opening = notebook.opening
+    if opening is None:
+        return ["no figure opens it: put '{opening} fig-NAME' or '{drawing} NAME' under its question"]
+    figures = {cell.figure.name for cell in notebook.cells}
+    if opening.kind == "opening" and opening.title not in figures:
+        return [f"it opens with {opening.title!r}, which is none of its figures"]
+    return []
 
 
 def _lint_figure(cell: Cell) -> list[str]:

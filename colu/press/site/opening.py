@@ -7,6 +7,8 @@ from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from colu.press.notebook import Notebook
+
 logger = logging.getLogger(__name__)
 
 
@@ -49,8 +51,20 @@ def fill(app: Sphinx, doctree: nodes.document) -> None:
         place.replace_self(parts)
 
 
+def check_page(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Warn of a chapter that does not open with a figure."""
+    if str(app.env.doc2path(docname)).endswith(".ipynb") and not Notebook.loads(source[0], docname).opening:
+        logger.warning(
+            "no figure opens this chapter: put '{opening} fig-NAME' or '{drawing} NAME' under its question",
+            location=docname,
+            type="colu",
+            subtype="opening",
+        )
+
+
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.add_directive("opening", Opening)
+    app.connect("source-read", check_page, priority=500)  # after the executed copy was read
     app.connect("doctree-read", fill, priority=800)  # before the layers are folded
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ import pytest
 from colu.press.check.notebooks import lint
 
 FIGURE = {"mystnb": {"figure": {"caption": "A line.", "name": "fig-line"}, "image": {"alt": "A line"}}}
+OPENED = "```{opening} fig-line\nIt falls.\n```\n"
 
 
 def _good():
@@ -16,7 +17,7 @@ def _good():
         "nbformat_minor": 5,
         "metadata": {"kernelspec": {"name": "python3"}},
         "cells": [
-            {"cell_type": "markdown", "id": "title", "metadata": {}, "source": "a word " * 100},
+            {"cell_type": "markdown", "id": "title", "metadata": {}, "source": OPENED + "a word " * 100},
             code | {"id": "parameters", "metadata": {"tags": ["parameters"]}, "source": 'PRESET = "smoke"'},
             code | {"id": "plot", "metadata": FIGURE, "source": "plt.plot(x)\nplt.show()"},
         ],
@@ -72,6 +73,8 @@ def _change(path, value):
         (_change(("metadata",), {}), "kernelspec"),
         (_change(("cells", 2, "id"), "title"), "id of its own"),
         (_change(("cells", 0, "source"), "few words"), "at least 4 a line"),
+        (_change(("cells", 0, "source"), "a word " * 100), "no figure opens it"),
+        (_change(("cells", 0, "source"), OPENED.replace("line", "circle") + "a word " * 100), "none of its figures"),
     ],
 )
 def test_broken_rule_is_named(change, said, toy):

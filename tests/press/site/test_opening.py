@@ -1,4 +1,4 @@
-"""A chapter opens with one of its own figures."""
+"""A chapter opens with one of its own figures, or the build says that it does not."""
 
 import re
 
@@ -45,8 +45,9 @@ def test_the_figure_stands_under_the_question_with_its_own_words_and_a_link(smal
     [
         (OPENED.replace("NAME", "fig-other").replace("TEXT", "See."), "'fig-other', which is no figure"),
         (OPENED.replace("NAME", "fig-line").replace("TEXT\n", ""), "does not say what to see"),
+        ("# Second\n\n**Question.** Why?\n\n:::{claim} even\nTwo is even.\n:::", "no figure opens this chapter"),
     ],
 )
-def test_an_opening_that_shows_or_says_nothing_stops_the_build(small_book, text, complaint):
+def test_a_chapter_without_an_opening_stops_the_build(small_book, text, complaint):
     result = build(small_book, text)
     assert result.returncode != 0 and complaint in result.stderr
