@@ -8,6 +8,7 @@ from .batches import ImageBatches, TokenBatches, generator_for, seed_for
 from .checkpoint import Checkpoint, CheckpointError, latest_checkpoint, save_checkpoint
 from .here import DEVICES, check_device, check_here, started_processes
 from .loop import DivergedError, Fit, fit, make_fabric
+from .optimisers import MatrixMuon, make_optimiser
 from .plan import Plan, learning_rate
 from .task import Task
 
@@ -18,6 +19,7 @@ __all__ = [
     "DivergedError",
     "Fit",
     "ImageBatches",
+    "MatrixMuon",
     "Plan",
     "Task",
     "TokenBatches",
@@ -28,6 +30,7 @@ __all__ = [
     "latest_checkpoint",
     "learning_rate",
     "make_fabric",
+    "make_optimiser",
     "save_checkpoint",
     "seed_for",
     "started_processes",

@@ -24,6 +24,7 @@ from .checkpoint import (
     unpack_optimiser,
 )
 from .here import check_device, started_processes
+from .optimisers import make_optimiser
 from .plan import Plan, learning_rate
 from .task import Task
 
@@ -119,22 +120,6 @@ def _fabric_class():
     return Fabric
 
 
-def _optimiser(model: nn.Module, plan: Plan) -> torch.optim.Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    # All tensors in one call: the same bits, in two thirds of the time for a deep network on a CPU.
-    if plan.optimiser == "sgd":
-        return torch.optim.SGD(
-            parameters,
-            lr=plan.learning_rate,
-            momentum=plan.momentum,
-            weight_decay=plan.weight_decay,
-            nesterov=plan.momentum > 0,
-            foreach=True,
-        )
-    cls = torch.optim.Adam if plan.optimiser == "adam" else torch.optim.AdamW
-    return cls(parameters, lr=plan.learning_rate, betas=plan.betas, weight_decay=plan.weight_decay, foreach=True)
-
-
 def _first_bad(losses: Tensor) -> int | None:
     bad = (~torch.isfinite(losses)).nonzero()
     return int(bad[0]) if len(bad) else None
@@ -147,7 +132,7 @@ class _Run:
         self.task, self.plan, self.fabric, self.seed, self.run_hash = task, plan, fabric, seed, run_hash
         self.model = task.model
         self.average = copy.deepcopy(self.model).requires_grad_(False) if plan.ema_decay else None
-        self.optimiser = _optimiser(self.model, plan)
+        self.optimiser = make_optimiser(self.model, plan)
         self.losses = torch.zeros(min(plan.log_every, plan.steps), device=next(self.model.parameters()).device)
         self.step = 0
         self.curve: list[dict] = []

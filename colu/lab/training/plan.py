@@ -29,14 +29,15 @@ class Plan:
         Examples an update, over all processes together.
     learning_rate : float
         Largest learning rate.
-    optimiser : {"adam", "adamw", "sgd"}
-        ``sgd`` is with Nesterov momentum.
+    optimiser : {"adam", "adamw", "muon", "sgd"}
+        ``sgd`` is with Nesterov momentum; ``muon`` is :class:`colu.lab.training.MatrixMuon`.
     weight_decay, momentum : float
-        Decay is L2 for ``adam`` and ``sgd``, decoupled for ``adamw``.
+        Decay is L2 for ``adam`` and ``sgd``, decoupled for ``adamw`` and the matrices of ``muon``.
     betas : tuple of float
         Of Adam.
-    schedule : {"constant", "cosine", "steps"}
-        After the warm-up; ``steps`` divides by ten at each of ``milestones`` (shares of the budget).
+    schedule : {"constant", "cosine", "linear", "steps"}
+        After the warm-up; ``cosine`` and ``linear`` fall to 0, and ``steps`` divides by ten at each of
+        ``milestones`` (shares of the budget).
     warmup : int
         Steps of linear warm-up.
     clip_norm : float or None
@@ -62,11 +63,11 @@ class Plan:
     steps: Count
     batch_size: Count
     learning_rate: Positive
-    optimiser: Literal["adam", "adamw", "sgd"] = "adam"
+    optimiser: Literal["adam", "adamw", "muon", "sgd"] = "adam"
     weight_decay: number(ge=0) = 0.0
     momentum: Decay = 0.9
     betas: tuple[Decay, Decay] = (0.9, 0.999)
-    schedule: Literal["constant", "cosine", "steps"] = "constant"
+    schedule: Literal["constant", "cosine", "linear", "steps"] = "constant"
     milestones: tuple[Share, ...] = (0.5, 0.75)
     warmup: Whole = 0
     clip_norm: Positive | None = None
@@ -82,7 +83,7 @@ def learning_rate(plan: Plan, step: int) -> float:
 
     With peak :math:`\eta`, :math:`w` steps of warm-up and :math:`T` steps it is :math:`\eta\,(t+1)/w` for :math:`t<w`,
     and after that :math:`\eta`, or :math:`\tfrac12\eta(1+\cos\pi\tfrac{t-w}{T-w})`,
-    or :math:`\eta\,10^{-k}` past :math:`k` milestones.
+    or :math:`\eta(1-\tfrac{t-w}{T-w})`, or :math:`\eta\,10^{-k}` past :math:`k` milestones.
 
     Examples
     --------
@@ -98,4 +99,6 @@ def learning_rate(plan: Plan, step: int) -> float:
         passed = sum(step >= share * plan.steps for share in plan.milestones)
         return plan.learning_rate * 0.1**passed
     done = (step - plan.warmup) / max(plan.steps - plan.warmup, 1)
+    if plan.schedule == "linear":
+        return plan.learning_rate * (1 - done)
     return plan.learning_rate * 0.5 * (1 + math.cos(math.pi * done))

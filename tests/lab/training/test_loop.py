@@ -12,7 +12,16 @@ from torch import nn
 
 from colu.lab import data
 from colu.lab.models import MLP
-from colu.lab.training import DivergedError, ImageBatches, Plan, Task, fit, latest_checkpoint, make_fabric
+from colu.lab.training import (
+    DivergedError,
+    ImageBatches,
+    MatrixMuon,
+    Plan,
+    Task,
+    fit,
+    latest_checkpoint,
+    make_fabric,
+)
 from colu.lab.training.checkpoint import CheckpointError
 
 
@@ -87,7 +96,7 @@ def test_another_seed_is_another_run(whole):
     assert not torch.equal(weights(fit(Digits(seed=1), PLAN, seed=1).model), weights(whole.model))
 
 
-@pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("optimiser", ["adam", "adamw", "muon", "sgd"])
 def test_the_loop_is_the_plain_loop(optimiser):
     """Written out by hand with torch alone, the same weights come out."""
     plan = Plan(steps=12, batch_size=32, learning_rate=1e-2, optimiser=optimiser, weight_decay=1e-3, clip_norm=0.5)
@@ -95,13 +104,14 @@ def test_the_loop_is_the_plain_loop(optimiser):
     made = {
         "adam": lambda p: torch.optim.Adam(p, lr=1e-2, weight_decay=1e-3),
         "adamw": lambda p: torch.optim.AdamW(p, lr=1e-2, weight_decay=1e-3),
+        "muon": lambda p: MatrixMuon(p, lr=1e-2, weight_decay=1e-3, momentum=0.9),
         "sgd": lambda p: torch.optim.SGD(p, lr=1e-2, weight_decay=1e-3, momentum=0.9, nesterov=True),
     }[optimiser](task.model.parameters())
     for step in range(12):
         loss = task.loss(task.model, task.batch(step))
         made.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(task.model.parameters(), 0.5)
+        nn.utils.clip_grad_norm_([p for group in made.param_groups for p in group["params"]], 0.5)
         made.step()
     assert torch.equal(weights(fit(Digits(dropout=0.0), plan).model), weights(task.model))
 

@@ -12,6 +12,8 @@ def test_learning_rate_rises_in_the_warm_up_then_falls_to_nothing():
     assert all(a > b for a, b in zip(rates[10:], rates[11:], strict=False)) and rates[-1] < 1e-2
     steps = Plan(steps=100, batch_size=1, learning_rate=1.0, schedule="steps")
     assert [learning_rate(steps, t) for t in (0, 50, 75)] == pytest.approx([1, 0.1, 0.01])
+    line = Plan(steps=12, batch_size=1, learning_rate=1.0, schedule="linear", warmup=2)
+    assert [learning_rate(line, t) for t in (0, 2, 7, 11)] == pytest.approx([0.5, 1, 0.5, 0.1])
 
 
 @pytest.mark.parametrize(
@@ -22,8 +24,8 @@ def test_learning_rate_rises_in_the_warm_up_then_falls_to_nothing():
         ({"learning_rate": float("nan")}, "a finite number"),
         ({"learning_rate": 0}, "greater than 0"),
         ({"learning_rate": True}, "a valid number"),
-        ({"optimiser": "lion"}, "'adam', 'adamw' or 'sgd'"),
-        ({"schedule": "linear"}, "'constant', 'cosine' or 'steps'"),
+        ({"optimiser": "lion"}, "'adam', 'adamw', 'muon' or 'sgd'"),
+        ({"schedule": "warm"}, "'constant', 'cosine', 'linear' or 'steps'"),
         ({"clip_norm": 0}, "greater than 0"),
         ({"ema_decay": 1.0}, "less than 1"),
         ({"weight_decay": -1}, "greater than or equal to 0"),
