@@ -1,7 +1,7 @@
 """Named experiments: the same function from a notebook, the command line and a cluster, and the same record."""
 
 from .alignment import FUSION_GPT, FUSION_MLP, FUSION_RESNET, PairTask, TextPairTask
-from .arms import ARMS, STANDARD_ARMS, Arm, PartlyLinear, choose_arms, get_arm
+from .arms import ARMS, STANDARD_ARMS, Arm, InFrame, PartlyLinear, choose_arms, get_arm
 from .benchmark import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK
 from .classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
 from .costs import recorded_costs
@@ -42,6 +42,7 @@ __all__ = [
     "Experiment",
     "ImageClassification",
     "ImageDenoising",
+    "InFrame",
     "LatentDenoising",
     "NextCharacter",
     "PairTask",

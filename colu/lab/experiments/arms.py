@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from colu.geometry import sample_orthogonal
 from colu.nn import MPU, AconC, CoLU, create, list_activations, symmetry_of
 
-__all__ = ["ARMS", "STANDARD_ARMS", "Arm", "PartlyLinear", "choose_arms", "get_arm"]
+__all__ = ["ARMS", "STANDARD_ARMS", "Arm", "InFrame", "PartlyLinear", "choose_arms", "get_arm"]
 
 
 class PartlyLinear(nn.Module):
@@ -40,6 +41,52 @@ class PartlyLinear(nn.Module):
         return torch.cat([passed, rest.relu()], dim=1)
 
 
+class InFrame(nn.Module):
+    r"""An activation seen from another frame: turned, activated, turned back.
+
+    .. math:: y = Q^\top f(Q x) \text{ in each group of } S \text{ channels}
+
+    Dense layers before and behind absorb :math:`Q`, so networks with :math:`f` and with this are the same functions.
+
+    Parameters
+    ----------
+    act : torch.nn.Module
+        For channels on dimension 1.
+    dim : int
+        Channels :math:`S` of a group.
+    seed : int
+        Of :math:`Q`, uniform among the orthogonal matrices, and never trained.
+
+    Examples
+    --------
+    >>> x = torch.randn(3, 8)
+    >>> torch.allclose(InFrame(nn.Identity(), 4)(x), x, atol=1e-6)
+    True
+    """
+
+    def __init__(self, act: nn.Module, dim: int, seed: int = 0) -> None:
+        super().__init__()
+        self.act = act
+        frame = sample_orthogonal(dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
+        self.register_buffer("frame", frame, persistent=False)
+
+    def _turned(self, x: Tensor, frame: Tensor) -> Tensor:
+        groups = x.unflatten(1, (-1, len(frame))).movedim(2, -1)
+        return (groups @ frame.T.to(x.dtype)).movedim(-1, 2).flatten(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Activate ``x`` of shape (batch, C, ...).
+
+        Raises
+        ------
+        ValueError
+            If C is no multiple of ``dim``.
+        """
+        if x.shape[1] % len(self.frame):
+            raise ValueError(f"{x.shape[1]} channels for a frame of {len(self.frame)}; wanted a multiple of it")
+        return self._turned(self.act(self._turned(x, self.frame)), self.frame.T)
+
+
 # Divided by every dimension of a cone that an entry of the registry has.
 _FITS_ALL = 240
 
@@ -54,6 +101,8 @@ class Arm:
         For records, and for tables and figures.
     make : callable
         From the number of channels to a module.
+    dim : int
+        Channels of a cone, of a module that the registry does not know.
 
     Examples
     --------
@@ -66,6 +115,7 @@ class Arm:
     name: str
     label: str
     make: Callable[[int], nn.Module]
+    dim: int = 1
 
     def for_channels(self, num_channels: int) -> nn.Module:
         """A new module for a layer of ``num_channels``."""
@@ -78,7 +128,9 @@ class Arm:
         with torch.random.fork_rng(devices=[]):
             symmetry = symmetry_of(self.make(_FITS_ALL), _FITS_ALL)
         # What changes the number of channels is no layer of a network of ours.
-        return symmetry.width(channels) if symmetry and symmetry.output == "channels" else channels
+        if symmetry is None:
+            return channels - channels % self.dim
+        return symmetry.width(channels) if symmetry.output == "channels" else channels
 
 
 #: Arms by name.
@@ -117,6 +169,7 @@ ARMS: dict[str, Arm] = {
         ),
         Arm("rcolu-3", "RCoLU S=3", lambda c: create("rcolu", dim=3)),
         Arm("rcolu", "RCoLU S=4", lambda c: create("rcolu", dim=4)),
+        Arm("colu-frame", "CoLU S=4, random frame", lambda c: InFrame(CoLU(dim=4), 4), dim=4),
         Arm("mpu", "MPU m=2", lambda c: MPU(dim=2)),
         Arm("mpu-4", "MPU m=4", lambda c: MPU(dim=4)),
         Arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),

@@ -126,12 +126,34 @@ class ImageClassification:
         }
 
 
+@torch.no_grad()
+def gaussian_weights(model: nn.Module) -> None:
+    r"""Draw the weights of all linear layers anew, normal with variance :math:`1/n` for :math:`n` inputs; biases are 0.
+
+    The law of such a layer is that of any orthogonal turn of it, before or behind.
+
+    Examples
+    --------
+    >>> model = nn.Linear(1000, 1000)
+    >>> gaussian_weights(model)
+    >>> round(model.weight.var().item(), 4), model.bias.abs().max().item()
+    (0.001, 0.0)
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight.normal_(std=layer.in_features**-0.5)
+            layer.bias.zero_()
+
+
 def _mlp(config: Config) -> ImageClassification:
     arm, options = get_arm(config.arm), config.options
     images = _images(options["dataset"], "train", config.device).images
     torch.manual_seed(config.seed)
     hidden = [arm.width(width) for width in options["hidden"]]
-    return ImageClassification(MLP(images[0].numel(), hidden, 10, activation=arm), config)
+    model = MLP(images[0].numel(), hidden, 10, activation=arm)
+    if options.get("init") == "gaussian":
+        gaussian_weights(model)
+    return ImageClassification(model, config)
 
 
 def _resnet(config: Config) -> ImageClassification:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import AfterValidator, TypeAdapter, ValidationError, ValidationInfo
 from pydantic.dataclasses import dataclass as checked_dataclass
@@ -165,6 +165,11 @@ class Experiment:
     options: type
     higher_is_better: bool = True
 
+    @property
+    def _option_names(self) -> set[str]:
+        """Of all options, those too that no preset has."""
+        return set(get_type_hints(self.options))
+
     def preset(self, name: str) -> Preset:
         """One of the presets.
 
@@ -185,8 +190,7 @@ class Experiment:
         ValueError
             Names them, and those that there are.
         """
-        options = next(iter(self.presets.values())).options
-        known = {f.name for f in fields(Plan)} | set(_OWN) | set(options)
+        known = {f.name for f in fields(Plan)} | set(_OWN) | self._option_names
         if unknown := set(names) - known:
             raise ValueError(f"unknown options {sorted(unknown)} of {self.name!r}; it has {sorted(known)}")
 
@@ -204,7 +208,7 @@ class Experiment:
         self.check_settings(changes)
         in_plan = {f.name for f in fields(Plan)}
         plan = Plan(**{**asdict(settings.plan), **{k: v for k, v in changes.items() if k in in_plan}})
-        options = {**settings.options, **{k: v for k, v in changes.items() if k in settings.options}}
+        options = {**settings.options, **{k: v for k, v in changes.items() if k in self._option_names}}
         rest = {"precision": settings.precision, **{k: v for k, v in changes.items() if k in _OWN}}
         rest.setdefault("device", default_device() if settings.device == "auto" else settings.device)
         rest.setdefault("processes", started_processes())

@@ -75,9 +75,13 @@ class _Curves(_Classified):
 
 
 class PerceptronOptions(_Classified, closed=True):
-    """Of ``mnist-mlp`` and ``registry-benchmark``; see :class:`colu.lab.experiments.ImageClassification`."""
+    """Of ``mnist-mlp`` and ``registry-benchmark``; see :class:`colu.lab.experiments.ImageClassification`.
+
+    With ``init`` weights are normal, whose law no rotation changes; without, they are those that torch draws.
+    """
 
     hidden: list[Count]
+    init: NotRequired[Literal["gaussian"]]
 
 
 class PerceptronCurveOptions(_Curves, closed=True):

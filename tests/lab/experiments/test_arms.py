@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from colu.lab.experiments import ARMS, BENCHMARK_ARMS, PartlyLinear, choose_arms, get_arm
+from colu.functional import colu
+from colu.lab.experiments import ARMS, BENCHMARK_ARMS, InFrame, PartlyLinear, choose_arms, get_arm
 
 
 def fits(arm, width):
@@ -44,6 +45,28 @@ def test_partly_linear_lets_a_quarter_pass_and_rectifies_the_rest():
     x = torch.randn(6, 16)
     y = PartlyLinear(4)(x)
     assert torch.equal(y[:, :4], x[:, :4]) and torch.equal(y[:, 4:], x[:, 4:].relu())
+
+
+def test_colu_in_a_frame_is_colu_between_layers_that_turn():
+    arm = get_arm("colu-frame").for_channels(8)
+    turn = torch.block_diag(arm.frame, arm.frame)
+    x = torch.randn(6, 8)
+    assert torch.allclose(arm(x), colu(x @ turn.T, dim=4) @ turn, atol=1e-6)
+    assert not torch.allclose(arm(x), colu(x, dim=4), atol=1e-2)
+    images = torch.randn(2, 8, 3, 5)
+    assert torch.allclose(arm(images)[:, :, 1, 2], arm(images[:, :, 1, 2]), atol=1e-6)
+
+
+def test_a_frame_is_fixed_and_neither_trained_nor_drawn_from_a_run():
+    state = torch.random.get_rng_state()
+    one, other = get_arm("colu-frame").for_channels(8), get_arm("colu-frame").for_channels(64)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(one.frame, other.frame) and not list(one.parameters()) and not one.state_dict()
+
+
+def test_a_frame_that_the_channels_do_not_fill_is_refused():
+    with pytest.raises(ValueError, match="6 channels for a frame of 4"):
+        InFrame(torch.nn.Identity(), 4)(torch.zeros(1, 6))
 
 
 def test_what_is_not_known_or_named_twice_is_refused():

@@ -34,6 +34,7 @@ def test_every_preset_fits_and_each_of_its_options_is_checked(name):
         ("mnist-mlp", {"hidden": [-3]}),
         ("mnist-mlp", {"hidden": [True]}),
         ("mnist-mlp", {"dataset": "mnits"}),
+        ("mnist-mlp", {"init": "uniform"}),
         ("mnist-mlp", {"flip": 1}),
         ("cifar-resnet", {"depth": 9}),
         ("cifar-resnet", {"widths": [32, 16, 64]}),
