@@ -8,10 +8,11 @@ from .judge import Judgement, judge_all, judge_exploratory, judge_family, judge_
 from .lint import lint_protocols
 from .protocol import CONTROLS, Protocol, Test, Tuning, load_protocols, read_protocol
 from .runs import State, configurations, state_of, tuning_configurations
-from .statements import Exploratory, Printed, Statement, load_statements
-from .words import WORDS, rate_word, word
+from .statements import Exploratory, Printed, Question, Statement, load_statements
+from .words import ANSWERS, WORDS, rate_word, word
 
 __all__ = [
+    "ANSWERS",
     "CONTROLS",
     "PATHS",
     "WORDS",
@@ -25,6 +26,7 @@ __all__ = [
     "Passed",
     "Printed",
     "Protocol",
+    "Question",
     "Reaches",
     "State",
     "Statement",

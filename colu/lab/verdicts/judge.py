@@ -23,7 +23,7 @@ from colu.lab.results import (
 from .gates import Passed, one_processor
 from .protocol import Protocol, Test, load_protocols
 from .runs import State, state_of
-from .statements import Printed, Statement, load_statements
+from .statements import Printed, Question, Statement, load_statements
 from .words import rate_word, word
 
 __all__ = ["Judgement", "judge_all", "judge_exploratory", "judge_family", "judge_state"]
@@ -35,9 +35,9 @@ class Judgement:
 
     Attributes
     ----------
-    statement : Statement
+    statement : Statement or Question
     word : str
-        One of ``WORDS``.
+        One of ``WORDS``, or of ``ANSWERS`` to a question of our own.
     reasons : tuple of str
         Why, where a gate fails or runs are missing.
     gates : tuple of Passed
@@ -56,7 +56,7 @@ class Judgement:
         Tuned learning rates.
     """
 
-    statement: Statement
+    statement: Statement | Question
     word: str
     reasons: tuple[str, ...] = ()
     gates: tuple[Passed, ...] = ()
@@ -124,7 +124,7 @@ def judge_exploratory(statement: Statement, records: Sequence[Record]) -> Judgem
 def judge_family(
     protocol: Protocol, statements: dict[str, Statement], root: str | Path | None = None
 ) -> dict[str, Judgement]:
-    """One word for each statement that a protocol speaks to.
+    """One word for each statement or question that a protocol speaks to, by its name.
 
     Parameters
     ----------
@@ -145,6 +145,8 @@ def judge_family(
 def judge_state(protocol: Protocol, statements: dict[str, Statement], state: State) -> dict[str, Judgement]:
     """As :func:`judge_family`, of runs that are given."""
     own = {"protocol": protocol, "rates": state.rates}
+    asked = {t.statement: Question(t.statement, t.asks) for t in protocol.tests if t.asks}
+    statements = {**statements, **asked}
     if not state.whole:
         why = (f"{state.remaining(protocol)} of {state.of} runs of its protocol, {protocol.name}, are left",)
         return {t.statement: Judgement(statements[t.statement], "not tested", why, **own) for t in protocol.tests}
@@ -164,7 +166,7 @@ def judge_state(protocol: Protocol, statements: dict[str, Statement], state: Sta
     }
     equal = {(t.of, t.margin) for t in protocol.tests if found[t.of] and t.of not in unstable}
     q = {key: found[key[0]].equivalence_p_value(key[1]) for key in sorted(equal)}
-    p, q = (dict(zip(values, holm(list(values.values())), strict=True)) for values in (p, q))
+    p, q = (_corrected(values, protocol.beside) for values in (p, q))
     judged = {}
     for test in protocol.tests:
         statement, difference = statements[test.statement], found[test.of]
@@ -192,6 +194,12 @@ def judge_state(protocol: Protocol, statements: dict[str, Statement], state: Sta
             )  # fmt: skip
             judged[test.statement] = Judgement(statement, said, **told)
     return judged
+
+
+def _corrected(p_values: dict, beside: int) -> dict:
+    """By Holm, with as many others beside that show nothing."""
+    found = holm([*p_values.values(), *[1.0] * beside])
+    return dict(zip(p_values, found, strict=False))
 
 
 def _trained(protocol: Protocol, state: State) -> tuple[list[Record], dict[str, set[int]]]:
@@ -229,7 +237,8 @@ def judge_all(root: str | Path | None = None) -> dict[str, Judgement]:
     statements = load_statements()
     judged: dict[str, Judgement] = {}
     for protocol in load_protocols(root).values():
-        judged |= judge_family(protocol, statements, root)
+        if not all(test.asks for test in protocol.tests):
+            judged |= judge_family(protocol, statements, root)
     for key, statement in statements.items():
         if key not in judged and statement.exploratory:
             judged[key] = judge_exploratory(statement, statement.exploratory.records(root))

@@ -62,6 +62,9 @@ def lint_protocols(root: str | Path, statements: dict[str, Statement] | None = N
 def _against_statements(protocol: Protocol, statements: dict[str, Statement]) -> list[str]:
     found = []
     for test in protocol.tests:
+        if test.asks:
+            found += _of_our_own(protocol, test, statements)
+            continue
         if (statement := statements.get(test.statement)) is None:
             found.append(f"protocol {protocol.name} tests {test.statement!r}, which is no statement")
             continue
@@ -73,6 +76,15 @@ def _against_statements(protocol: Protocol, statements: dict[str, Statement]) ->
                 "say why under 'argued'"
             )
     return found
+
+
+def _of_our_own(protocol: Protocol, test, statements: dict[str, Statement]) -> list[str]:
+    if test.statement in statements:
+        return [f"protocol {protocol.name}: {test.statement!r} is a statement in print; it needs no 'asks'"]
+    if not test.argued:
+        wanted = f"no size is printed; say why {test.margin:g} under 'argued'"
+        return [f"protocol {protocol.name}, {test.statement}: {wanted}"]
+    return []
 
 
 def _against_code(protocol: Protocol) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from colu.files import digest_of
-from colu.lab.fields import CLOSED, Count, Name, Seed, Text, number, said
+from colu.lab.fields import CLOSED, Count, Name, Seed, Text, Whole, number, said
 from colu.lab.results import ENOUGH, Record, equivalence_power, power, records_folder, records_in, result_files
 
 from .gates import Gate
@@ -62,17 +62,19 @@ class Tuning:
 
 @dataclass(frozen=True, kw_only=True, config=CLOSED)
 class Test:
-    """One comparison, and the statement in print that it speaks to.
+    """One comparison, and the statement in print or the question of our own that it speaks to.
 
     Attributes
     ----------
     statement : str
-        Of ``statements.yml``.
+        Of ``statements.yml``; of a question of our own a name that is not there.
     arm, baseline, metric : str
     margin : float
         Within which two arms are called equal, in the unit of the metric: half the printed effect, unless ``argued``.
     argued : str
         Why it is another.
+    asks : str
+        The question, where it is our own.
     """
 
     statement: Name
@@ -81,6 +83,7 @@ class Test:
     metric: Text
     margin: number(gt=0)
     argued: str = ""
+    asks: str = ""
 
     #: For pytest, which takes classes of this name for its own.
     __test__ = False
@@ -146,6 +149,9 @@ class Protocol:
         What the runs of one seed have in common.
     tests : list of Test
         A family: Holm's correction is over the distinct ones.
+    beside : int
+        Distinct tests of other protocols that belong to the same family; the correction counts each as one that shows
+        nothing, which is stricter than any other outcome of it.
     gates : list
         :class:`Reaches`, :class:`Needs` or :class:`Below`.
     spread : Spread
@@ -174,6 +180,7 @@ class Protocol:
     comparison: Literal["paired", "welch"]
     shares: Text
     tests: Annotated[list[Test], Field(min_length=1)]
+    beside: Whole = 0
     gates: list[Gate]
     spread: Spread
     failure: Failure | None = None
@@ -211,7 +218,7 @@ class Protocol:
         Twice the margin is the printed effect where the margin is not argued.  The smaller of the two chances: to find
         a difference of that size, and to find two equal arms equal.
         """
-        alpha, n = 0.05 / len({test.of for test in self.tests}), len(self.seeds)
+        alpha, n = 0.05 / (len({test.of for test in self.tests}) + self.beside), len(self.seeds)
         return {
             test.statement: min(
                 power(2 * test.margin, self.spread.sd, n, alpha=alpha),
@@ -224,7 +231,10 @@ class Protocol:
     def digest(self) -> str:
         """SHA-256 of all that the protocol says, but for what it says of earlier versions and its priority."""
         value = TypeAdapter(Protocol).dump_python(self, mode="json")
-        return digest_of({k: v for k, v in value.items() if k not in ("earlier", "priority")})
+        # What protocols could not say at first counts where it is said, so that the digests of the first ones hold.
+        value["tests"] = [{k: v for k, v in test.items() if k != "asks" or v} for test in value["tests"]]
+        left_out = ("earlier", "priority", *(() if self.beside else ("beside",)))
+        return digest_of({k: v for k, v in value.items() if k not in left_out})
 
     @property
     def stamp(self) -> dict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass as plain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,7 +14,7 @@ from colu.lab.results import Record, find_records, metric_of, one_setting
 
 from .gates import Gate
 
-__all__ = ["Exploratory", "Printed", "Statement", "load_statements"]
+__all__ = ["Exploratory", "Printed", "Question", "Statement", "load_statements"]
 
 STATEMENTS = Path(__file__).with_name("statements.yml")
 
@@ -133,6 +134,25 @@ class Statement:
     def __post_init__(self) -> None:
         if self.printed and self.says in ("higher", "lower") and (self.printed.effect > 0) != (self.says == "higher"):
             raise ValueError(f"{self.id}: says {self.says}, but the printed effect is {self.printed.effect:+.4g}")
+
+
+@plain(frozen=True)
+class Question:
+    """What we ask ourselves, in place of a statement in print: nobody said which way it goes.
+
+    Attributes
+    ----------
+    id, statement : str
+        The name of a test, and the question.
+    """
+
+    id: str
+    statement: str
+    says: str = "asked"
+    source: str = ""
+    printed: None = None
+    exploratory: None = None
+    needs: str = ""
 
 
 def load_statements(path: Path | None = None) -> dict[str, Statement]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from colu.lab.results import Difference
 
-__all__ = ["WORDS", "rate_word", "word"]
+__all__ = ["ANSWERS", "WORDS", "rate_word", "word"]
 
 #: All that is ever said of a statement in print.
 WORDS = (
@@ -16,6 +16,8 @@ WORDS = (
     "regime not reached",
     "not tested",
 )
+#: All that is ever said to a question of our own.
+ANSWERS = ("higher", "lower", *WORDS[3:])
 
 
 def word(
@@ -36,11 +38,13 @@ def word(
       *smaller than printed* where all of :math:`I` is nearer to 0 than :math:`e`, and otherwise *reproduced*;
       else *equal within the margin* if :math:`q \le \alpha`, and otherwise *undecided*;
     - of *equal*: *equal within the margin* if :math:`q \le \alpha`, else *opposite* if :math:`p \le \alpha`, and
-      otherwise *undecided*.
+      otherwise *undecided*;
+    - to a question of our own, *asked*, which has no direction: *higher* or *lower* by the sign if
+      :math:`p \le \alpha`, else *equal within the margin* if :math:`q \le \alpha`, and otherwise *undecided*.
 
     Parameters
     ----------
-    says : {"higher", "lower", "equal"}
+    says : {"higher", "lower", "equal", "asked"}
     difference : Difference
     p_value, equivalence_p_value : float
         Corrected for the family.
@@ -51,7 +55,7 @@ def word(
     Returns
     -------
     str
-        One of ``WORDS``.
+        One of ``WORDS``, or of ``ANSWERS`` to what is asked.
 
     Raises
     ------
@@ -65,14 +69,16 @@ def word(
     >>> [word("higher", d, p_value=0.01, equivalence_p_value=1.0, printed=size) for size in (0.15, 0.9)]
     ['reproduced', 'smaller than printed']
     """
-    if says not in ("higher", "lower", "equal"):
-        raise ValueError(f"says is {says!r}, wanted higher, lower or equal")
+    if says not in ("higher", "lower", "equal", "asked"):
+        raise ValueError(f"says is {says!r}, wanted higher, lower, equal or asked")
     if says == "equal":
         if equivalence_p_value <= alpha:
             return "equal within the margin"
         return "opposite" if p_value <= alpha else "undecided"
     if p_value > alpha:
         return "equal within the margin" if equivalence_p_value <= alpha else "undecided"
+    if says == "asked":
+        return "higher" if difference.mean > 0 else "lower"
     sign = 1 if says == "higher" else -1
     if sign * difference.mean < 0:
         return "opposite"

@@ -6,16 +6,18 @@ import pytest
 
 from colu.lab.experiments import get_experiment, run
 from colu.lab.results import config_hash, write_record
-from colu.lab.verdicts import judge as module
 from colu.lab.verdicts import (
+    ANSWERS,
     judge_all,
     judge_exploratory,
     judge_family,
+    judge_state,
     lint_protocols,
     load_protocols,
     load_statements,
     state_of,
 )
+from colu.lab.verdicts import judge as module
 
 from .conftest import PROTOCOL, STATEMENTS, fake, write
 
@@ -48,6 +50,28 @@ def test_until_the_last_run_nothing_is_said(copy):
         path.unlink()
     with pytest.raises(ValueError, match="whose tuning is not done: 3 runs of the tuning are left"):
         state_of(protocol, copy)
+
+
+OWN = [PROTOCOL["tests"][0] | {"statement": "ours", "asks": "Does GELU lead?", "argued": "half of a guess"}]
+
+
+def test_a_question_of_our_own_is_judged_without_a_statement_in_print(done, tmp_path):
+    (ours,) = write(tmp_path, tests=OWN).tests
+    (protocol,) = load_protocols(done).values()
+    found = judge_state(replace(protocol, tests=[ours]), {}, state_of(protocol, done))["ours"]
+    assert found.word in ANSWERS and found.statement.statement == "Does GELU lead?" and found.difference.n == 5
+    assert found.test == ours
+
+
+def test_protocols_of_questions_alone_leave_the_statements_in_print_to_themselves(tmp_path):
+    write(tmp_path, tests=OWN)
+    assert "ours" not in judge_all(tmp_path)
+
+
+def test_holm_counts_the_tests_beside(monkeypatch, done):
+    few, many = (judged(monkeypatch, done, accuracy(72.0), beside=n)["gelu-leads"] for n in (0, 3))
+    assert many.p_value == pytest.approx(4 * few.p_value)
+    assert many.equivalence_p_value == pytest.approx(4 * few.equivalence_p_value) and few.difference == many.difference
 
 
 def judged(monkeypatch, done, change, statements=STATEMENTS, **changes):

@@ -106,6 +106,17 @@ def test_a_margin_of_ones_own_is_argued(tmp_path):
     assert named(tmp_path) == []
 
 
+def test_a_question_of_ones_own_is_no_statement_and_its_margin_is_argued(tmp_path):
+    own = PROTOCOL["tests"][0] | {"statement": "ours", "asks": "Does GELU lead?", "argued": "half of a guess"}
+    known = {"gelu-leads": replace(STATEMENTS["gelu-leads"], needs="an hour")}
+    write(tmp_path, tests=[own])
+    assert named(tmp_path, known) == []
+    write(tmp_path, tests=[own | {"argued": ""}])
+    assert any("no size is printed; say why 10 under 'argued'" in line for line in named(tmp_path, known))
+    write(tmp_path, tests=[own | {"statement": "gelu-leads"}])
+    assert any("'gelu-leads' is a statement in print; it needs no 'asks'" in line for line in named(tmp_path, known))
+
+
 def test_a_statement_needs_a_protocol_or_what_it_would_take(tmp_path):
     assert named(tmp_path) == ["gelu-leads has neither a protocol nor what it would take: add 'needs'"]
     assert named(tmp_path, {"gelu-leads": replace(STATEMENTS["gelu-leads"], needs="an hour")}) == []

@@ -7,6 +7,8 @@ from colu.lab.verdicts import load_protocols, read_protocol
 
 from .conftest import PROTOCOL, write
 
+SMALL = {"sd": 2.0, "measured": "a guess"}
+
 
 @pytest.mark.parametrize(("change", "said"), [
     ({"arms": ["relu", "gelu", "colu"]}, "the control 'rcolu' is no arm; add it, or say why under 'without'"),
@@ -50,6 +52,20 @@ def test_the_digest_is_of_what_is_asked_and_not_of_the_layout(tmp_path):
     assert read_protocol(path).digest == first.digest
     assert write(tmp_path, priority=7).digest == first.digest
     assert write(tmp_path, shares="nothing").digest != first.digest
+    assert write(tmp_path, beside=1, spread=SMALL).digest != write(tmp_path, spread=SMALL).digest
+
+
+def test_the_first_protocol_has_the_digest_that_its_records_carry():
+    """What protocols can say since then leaves it as it was."""
+    digest = load_protocols(only=["mnist-perceptron"])["mnist-perceptron"].digest
+    assert digest == "832f696ec35c7597b16c5b281fd6c6d08dd6b656b01b6f2d9eab6ad11ac3680e"
+
+
+def test_tests_of_the_same_family_beside_it_cost_power(tmp_path):
+    alone = write(tmp_path, spread=SMALL).power()["gelu-leads"]
+    assert 0.8 <= write(tmp_path, spread=SMALL, beside=3).power()["gelu-leads"] < alone
+    with pytest.raises(ValueError, match="a family that can't decide isn't run"):
+        write(tmp_path, beside=10_000)
 
 
 def test_protocols_come_by_priority_and_by_name(tmp_path):

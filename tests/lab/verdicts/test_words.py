@@ -3,7 +3,7 @@
 import pytest
 
 from colu.lab.results import paired_difference
-from colu.lab.verdicts import WORDS, rate_word, word
+from colu.lab.verdicts import ANSWERS, WORDS, rate_word, word
 
 NOISE = (0.0, 0.02, -0.01, 0.03, -0.02)
 
@@ -34,9 +34,14 @@ def test_each_word_where_it_should_be(says, shift, printed, wanted):
     assert said(says, shift, printed) == wanted and wanted in WORDS
 
 
-@pytest.mark.parametrize("says", ["higher", "lower", "equal"])
+@pytest.mark.parametrize("says", ["higher", "lower", "equal", "asked"])
 def test_a_wide_interval_decides_nothing(says):
     assert said(says, 0.1, 1.0, spread=40.0) == "undecided"
+
+
+@pytest.mark.parametrize(("shift", "wanted"), [(1.0, "higher"), (-1.0, "lower"), (0.0, "equal within the margin")])
+def test_a_question_has_no_direction_and_its_answer_has(shift, wanted):
+    assert said("asked", shift, None) == wanted and wanted in ANSWERS
 
 
 def test_what_counts_is_the_corrected_value():
@@ -52,5 +57,5 @@ def test_a_rate_speaks_for_instability_only_upwards():
 
 
 def test_another_direction_is_refused():
-    with pytest.raises(ValueError, match="says is 'sideways', wanted higher, lower or equal"):
+    with pytest.raises(ValueError, match="says is 'sideways', wanted higher, lower, equal or asked"):
         said("sideways", 0.0, 1.0)
