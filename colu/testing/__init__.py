@@ -18,6 +18,7 @@ from .properties import (
     lipschitz_lower_bound,
     violation,
 )
+from .training import assert_training_commutes, training_violations
 
 __all__ = [
     "Verdict",
@@ -32,11 +33,13 @@ __all__ = [
     "assert_not_equivariant",
     "assert_preserves",
     "assert_same_function",
+    "assert_training_commutes",
     "check_answer",
     "default_tolerance",
     "equivariance_violation",
     "lipschitz_lower_bound",
     "saved_bytes",
     "seal_answer",
+    "training_violations",
     "violation",
 ]

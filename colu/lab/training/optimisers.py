@@ -12,13 +12,38 @@ from .plan import Plan
 __all__ = ["MatrixMuon", "make_optimiser"]
 
 
+def _polar(matrix: torch.Tensor) -> torch.Tensor:
+    """The part of ``U V^T`` whose singular values are not 0 to rounding: what is 0 has no direction."""
+    u, values, v = torch.linalg.svd(matrix, full_matrices=False)
+    kept = values > values.max() * torch.finfo(matrix.dtype).eps ** 0.5
+    return u * kept @ v
+
+
+class _Polar(torch.optim.Optimizer):
+    """Muon without its approximations; see :class:`MatrixMuon`."""
+
+    def __init__(self, params, lr: float, momentum: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                mean = self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+                mean.lerp_(p.grad, 1 - group["momentum"])
+                ahead = p.grad.lerp(mean, group["momentum"])  # Nesterov
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.sub_(_polar(ahead), alpha=group["lr"] * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+
+
 class MatrixMuon(torch.optim.Optimizer):
     r"""Muon for parameters that are matrices, SGD with Nesterov momentum for all others.
 
-    A matrix moves against the polar factor :math:`P` of its momentum :math:`M`, scaled by its shape,
+    A matrix moves against the polar factor :math:`P` of its momentum :math:`M = U \Sigma V^\top`, scaled by its shape,
 
-    .. math:: W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, m/n)}\, P(M),
-        \qquad P(M) = M (M^\top M)^{-1/2},
+    .. math:: W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, m/n)}\, P(M), \qquad P(M) = U V^\top,
 
     where torch takes five steps of an iteration in bfloat16 in place of :math:`P`.
 
@@ -30,6 +55,9 @@ class MatrixMuon(torch.optim.Optimizer):
         Of both, as are the two others.
     momentum, weight_decay : float
         Decay is decoupled for matrices and L2 for the others.
+    exact : bool
+        Whether :math:`P` is computed as it is written, by a singular value decomposition in the precision of the
+        weights: slow, and the same in every frame to rounding, which torch's is to bfloat16 only.
 
     Raises
     ------
@@ -49,14 +77,20 @@ class MatrixMuon(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[torch.Tensor], lr: float, *, momentum: float = 0.95, weight_decay: float = 0.0
+        self,
+        params: Iterable[torch.Tensor],
+        lr: float,
+        *,
+        momentum: float = 0.95,
+        weight_decay: float = 0.0,
+        exact: bool = False,
     ) -> None:
         params = list(params)
         matrices, rest = [p for p in params if p.ndim == 2], [p for p in params if p.ndim != 2]
         if not matrices:
             raise ValueError("Muon moves matrices and this model has none: take another optimiser")
         both = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        self._parts: list[torch.optim.Optimizer] = [torch.optim.Muon(matrices, **both)]
+        self._parts: list[torch.optim.Optimizer] = [(_Polar if exact else torch.optim.Muon)(matrices, **both)]
         if rest:
             self._parts.append(torch.optim.SGD(rest, nesterov=momentum > 0, foreach=True, **both))
         groups = [group for part in self._parts for group in part.param_groups]

@@ -86,3 +86,31 @@ def test_a_plan_names_its_optimiser_and_what_is_frozen_is_left_out(name, cls):
     groups = made.param_groups
     assert type(made) is cls and all((g["lr"], g["weight_decay"]) == (0.5, 0.1) for g in groups)
     assert sum(len(g["params"]) for g in groups) == 5
+
+
+def test_the_exact_step_is_the_polar_factor_and_torchs_is_near_it():
+    net = nn.Linear(6, 4, bias=False).double()
+    before = net.weight.detach().clone()
+    (after,) = train64(net, MatrixMuon(net.parameters(), 0.1, exact=True))
+    step = (before - after) / 0.1
+    assert torch.allclose(step @ step.T, torch.eye(4, dtype=step.dtype), atol=1e-12)
+    other = nn.Linear(6, 4, bias=False).double()
+    other.load_state_dict({"weight": before})
+    (near,) = train64(other, MatrixMuon(other.parameters(), 0.1))
+    alike = torch.nn.functional.cosine_similarity((before - near).flatten(), step.flatten(), dim=0)
+    assert alike > 0.95
+
+
+def train64(net, made):
+    x = torch.randn(20, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    net(x).square().mean().backward()
+    made.step()
+    return [p.detach().clone() for p in net.parameters()]
+
+
+def test_what_has_no_direction_does_not_move_in_the_exact_step():
+    net = nn.Linear(3, 3, bias=False).double()
+    before = net.weight.detach().clone()
+    net.weight.grad = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
+    MatrixMuon(net.parameters(), 1.0, exact=True).step()
+    assert torch.allclose(before - net.weight, torch.diag(torch.tensor([1.0, 1, 0], dtype=torch.float64)))
