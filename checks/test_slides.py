@@ -1,12 +1,15 @@
-"""Every chapter of the site has slides, a sheet and solutions, and each slide fits its frame."""
+"""Every chapter has a sheet and solutions, those whose notebooks have slides a deck, and each slide fits its frame."""
 
 from pathlib import Path
 
 import pytest
 
 from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
+from colu.press.notebook import Notebook
+from colu.press.teach.blocks import slide_blocks
 
-SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "_build" / "html"
 OVER = """() => [...document.querySelectorAll('.slide')].filter(slide => {
   const body = slide.querySelector('.body');
   return body.scrollHeight > body.clientHeight + 1 || body.scrollWidth > body.clientWidth + 1;
@@ -17,9 +20,18 @@ def _chapters():
     return sorted(path.stem for path in (SITE / "notebooks").glob("*.html"))
 
 
-@pytest.mark.parametrize("kind", ["slides", "sheets", "solutions"])
+@pytest.mark.parametrize("kind", ["sheets", "solutions"])
 def test_every_chapter_has_one(kind):
     assert _chapters() and _chapters() == sorted(path.stem for path in (SITE / kind).glob("*.html"))
+
+
+def _decks():
+    return sorted(path.stem for path in (SITE / "slides").glob("*.html"))
+
+
+def test_every_chapter_with_slides_has_a_deck_and_no_other():
+    written = [name for name in _chapters() if slide_blocks(Notebook.read(ROOT / "notebooks" / f"{name}.ipynb"))]
+    assert written and written == _decks()
 
 
 @pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)")
@@ -31,7 +43,7 @@ def test_every_slide_fits():
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         tab = chromium.new_page(viewport={"width": 1280, "height": 754})
         tab.set_default_timeout(TIMEOUT)
-        for name in _chapters():
+        for name in _decks():
             tab.goto(f"{address}/slides/{name}.html", wait_until="load")
             tab.wait_for_selector("html[data-ready]", state="attached")
             found += [f"{name}: {slide}" for slide in tab.evaluate(OVER)]

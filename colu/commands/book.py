@@ -268,13 +268,16 @@ def student(names: Names = None, to: Folder = None) -> None:
 
 @app.command()
 def slides(names: Names = None, to: Folder = None) -> None:
-    """Write slides, sheets and solutions of rendered chapters, into the site or a folder that holds all they load."""
+    """Write slides, sheets and solutions of rendered chapters into a folder that holds all they load."""
     from colu.press.project import find_project
     from colu.press.teach.slides import slides_command
 
     with _told():
-        written = slides_command(find_project(), names or (), to)
-        console.print(f"{len(written)} decks, and as many sheets and solutions: {written[0].parent.parent}")
+        project = find_project()
+        folder = to or project.root / "dist" / "lecture"
+        written = slides_command(project, names or (), folder)
+        decks = sum(path.parent.name == "slides" for path in written)
+        console.print(f"{decks} decks, {(len(written) - decks) // 2} sheets with solutions: {folder}")
 
 
 @app.command()

@@ -139,6 +139,11 @@ class Cell:
         return Figure(str(figure.get("caption") or ""), str(figure.get("name") or ""), str(alt or "").strip())
 
     @property
+    def draws_sliders(self) -> bool:
+        """Whether its code makes a figure with sliders."""
+        return self.kind == "code" and bool(_SLIDER_CALL.search(self.text))
+
+    @property
     def announced(self) -> str:
         """What the reader is told that the cell draws: the figure's name or description; empty for no figure."""
         said = self.figure

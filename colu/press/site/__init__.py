@@ -14,8 +14,10 @@
     figures with sliders, whose script all pages share;
 ``numbering``
     figures, theorems and exercises numbered by chapter;
+``slides``
+    the slides that a notebook has for its chapter's deck, and which its page does not show;
 ``decks``
-    the slides of each chapter;
+    decks, exercise sheets and solutions beside the chapters;
 ``drawings``
     drawn schemes in the colours of the page;
 ``opening``

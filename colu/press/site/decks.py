@@ -1,4 +1,4 @@
-"""Slides, sheets and solutions beside the chapters, written when the site is built; ``{decks}`` lists them."""
+"""Sheets, solutions and the slides that notebooks have, written with the site; ``{decks}`` lists them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.parallel import ParallelTasks, SerialTasks, parallel_available
 
+from colu.press.teach.blocks import slide_blocks
 from colu.press.teach.slides import KINDS, write_decks
 from colu.press.toc import toc_chapters
 
+from .slides import written_slides
+
 
 class Decks(SphinxDirective):
-    """One line a chapter: its slides, its sheet and the solutions."""
+    """One line a chapter: its slides, where its notebook has some, its sheet and the solutions."""
 
     def run(self) -> list[nodes.Node]:
         """Build the list."""
@@ -27,6 +30,8 @@ class Decks(SphinxDirective):
             self.env.note_dependency(str(root / "notebooks" / f"{chapter.name}.ipynb"))
             line = nodes.paragraph("", f"{chapter.number} {chapter.title}: ")
             for kind, word in zip(KINDS, ("slides", "sheet", "solutions"), strict=True):
+                if kind == KINDS[0] and not slide_blocks(chapter):
+                    continue
                 link = nodes.reference("", word, internal=True, refuri=f"{up}{kind}/{chapter.name}.html")
                 # A reader of links alone hears which chapter it is.
                 link["reftitle"] = f"{word} of chapter {chapter.number}"
@@ -36,15 +41,20 @@ class Decks(SphinxDirective):
 
 
 def write(app: Sphinx, error: Exception | None) -> None:
-    """Write the deck, the sheet and the solutions of every chapter whose page was rendered."""
+    """Write the sheet, the solutions and the deck of every chapter whose page was rendered."""
     if error or app.builder.name != "html":
         return
     site = Path(app.outdir)
     names = [chapter.name for chapter in toc_chapters(Path(app.srcdir))]
-    names = [name for name in names if (site / "notebooks" / f"{name}.html").is_file()]
+    written = {}
+    for name in names:
+        if (site / "notebooks" / f"{name}.html").is_file():
+            slides = written_slides(app, name)
+            written[name] = slides.read_text(encoding="utf8") if slides.is_file() else ""
+    names = list(written)
     tasks = ParallelTasks(app.parallel) if parallel_available and app.parallel > 1 else SerialTasks()
     for first in range(min(app.parallel, len(names))):
-        tasks.add_task(partial(write_decks, site), names[first :: app.parallel])
+        tasks.add_task(partial(write_decks, site), {name: written[name] for name in names[first :: app.parallel]})
     tasks.join()
 
 

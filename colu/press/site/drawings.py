@@ -34,14 +34,16 @@ class Drawing(SphinxDirective):
             raise self.error(f"there is no drawing {path}")
         if not alt:
             raise self.error(f"the drawing {name!r} has no description: add ':alt:'")
+        ids = [f"drawing-{name}"]
         if self.env.app.builder.name == "epub":
             # No modes of ours there; and a file keeps its capital letters, which an element of the page would lose.
             picture = nodes.image(uri=f"/{FOLDER.as_posix()}/{name}.svg", alt=alt)
-            return [nodes.container("", picture, *self._caption().children, classes=["drawing"])]
+            return [nodes.container("", picture, *self._caption().children, classes=["drawing"], ids=ids)]
         # Its own title would be a second description.
         drawn = re.sub(r"<title>.*?</title>\s*", "", path.read_text(encoding="utf8"), flags=re.DOTALL)
         picture = f'<div role="img" aria-label="{escape(alt)}">\n{drawn}</div>'
-        return [nodes.container("", nodes.raw("", picture, format="html"), self._caption(), classes=["drawing"])]
+        drawing = nodes.raw("", picture, format="html")
+        return [nodes.container("", drawing, self._caption(), classes=["drawing"], ids=ids)]
 
     def _caption(self) -> nodes.container:
         """The text under the drawing."""

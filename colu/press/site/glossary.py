@@ -13,7 +13,12 @@ from sphinx.transforms import SphinxTransform
 
 from colu.press.myst import read_blocks
 
-_SKIP = (nodes.reference, nodes.literal, nodes.title, nodes.math, addnodes.pending_xref, nodes.raw, nodes.caption)
+from .slides import slide
+
+_SKIP = (
+    *(nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw, nodes.caption),
+    *(addnodes.pending_xref, slide),
+)
 
 
 @cache

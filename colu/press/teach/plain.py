@@ -232,7 +232,9 @@ class _Writer:
         return format(float(text), form) if form and form != "s" else text
 
     def block(self, block: Block) -> str:
-        """One directive as Markdown."""
+        """One directive as Markdown; a slide is for the deck alone."""
+        if block.kind == "slide":
+            return ""
         text = self.roles(block.text)
         kind = block.kind.removeprefix("prf:")
         if kind == "claim":

@@ -7,7 +7,8 @@ import re
 from html import escape
 from typing import TYPE_CHECKING
 
-from .slide_parts import split_exercise
+from .expected import number_at_most
+from .slide_parts import soup_of, split_exercise
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -20,13 +21,13 @@ body { font: 11pt/1.45 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-seri
 h1 { font-size: 1.5em; }
 .name { display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid #4a5568;
   padding-bottom: 1.4rem; }
-.exercise { break-inside: avoid; margin: 1.6rem 0; }
+.item { break-inside: avoid; margin: 1.6rem 0; }
 .exercise, .expected { overflow-x: auto; overflow-wrap: anywhere; }
 h1 { overflow-wrap: anywhere; }
 .admonition-title { font-weight: 600; }
 .points { color: #4a5568; font-weight: 400; }
 .expected { border-left: 3px solid #c9d1d9; padding-left: 0.8rem; }
-.room { height: 5rem; }
+.room { height: calc(var(--points) * 2.5rem); }
 .solution { border-left: 3px solid #0b6fa4; padding-left: 0.8rem; margin: 0.8rem 0 2.2rem; overflow-wrap: anywhere; }
 .solution pre { background: #f3f4f5; padding: 0.5rem; font-size: 0.8em; white-space: pre-wrap; }
 .solution img { max-width: 100%; height: auto; }
@@ -51,7 +52,8 @@ def sheet_html(top: Tag, name: str) -> str:
     Returns
     -------
     str
-        Title, points, a line for the name, the exercises with their points and expected results, and room to write.
+        Title, points, a line for the name, the exercises with their points, room to write, and of an expected result
+        a number at most.
     """
     boxes, total = [], 0
     for tag in top.select("div.exercise"):
@@ -60,7 +62,9 @@ def sheet_html(top: Tag, name: str) -> str:
         text, expected = split_exercise(tag)
         points = f'<span class="points"> – {stars} point{"s" * (stars != 1)}</span></p>'
         text = text.replace("</p>", points, 1)
-        boxes.append(f'{text}<div class="expected">{expected}</div><div class="room"></div>')
+        number = number_at_most(soup_of(expected).get_text().partition("Expected:")[2])
+        result = f'<p class="expected"><em>Expected:</em> {escape(number)}</p>' if number else ""
+        boxes.append(f'<div class="item" style="--points: {stars}">{text}{result}<div class="room"></div></div>')
     link = f'<a href="../solutions/{name}.html">solutions</a>'
     named = f'<p class="name"><span>Name:</span> <span>{total} points</span></p>\n'
     note = f"Print this page; its {link} have a page of their own."
@@ -85,8 +89,10 @@ def solutions_html(top: Tag, name: str) -> str:
     for tag in top.select("div.exercise"):
         boxes.append(str(tag))
         if box := solved.get(tag.get("id", "")):
-            for extra in box.select(".admonition-title, script, .colu-slider"):
+            for extra in box.select(".admonition-title, script, .colu-slider, summary"):
                 extra.decompose()
+            for fold in box.select("details"):
+                fold.unwrap()
             boxes.append(f'<div class="solution">{box.decode_contents()}</div>')
     return _page("Solutions", top, name, "\n".join(boxes), "Numbers are those of the run that made the book.")
 

@@ -1,10 +1,9 @@
-"""What of a rendered section goes on a slide: theorems, claims, figures, tables, formulas, and the prose for notes."""
+"""What decks and sheets take from a rendered page: the chapter itself, what a slide shows large, and its exercises."""
 
 from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,38 +13,15 @@ if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
 
 __all__ = [
-    "Moment",
+    "Shown",
     "cleaned",
-    "lead",
-    "moments",
+    "shown",
     "soup_of",
     "split_exercise",
-    "split_list",
     "with_code",
     "without_code",
     "without_links",
 ]
-
-#: A lead ends after the sentence that passes this many characters.
-LEAD = 260
-#: Bullets on one slide.
-BULLETS = 6
-#: A table beyond this is for the page.
-ROWS, COLUMNS = 11, 8
-
-
-@dataclass(frozen=True)
-class Moment:
-    """Something worth a slide, or prose between two such things."""
-
-    kind: str
-    tag: Tag
-
-    def html(self) -> str:
-        """The slide's HTML."""
-        if self.kind == "figure" and self.tag.name == "img":
-            return f"<figure>{self.tag}</figure>"
-        return str(self.tag)
 
 
 def soup_of(text: str) -> BeautifulSoup:
@@ -80,6 +56,16 @@ def with_code(html: str, code: list[str]) -> str:
     return re.sub(r'<pre data-code="(\d+)"></pre>', lambda match: f"<pre>{code[int(match[1])]}</pre>", html)
 
 
+def led_from_elsewhere(part: Tag, name: str) -> None:
+    """Make the addresses in a part of a chapter hold from a folder beside ``notebooks/``."""
+    for tag in part.find_all(href=True):
+        address = tag["href"]
+        if address.startswith("#"):
+            tag["href"] = f"../notebooks/{name}.html{address}"
+        elif not re.match(r"[a-z]+:|\.\./|/", address):
+            tag["href"] = f"../notebooks/{address}"
+
+
 def cleaned(page: str, name: str) -> Tag:
     """The chapter's top section without what only the page needs, its addresses made to hold from ``slides/``."""
     soup = soup_of(page)
@@ -87,92 +73,52 @@ def cleaned(page: str, name: str) -> Tag:
     top = article.find("section") if article else None
     if top is None:
         raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
-    for tag in top.select("a.headerlink, details, button, span.target, .tag_remove-cell"):
+    for tag in top.select("a.headerlink, button, span.target, .tag_remove-cell"):
         tag.decompose()
-    for tag in top.find_all(href=True):
-        address = tag["href"]
-        if address.startswith("#"):
-            tag["href"] = f"../notebooks/{name}.html{address}"
-        elif not re.match(r"[a-z]+:|\.\./|/", address):
-            tag["href"] = f"../notebooks/{address}"
+    led_from_elsewhere(top, name)
     return top
 
 
-def _classes(tag: Tag) -> set[str]:
-    return set(tag.get("class") or ())
+@dataclass(frozen=True)
+class Shown:
+    """Something of the page that a slide shows: a picture takes what room is left, a box what it needs."""
+
+    html: str
+    caption: str
+    picture: bool
 
 
-def _small(table: Tag) -> bool:
-    rows = table.find_all("tr")
-    return 1 < len(rows) <= ROWS and max(len(row.find_all(["td", "th"])) for row in rows) <= COLUMNS
+def _found(top: Tag, name: str) -> Tag | None:
+    if counted := re.fullmatch(r"slider-(\d+)", name):
+        sliders = top.select(".colu-slider")
+        return sliders[int(counted[1]) - 1] if 0 < int(counted[1]) <= len(sliders) else None
+    return next(filter(None, (top.find(id=f"{kind}{name}") for kind in ("", "claim-", "drawing-"))), None)
 
 
-def _kind(tag: Tag) -> str | None:
-    """The kind of a tag that is taken whole; None for one to look into."""
-    classes = _classes(tag)
-    if "proof" in classes and "admonition" in classes:
-        return "theorem" if classes - {"proof", "admonition"} else "prose"
-    if "claim" in classes and "admonition" in classes:
-        return "claim"
-    if "colu-slider" in classes:
-        return "interactive"
-    if tag.name == "figure" or tag.name == "img":
-        return "figure"
-    if tag.name == "table":
-        return "table" if _small(tag) else "skip"
-    if tag.name == "div" and "math" in classes:
-        return "formula"
-    if "admonition" in classes:
-        return "erratum" if "warning" in classes else "prose"
-    if tag.name in ("p", "ul", "ol", "dl", "blockquote"):
-        return "prose"
-    if tag.name in ("pre", "script", "style") or {"highlight", "citation-list"} & classes:
-        return "skip"
-    return None
+def shown(top: Tag, name: str) -> Shown | None:
+    """What a slide shows by a name; None where the chapter has nothing of this name.
 
-
-def moments(section: Tag) -> Iterator[Moment]:
-    """Yield the moments of a section in their order; headings and code are passed over."""
-    for child in section.find_all(True, recursive=False):
-        if re.fullmatch("h[12]", child.name):
-            continue
-        kind = _kind(child)
-        if kind is None:
-            yield from moments(child)
-        elif kind != "skip":
-            yield Moment(kind, child)
-
-
-def lead(section: Tag) -> str:
-    """The first sentences of a section, about ``LEAD`` characters; a line of the source is a sentence."""
-    paragraph = next((m.tag for m in moments(section) if m.kind == "prose" and m.tag.name == "p"), None)
-    if paragraph is None:
-        return ""
-    kept, length = "", 0
-    for line in paragraph.decode_contents().split("\n"):
-        whole = not kept or _balanced(kept)
-        if whole and kept and length + len(re.sub("<[^>]+>", "", line)) > LEAD:
-            break
-        kept += ("\n" if kept else "") + line
-        length += len(re.sub("<[^>]+>", "", line))
-    return f'<p class="lead">{kept}</p>'
-
-
-def _balanced(html: str) -> bool:
-    """Whether every tag that was opened is closed."""
-    opened = len(re.findall(r"<[a-z][^>/]*>", html)) - len(re.findall(r"<(?:img|br|input)\b[^>]*>", html))
-    return opened == len(re.findall(r"</[a-z]+>", html))
-
-
-def split_list(section: Tag) -> list[str]:
-    """The bullets of a section, ``BULLETS`` at a time; its paragraphs where it has no list."""
-    lists = section.find_all("ul", recursive=False)
-    items = [str(item) for found in lists for item in found.find_all("li", recursive=False)]
-    if not items:
-        return ["".join(str(tag) for tag in section.find_all("p", recursive=False))]
-    count = -(-len(items) // BULLETS)
-    size = -(-len(items) // count)
-    return [f"<ul>{''.join(items[start : start + size])}</ul>" for start in range(0, len(items), size)]
+    Parameters
+    ----------
+    top : Tag
+        The chapter, by :func:`cleaned`; it is left as it is.
+    name : str
+        Of a figure or drawing, the label of a theorem or exercise, the id of a claim, or ``slider-2`` for the second
+        figure with sliders.
+    """
+    tag = _found(top, name)
+    if tag is None:
+        return None
+    tag, caption = copy.copy(tag), ""
+    for part in tag.select("details, .claim-check, .badge"):
+        part.decompose()
+    for part in tag.select("figcaption, .drawing-caption"):
+        caption += part.decode_contents().strip()
+        part.decompose()
+    if "exercise" in (tag.get("class") or ()):
+        return Shown(split_exercise(tag)[0], split_exercise(tag)[1], picture=False)
+    picture = tag.name == "figure" or bool({"drawing", "colu-slider"} & set(tag.get("class") or ()))
+    return Shown(str(tag), caption, picture)
 
 
 def split_exercise(box: Tag) -> tuple[str, str]:

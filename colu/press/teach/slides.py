@@ -1,9 +1,7 @@
-"""Slides of a chapter, from its rendered page: no script but our own, no request to another host.
+"""The deck of a chapter whose notebook has slides: no script but our own, no request to another host.
 
-The page already holds the numbers, boxes and figures of the executed copy, so the deck cannot say anything else.
-Each section gives an opening slide with its first sentences and its first formula,
-then theorems, claims and errata as they fit, and each figure and table on a slide of its own.
-What the section says in between becomes the notes of the slide before it.
+Title and objectives come first, then the slides as the notebook has them, then the exercises that none of them shows.
+What a slide shows large is taken from the rendered page, and its numbers are those of the run that made the page.
 """
 
 from __future__ import annotations
@@ -23,11 +21,10 @@ from colu.press.toc import select
 from .sheets import sheet_html, solutions_html
 from .slide_parts import (
     cleaned,
-    lead,
-    moments,
+    led_from_elsewhere,
+    shown,
     soup_of,
     split_exercise,
-    split_list,
     with_code,
     without_code,
     without_links,
@@ -36,14 +33,13 @@ from .slide_parts import (
 if TYPE_CHECKING:
     from bs4 import Tag
 
-__all__ = ["Slide", "chapter_slides", "deck_html", "write_decks"]
+__all__ = ["KINDS", "Slide", "chapter_slides", "copy_decks", "deck_html", "write_decks"]
 
 ASSETS = Path(__file__).parents[1] / "site" / "assets"
 #: Where each kind of page goes.
 KINDS = ("slides", "sheets", "solutions")
-#: What may share a slide, up to this many characters and what its boxes take.
-JOINED = {"section", "theorem", "claim", "erratum", "table"}
-ROOM = 900
+#: Characters of exercises on one slide, and what the title of one takes.
+ROOM, TITLE = 900, 80
 HELP = (
     "Arrow keys, Page keys and Space turn the slides; N shows the notes, D the dark colours, F fills the screen. "
     "Print for a handout."
@@ -64,17 +60,10 @@ def _inner(tag: Tag) -> str:
     return tag.decode_contents().strip()
 
 
-def _heading(section: Tag) -> str:
-    """The inner HTML of a section's own heading."""
-    heading = section.find(re.compile("^h[1-6]$"), recursive=False)
-    return _inner(heading) if heading else ""
-
-
 def _opening(top: Tag, name: str) -> list[Slide]:
     """The title with the question, and the objectives."""
     question, objectives, needs = "", "", []
-    paragraphs = top.find_all("p", recursive=False)
-    for paragraph in paragraphs:
+    for paragraph in top.find_all("p", recursive=False):
         bold = paragraph.find("strong")
         said = bold.get_text().strip() if bold else ""
         if said == "Question.":
@@ -85,77 +74,83 @@ def _opening(top: Tag, name: str) -> list[Slide]:
             objectives = str(following) if following is not None and following.name == "ul" else ""
         elif said in ("Before you start.", "Cost."):
             needs.append(str(paragraph))
-    number = name.split("-")[0]
+    heading = top.find("h1", recursive=False)
     title = (
-        f'<p class="chapter-number">Chapter {number}</p><h1>{_heading(top)}</h1>'
+        f'<p class="chapter-number">Chapter {name.split("-")[0]}</p><h1>{_inner(heading) if heading else name}</h1>'
         f'<p class="question">{question}</p><p class="help">{HELP}</p>'
     )
-    return [
-        Slide("", title, "title", needs),
-        Slide("You will be able to", objectives, "objectives"),
-    ]
+    slides = [Slide("", title, "title", needs)]
+    return slides + ([Slide("You will be able to", objectives, "objectives")] if objectives else [])
 
 
-def _section(section: Tag) -> list[Slide]:
-    """The slides of one section of the second level; a section that is a list becomes its bullets."""
-    heading = _heading(section)
-    if section.get("id") == "summary" or not section.find("p", recursive=False) and section.find("ul", recursive=False):
-        return [Slide(heading, part, "list") for part in split_list(section)]
-    slides = [Slide(heading, lead(section), "section")]
-    formula = False
-    for moment in moments(section):
-        body, last = moment.html(), slides[-1]
-        if moment.kind == "prose":
-            last.notes.append(body)
-        elif moment.kind == "formula":
-            if not formula and len(slides) == 1:
-                last.body += f'<div class="formula">{body}</div>'
-            formula = True
-        elif moment.kind in JOINED and last.kind in JOINED and _size(last.body) + _size(body) < ROOM:
-            last.body += body
-        else:
-            slides.append(Slide(heading, body, moment.kind))
+def _written(top: Tag, section: Tag, name: str) -> Slide:
+    """A slide of the notebook, with what it shows."""
+    led_from_elsewhere(section, name)
+    heading = re.sub(r"</?p>", "", _inner(section.header.div)).strip()
+    text, said = (_inner(section.select_one(f"div.{part} > div")) for part in ("text", "said"))
+    wanted = section["data-show"]
+    if not wanted:
+        return Slide(heading, f'<div class="text">{text}</div>', "written", [said])
+    found = shown(top, wanted)
+    if found is None:
+        raise BookError(
+            f"the slide {soup_of(heading).get_text()!r} of {name} shows {wanted!r}, which is no figure, drawing, "
+            "theorem, claim or exercise of this chapter: mend its ':show:'"
+        )
+    kind = "picture" if found.picture else "boxed"
+    body = (f'<div class="text">{text}</div>' if text else "") + f'<div class="shown">{found.html}</div>'
+    caption = f'<div class="caption">{found.caption}</div>' if found.caption else ""
+    return Slide(heading, body, f"written {kind}", [said, caption])
+
+
+def _exercises(boxes: list[Tag]) -> list[Slide]:
+    """The exercises, as many on a slide as are read from the last row; the results are for the teacher."""
+    slides, taken = [], ROOM
+    for box in boxes:
+        body, expected = split_exercise(box)
+        length = TITLE + len(box.get_text())
+        if taken + length > ROOM:
+            slides.append(Slide("Exercises", "", "exercises"))
+            taken = 0
+        taken += length
+        slides[-1].body += body
+        slides[-1].notes.append(expected)
     return slides
 
 
-def _size(html: str) -> int:
-    """About how many characters a slide shows."""
-    shown = " ".join(re.sub("<[^>]+>", "", html).split())
-    return len(shown) + 120 * html.count("admonition-title") + 60 * html.count("<tr")
-
-
-def chapter_slides(top: Tag, name: str) -> list[Slide]:
+def chapter_slides(top: Tag, name: str, written: str) -> list[Slide]:
     """Return the slides of a chapter.
 
     Parameters
     ----------
     top : Tag
-        The chapter, by :func:`colu.press.teach.slide_parts.cleaned`; it is used up.
+        The chapter, by :func:`colu.press.teach.slide_parts.cleaned`; its opening is used up.
     name : str
         The chapter, such as ``"12-symmetry"``.
+    written : str
+        The slides of its notebook, as :mod:`colu.press.site.slides` leaves them.
 
     Returns
     -------
     list of Slide
-        Title, objectives, the sections in their order, exercises; no solutions and no code.
+        Title, objectives, the slides of the notebook, and those exercises that none of them shows.
+
+    Raises
+    ------
+    BookError
+        If a slide shows what the chapter does not have; it names both.
     """
-    for tag in top.select(".solution, .cell_input, .fold, .layers"):
-        tag.decompose()
-    exercises = [split_exercise(tag.extract()) for tag in top.select("div.exercise")]
-    slides = _opening(top, name)
-    for section in top.find_all("section", recursive=False):
-        if section.get("id") not in ("exercises", "references"):
-            slides += _section(section)
-    slides += [Slide("Exercises", body, "exercise", [expected]) for body, expected in exercises]
-    return [slide for slide in slides if slide.body.strip() or slide.kind == "section"]
+    sections = soup_of(written).find_all("section", recursive=False)
+    slides = [_written(top, section, name) for section in sections]
+    there = {section["data-show"] for section in sections}
+    rest = [tag for tag in top.select("div.exercise") if tag.get("id") not in there]
+    return _opening(top, name) + slides + _exercises(rest)
 
 
 def _slide_html(slide: Slide, number: int, total: int) -> str:
     heading = f"<h2>{slide.heading}</h2>" if slide.heading else ""
-    notes = "".join(note for note in slide.notes if note)
     # Identifiers stay on the page; twice in a deck they would be wrong.
-    body = re.sub(r'\s(id|name)="[^"]*"', "", slide.body)
-    aside = re.sub(r'\s(id|name)="[^"]*"', "", notes)
+    body, aside = (re.sub(r'\s(id|name)="[^"]*"', "", part) for part in (slide.body, "".join(slide.notes)))
     return (
         f'<section class="slide {slide.kind}" id="slide-{number}" aria-roledescription="slide" '
         f'aria-label="{number} of {total}">\n<div class="body">{heading}{body}</div>\n'
@@ -164,13 +159,13 @@ def _slide_html(slide: Slide, number: int, total: int) -> str:
     )
 
 
-def deck_html(top: Tag, name: str) -> str:
+def deck_html(top: Tag, name: str, written: str) -> str:
     """Return the deck of a chapter as a whole HTML page that stands in ``slides/`` beside ``notebooks/``."""
-    slides = chapter_slides(top, name)
+    slides = chapter_slides(top, name, written)
     title = escape(soup_of(slides[0].body).find("h1").get_text())
-    shown = "\n".join(_slide_html(slide, number, len(slides)) for number, slide in enumerate(slides, 1))
+    deck = "\n".join(_slide_html(slide, number, len(slides)) for number, slide in enumerate(slides, 1))
     scripts = ['<script defer src="../_static/mathjax/tex-chtml.js"></script>']
-    if "colu-slider" in shown:
+    if "colu-slider" in deck:
         scripts += ['<link rel="stylesheet" href="../_static/slider.css">']
         scripts += ['<script defer src="../_static/slider.js"></script>']
     return f"""<!doctype html>
@@ -186,7 +181,7 @@ def deck_html(top: Tag, name: str) -> str:
 </head>
 <body>
 <main id="deck">
-{shown}
+{deck}
 </main>
 <nav class="bar" aria-label="Slides">
 <button type="button" data-go="previous" aria-label="previous slide">‹</button>
@@ -200,8 +195,32 @@ def deck_html(top: Tag, name: str) -> str:
 """
 
 
+def write_decks(site: Path, chapters: dict[str, str]) -> None:
+    """Write the exercise sheets and the solutions of chapters into their site, and the decks of those with slides.
+
+    Parameters
+    ----------
+    site : Path
+        The rendered site.
+    chapters : dict
+        Chapter -> the slides of its notebook, as :mod:`colu.press.site.slides` leaves them; empty where it has none.
+    """
+    for name, written in chapters.items():
+        text, code = without_code((site / "notebooks" / f"{name}.html").read_text(encoding="utf8"))
+        top = cleaned(text, name)
+        pages = {"solutions": solutions_html(top, name), "sheets": sheet_html(top, name)}
+        if written:
+            pages["slides"] = deck_html(top, name, written)
+        for kind, made in pages.items():
+            (site / kind).mkdir(exist_ok=True)
+            write_atomically(site / kind / f"{name}.html", with_code(made, code))
+    (site / KINDS[0]).mkdir(exist_ok=True)
+    for asset in ("slides.css", "slides.js"):
+        shutil.copyfile(ASSETS / asset, site / KINDS[0] / asset)
+
+
 def _take_along(site: Path, folder: Path, text: str) -> None:
-    """Copy what a deck outside of the site loads."""
+    """Copy what a page outside of the site loads."""
     for address in sorted(set(re.findall(r'src="\.\./([^"]+)"|href="\.\./(_static/[^"]+)"', text))):
         name = next(filter(None, address))
         source, target = site / name, folder / name
@@ -212,58 +231,48 @@ def _take_along(site: Path, folder: Path, text: str) -> None:
             shutil.copyfile(source, target)
 
 
-def write_decks(site: Path, names: list[str], folder: Path | None = None) -> list[Path]:
-    """Write the slides, the exercise sheets and the solutions of the chapters named.
+def copy_decks(site: Path, names: Sequence[str], folder: Path) -> list[Path]:
+    """Copy slides, sheets and solutions out of a site, with all that they load; links to the book become plain text.
 
     Parameters
     ----------
     site : Path
         The rendered site.
-    names : list of str
-        Chapters; those whose page is absent are an error.
-    folder : Path, optional
-        Where ``slides/``, ``sheets/`` and ``solutions/`` go; the site itself where left out.
-        Elsewhere the images and scripts come along, and links to pages of the book become plain text.
+    names : sequence of str
+        Chapters; those whose sheet is absent are an error.
+    folder : Path
+        Where ``slides/``, ``sheets/`` and ``solutions/`` go.
 
     Returns
     -------
     list of Path
-        The decks.
+        The pages.
 
     Raises
     ------
     BookError
-        If a chapter has no rendered page.
+        If the site lacks a chapter.
     """
-    away, root = folder is not None and folder.resolve() != site.resolve(), folder or site
     written = []
     for name in names:
-        page = site / "notebooks" / f"{name}.html"
-        if not page.is_file():
-            raise BookError(f"{page} is missing: run 'colu book build' first")
-        text, code = without_code(page.read_text(encoding="utf8"))
-        top = cleaned(text, name)
-        pages = {
-            "solutions": solutions_html(top, name),
-            "sheets": sheet_html(top, name),
-            "slides": deck_html(top, name),
-        }
-        for kind, made in pages.items():
-            made = with_code(made, code)
-            if away:
-                made = without_links(made)
-                _take_along(site, root, made)
-            target = root / kind / f"{name}.html"
+        pages = [site / kind / f"{name}.html" for kind in KINDS]
+        if not pages[1].is_file():
+            raise BookError(f"{pages[1]} is missing: run 'colu book build' first")
+        for page in filter(Path.is_file, pages):
+            text = without_links(page.read_text(encoding="utf8"))
+            _take_along(site, folder, text)
+            target = folder / page.relative_to(site)
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, made)
-        written.append(root / KINDS[0] / f"{name}.html")
-    for asset in ("slides.css", "slides.js"):
-        shutil.copyfile(ASSETS / asset, root / KINDS[0] / asset)
+            write_atomically(target, text)
+            written.append(target)
+            if page.parent.name == KINDS[0]:
+                for asset in ("slides.css", "slides.js"):
+                    shutil.copyfile(page.parent / asset, target.parent / asset)
     return written
 
 
-def slides_command(project: Project, names: Sequence[str], folder: Path | None) -> list[Path]:
-    """Write the decks of a standing site; all chapters of it where none is named."""
+def slides_command(project: Project, names: Sequence[str], folder: Path) -> list[Path]:
+    """Copy what a standing site has for teaching; of all its chapters where none is named."""
     if not (project.site / "index.html").is_file():
         raise BookError(f"there is no site at {project.site}: run 'colu book build' first")
-    return write_decks(project.site, [path.stem for path in select(project, names)], folder)
+    return copy_decks(project.site, [path.stem for path in select(project, names)], folder)

@@ -1,12 +1,11 @@
 """Notebooks for teaching: the student's without solutions, the teacher's with them.
 
-Under each exercise of a student's notebook stands an empty cell; where the package keeps the answer,
-the cell checks it, and the expected result is taken out of the text.
+Under each exercise of a student's notebook stands an empty cell; where the package keeps the answer, the cell checks
+it. Of the expected result the text keeps a number at most, and none where the cell checks.
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from colu.files import write_atomically
@@ -14,17 +13,16 @@ from colu.press.notebook import Cell, Exercise, Notebook
 from colu.press.project import Project
 from colu.press.toc import select
 
+from .expected import number_at_most
 from .plain import Shelf, plain_notebook
 
 __all__ = ["student_notebook", "teacher_notebook", "write_teaching_notebooks"]
 
-_EXPECTED = re.compile(r"^\*Expected:\*.*?(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
-
-def _plain(exercise: Exercise, number: str, checked: bool) -> str:
-    """One exercise as Markdown that Jupyter shows."""
+def _plain(exercise: Exercise, number: str, expected: str) -> str:
+    """One exercise as Markdown that Jupyter shows, with what is said of its result."""
     points = f"{exercise.stars} point{'s' if exercise.stars != 1 else ''}"
-    text = (_EXPECTED.sub("", exercise.text) if checked else exercise.text).strip()
+    text = exercise.text.partition("*Expected:*")[0].strip() + (f"\n\n*Expected:* {expected}" if expected else "")
     return f"### Exercise {number} {'★' * exercise.stars} ({points}): {exercise.title}\n\n{text}\n"
 
 
@@ -50,6 +48,12 @@ class _Edition:
         self.notebook, self.checked, self.solutions = notebook, checked, solutions
         self.inside, self.count = False, 0
 
+    def expected(self, exercise: Exercise, number: str) -> str:
+        """What the text keeps of the result: all of it beside a solution, else a number, and none above a check."""
+        if self.solutions:
+            return exercise.expected
+        return "" if number in self.checked else number_at_most(exercise.expected)
+
     def cells(self) -> list[dict]:
         cells = []
         for cell in self.notebook.cells:
@@ -70,7 +74,7 @@ class _Edition:
             if block.kind == "exercise":
                 exercise, self.count = self.notebook.exercises[self.count], self.count + 1
                 numbers.append(f"{self.notebook.number}.{self.count}")
-                kept += _plain(exercise, numbers[-1], numbers[-1] in self.checked) + "\n"
+                kept += _plain(exercise, numbers[-1], self.expected(exercise, numbers[-1])) + "\n"
             else:
                 self.inside = block.kind == "solution-start"
                 kept += "\n**Solution.**\n\n" if self.inside and self.solutions else ""

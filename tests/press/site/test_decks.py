@@ -1,4 +1,4 @@
-"""Slides and sheets belong to the site alone."""
+"""Slides and sheets belong to the site alone, and the list of decks links to what there is."""
 
 from types import SimpleNamespace
 
@@ -8,16 +8,21 @@ from sphinx.errors import SphinxParallelError
 from colu.press.site import decks
 
 
-@pytest.mark.parametrize(("builder", "written"), [("html", ["10-a"]), ("epub", None)])
+@pytest.mark.parametrize(("builder", "written"), [("html", {"10-a": "slides"}), ("epub", None)])
 def test_only_the_site_gets_decks(tmp_path, monkeypatch, builder, written):
     found = []
     monkeypatch.setattr(decks, "toc_chapters", lambda root: [SimpleNamespace(name=name) for name in ("10-a", "11-b")])
-    monkeypatch.setattr(decks, "write_decks", lambda site, names: found.append(names))
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "10-a.html").touch()
+    monkeypatch.setattr(decks, "write_decks", lambda site, chapters: found.append(chapters))
+    for name in ("notebooks/10-a.html", "trees/slides/10-a"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("slides")
     # Sphinx calls the format of an EPUB html, too.
     app = SimpleNamespace(
-        builder=SimpleNamespace(name=builder, format="html"), outdir=tmp_path, srcdir=tmp_path, parallel=1
+        builder=SimpleNamespace(name=builder, format="html"),
+        outdir=tmp_path,
+        srcdir=tmp_path,
+        doctreedir=tmp_path / "trees",
+        parallel=1,
     )
     decks.write(app, None)
     assert found == ([] if written is None else [written])
@@ -30,7 +35,11 @@ def test_several_processes_write_them_all_and_a_failure_in_one_is_seen(tmp_path,
     for name in names:
         (tmp_path / "notebooks" / f"{name}.html").touch()
     app = SimpleNamespace(
-        builder=SimpleNamespace(name="html", format="html"), outdir=tmp_path, srcdir=tmp_path, parallel=2
+        builder=SimpleNamespace(name="html", format="html"),
+        outdir=tmp_path,
+        srcdir=tmp_path,
+        doctreedir=tmp_path,
+        parallel=2,
     )
     monkeypatch.setattr(decks, "write_decks", lambda site, names: [(site / name).touch() for name in names])
     decks.write(app, None)

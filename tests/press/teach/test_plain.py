@@ -98,6 +98,12 @@ def test_blocks_become_quotations_headings_and_lines_that_open(shelf):
     assert solution in prose
 
 
+def test_a_slide_is_left_out_with_what_only_it_glues_and_cites(shelf):
+    slide = "```{slide} Look\n:show: fig-x\n\nOf {cite:t}`one` and {glue:text}`nothing`.\n\n---\n\nSay it.\n```"
+    _, prose = plain(shelf, "# T", "Before.\n\n" + slide, slide, ("x = 1", []), "```{bibliography}\n```")
+    assert "Before." in prose and not any(word in prose for word in ("Look", "Say", "von One", "slide"))
+
+
 def test_outputs_captions_and_the_cell_that_installs_are_there_and_serving_code_is_hidden(shelf):
     picture = {"output_type": "display_data", "data": {"image/png": "x"}, "metadata": {}}
     code, prose = plain(

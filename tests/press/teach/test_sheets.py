@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
+
 from colu.press.teach.sheets import sheet_html, solutions_html
 from colu.press.teach.slide_parts import cleaned
 
 
-def test_the_sheet_has_exercises_points_and_expected_results_and_no_solution(page):
+def test_the_sheet_has_exercises_and_points_and_neither_answer_nor_solution(page):
     sheet = sheet_html(cleaned(page, "12-a"), "12-a")
     assert "Exercises 12: Cones" in sheet and "Exercise 12.1 (★★ Draw)" in sheet
-    assert sheet.count("2 points") == 2 and "a drawing" in sheet
-    assert not any(word in sheet for word in ("The solution.", "draw()", "secret_code", "A cone is a cone."))
+    assert sheet.count("2 points") == 2 and 'class="expected"' not in sheet
+    assert not any(word in sheet for word in ("a drawing", "The solution.", "draw()", "secret", "A cone is a cone."))
+
+
+def test_a_number_to_check_oneself_by_stands_on_the_sheet_and_its_reason_does_not(page):
+    sheet = sheet_html(cleaned(page.replace("a drawing.", "0.5 and &lt; 3; by Moreau."), "12-a"), "12-a")
+    assert "<em>Expected:</em> 0.5 and &lt; 3</p>" in sheet and "Moreau" not in sheet
+
+
+def test_an_exercise_is_printed_with_its_room_on_one_page(page):
+    sheet = sheet_html(cleaned(page, "12-a"), "12-a")
+    item = sheet[sheet.index('<div class="item"') :]
+    assert item.index('style="--points: 2"') < item.index("Draw.") < item.index('class="room"')
+    assert re.search(r"\.item \{ break-inside: avoid;", sheet)
 
 
 def test_the_solutions_stand_under_their_own_exercises_with_their_code(page):
@@ -20,6 +34,7 @@ def test_the_solutions_stand_under_their_own_exercises_with_their_code(page):
     first, second = page.index("Exercise 12.1"), page.index("Exercise 12.2")
     # The box stands after the second exercise on the page, and names the first.
     assert first < page.index("draw()") < page.index("The solution.") < second
+    assert "The code of this figure" not in page and "a drawing." in page
     assert "Solutions 12: Cones" in page and "secret_code" not in page and "Solution to" not in page
 
 

@@ -1,75 +1,53 @@
-"""What of a section goes on a slide, how long leads and lists are cut, and what a deck elsewhere loses."""
+"""What a slide shows large, how an exercise is split, and what a page elsewhere loses."""
 
 from __future__ import annotations
-
-import re
 
 import pytest
 
 from colu.press.project import BookError
-from colu.press.teach.slide_parts import (
-    BULLETS,
-    LEAD,
-    cleaned,
-    lead,
-    moments,
-    soup_of,
-    split_exercise,
-    split_list,
-    without_links,
-)
+from colu.press.teach.slide_parts import cleaned, shown, soup_of, split_exercise, without_links
 
 
 def section(html):
     return soup_of(f"<section>{html}</section>").section
 
 
-@pytest.mark.parametrize(("html", "kinds"), [
-    ('<h2>H</h2><p>a</p><ul><li>b</li></ul>', ["prose", "prose"]),
-    ('<div class="math">x</div>', ["formula"]),
-    ('<div class="proof theorem admonition">t</div><div class="proof admonition">p</div>', ["theorem", "prose"]),
-    ('<div class="claim admonition">c</div>', ["claim"]),
-    ('<div class="admonition warning">w</div><div class="admonition note">n</div>', ["erratum", "prose"]),
-    ('<div class="cell"><div class="cell_output"><img src="a"></div><pre>code</pre></div>', ["figure"]),
-    ('<div class="colu-slider"><script>data</script></div>', ["interactive"]),
-    ("<table><tr><td>1</td></tr><tr><td>2</td></tr></table>", ["table"]),
-    (f"<table>{'<tr><td>1</td></tr>' * 12}</table>", []),
-    (f"<table>{('<tr>' + '<td>1</td>' * 9 + '</tr>') * 2}</table>", []),
-])  # fmt: skip
-def test_moments_come_in_their_order_and_large_tables_code_and_headings_stay_on_the_page(html, kinds):
-    assert [moment.kind for moment in moments(section(html))] == kinds
+@pytest.fixture
+def top(page):
+    return cleaned(page, "12-a")
 
 
-def test_an_interactive_figure_brings_its_data_and_an_image_its_frame():
-    (figure,) = moments(section('<div class="colu-slider"><script>data</script></div>'))
-    assert "<script>data</script>" in figure.html()
-    (image,) = moments(section('<img src="a"/>'))
-    assert image.html() == '<figure><img src="a"/></figure>'
+@pytest.mark.parametrize(
+    ("name", "seen", "caption"),
+    [
+        ("fig-a", 'alt="a dot"', "Fig."),
+        ("scheme", 'aria-label="A scheme"', "<p>How it goes.</p>"),
+        ("slider-1", "<script>data</script>", ""),
+    ],
+)
+def test_a_picture_takes_the_room_and_leaves_its_caption_to_the_notes(top, name, seen, caption):
+    found = shown(top, name)
+    assert found.picture and seen in found.html
+    assert found.caption == caption and (not caption or caption not in found.html)
 
 
-def test_a_lead_ends_after_whole_sentences_and_with_every_tag_closed():
-    lines = [f"Sentence {n} of the section is <b>here</b> and is not short at all." for n in range(12)]
-    found = lead(section("<ul><li>no lead</li></ul><p>" + "\n".join(lines) + "</p>"))
-    assert found.startswith('<p class="lead">Sentence 0') and found.endswith("at all.</p>")
-    kept = found.count("Sentence")
-    assert 1 < kept < 12 and len(re.sub("<[^>]+>", "", found)) <= LEAD
-    # A tag that goes on over the cut takes its lines along.
-    first = lead(section(f"<p><em>{'Long. ' * 50}\nStill the same.</em>\nAfter.</p>"))
-    assert first.endswith("Still the same.</em></p>")
-    assert lead(section("<h2>H</h2>")) == ""
+@pytest.mark.parametrize(("name", "seen"), [("thm", "A cone is a cone."), ("1", "Claim 12.1"), ("2", "Claim 12.2")])
+def test_a_theorem_or_claim_is_a_box_without_its_check_also_from_behind_a_line(top, name, seen):
+    found = shown(top, name)
+    assert not found.picture and seen in found.html and found.html.startswith("<div")
+    assert "check" not in found.html.lower()
 
 
-@pytest.mark.parametrize("count", [1, 6, 7, 8, 13, 30])
-def test_a_list_is_cut_into_even_parts_that_fit_and_lose_nothing(count):
-    parts = split_list(section("<ul>" + "".join(f"<li>{n}</li>" for n in range(count)) + "</ul>"))
-    sizes = [part.count("<li>") for part in parts]
-    assert re.findall(r"<li>(\d+)", "".join(parts)) == [str(n) for n in range(count)]
-    assert max(sizes) <= BULLETS and len(parts) == -(-count // BULLETS)
-    assert len(set(sizes[:-1])) < 2
+def test_an_exercise_is_shown_without_its_result(top):
+    found = shown(top, "ex-a")
+    assert "Draw." in found.html and "a drawing" not in found.html and "a drawing" in found.caption
 
 
-def test_a_section_without_a_list_gives_its_paragraphs():
-    assert split_list(section("<h2>H</h2><p>a</p><p>b</p>")) == ["<p>a</p><p>b</p>"]
+def test_what_is_shown_stays_on_the_page_and_what_is_not_there_is_not_found(top):
+    before = str(top)
+    assert all(shown(top, name) for name in ("fig-a", "thm", "1", "scheme", "ex-a"))
+    assert str(top) == before
+    assert [shown(top, name) for name in ("fig-b", "slider-0", "slider-2", "slider-x")] == [None] * 4
 
 
 def test_an_expected_result_and_what_follows_it_leave_the_exercise():

@@ -18,6 +18,17 @@ document.addEventListener("DOMContentLoaded", function () {
     deck.style.transform = narrow.matches ? "" : `translate(${(innerWidth - 1280 * size) / 2}px, 0) scale(${size})`;
   }
 
+  // A picture that is not much wider than high is larger beside the words than below them.
+  function place() {
+    for (const slide of slides.filter((slide) => slide.matches(".picture:has(.text)"))) {
+      const picture = slide.querySelector(".shown img, .shown svg");
+      if (!picture) continue;
+      const box = picture.viewBox && picture.viewBox.baseVal;
+      const ratio = box ? box.width / box.height : picture.naturalWidth / picture.naturalHeight;
+      slide.classList.toggle("beside", ratio < 1.7);
+    }
+  }
+
   // Formulas and images are in place when this runs.
   function fit() {
     for (const slide of slides) {
@@ -25,9 +36,6 @@ document.addEventListener("DOMContentLoaded", function () {
       const over = () => body.scrollHeight > body.clientHeight + 1 || body.scrollWidth > body.clientWidth + 1;
       for (let size = 1; size > 0.5 && over(); size -= 0.05) {
         slide.style.setProperty("--fit", size.toFixed(2));
-        // A picture gives way before the words do.
-        const picture = body.querySelector("figure img");
-        if (picture) picture.style.height = `${Math.round(470 * size)}px`;
       }
       slide.classList.toggle("tall", over());
     }
@@ -72,6 +80,6 @@ document.addEventListener("DOMContentLoaded", function () {
   show(parseInt(location.hash.slice(1), 10) - 1 || 0);
   window.addEventListener("load", () => {
     const set = window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve();
-    set.then(() => document.fonts.ready).then(fit);
+    set.then(() => document.fonts.ready).then(place).then(fit);
   });
 });
