@@ -1,4 +1,4 @@
-"""What README and the page *Use it in your model* tell a reader to type runs as it stands, in their order."""
+"""What README and the page *Install and use the package* tell a reader to type runs as it stands, in their order."""
 
 import re
 from pathlib import Path
@@ -19,3 +19,6 @@ def test_the_code_of_a_page_runs(page):
         exec(compile(block, page, "exec"), names)
         report = names.get("report")
         assert report is None or (report.changed and "rows" in report.proofs and not report.unproved), block
+    if "fused" in names:
+        naive, conic = (names["fused"].report["curves"][way]["loss_barrier"] for way in ("naive", "conic"))
+        assert conic < naive / 5, "the page says that the mean of the aligned networks is nearly as good as they are"
