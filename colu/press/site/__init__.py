@@ -32,6 +32,8 @@
     the chapters as notebooks without the book's own syntax, for Colab, Binder and the download;
 ``finish``
     takes out scripts that no page uses, and labels that mislead;
+``icons``
+    the theme's icons without those that no page shows;
 ``figures``
     refuses a figure that has no description.
 
