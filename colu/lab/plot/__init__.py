@@ -1,25 +1,33 @@
-"""Figures in one style: colour-blind-safe, white background, readable in print and on screen.
+"""Figures in one style: colour-blind-safe, in the colours of light and dark pages, readable in print and on screen.
 
 Importing this package changes nothing; :func:`use_style` does, once, where a notebook asks for it.
 """
 
 from .cones import draw_cone, moves, moving_point_figure, orbit_figure, section_figure
+from .modes import DARK, dark_colour, for_page, letter_size
 from .slider import SliderFigure, Trace, slider_figure
 from .style import COLOURS, LINESTYLES, MARKERS, PALETTE, band, use_style
+from .svg import as_svg, show_as_svg
 
 __all__ = [
     "COLOURS",
+    "DARK",
     "LINESTYLES",
     "MARKERS",
     "PALETTE",
     "SliderFigure",
     "Trace",
+    "as_svg",
     "band",
+    "dark_colour",
     "draw_cone",
+    "for_page",
+    "letter_size",
     "moves",
     "moving_point_figure",
     "orbit_figure",
     "section_figure",
+    "show_as_svg",
     "slider_figure",
     "use_style",
 ]

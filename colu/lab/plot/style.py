@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .svg import show_as_svg
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -34,9 +36,9 @@ LINESTYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)),
 def use_style() -> None:
     """Set matplotlib to the book's style for this process.
 
-    White figure and axes (also in dark mode), 9.5 pt text at final size, lines 2 pt wide,
-    the palette of Okabe and Ito cycled together with line styles, SVG output that keeps text as text
-    and is the same on every run.
+    9.5 pt text at final size, lines 2 pt wide, the palette of Okabe and Ito cycled together with line styles.
+    In a notebook figures are shown by :func:`colu.lab.plot.as_svg`: on white there, and on the pages of the book
+    without a ground, in the colours of the page's mode.
 
     Examples
     --------
@@ -65,7 +67,7 @@ def use_style() -> None:
             "figure.constrained_layout.use": True,
             "figure.dpi": 110,
             "figure.facecolor": "white",
-            "figure.figsize": (6.4, 3.6),
+            "figure.figsize": (5.6, 3.4),
             "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
             "font.size": 9.5,
             "grid.color": ".8",
@@ -96,6 +98,7 @@ def use_style() -> None:
                 f"{axis}.minor.width": 0.8,
             }
         )
+    show_as_svg()
 
 
 def band(ax: Axes, x, low, centre, high, *, label: str, index: int = 0):

@@ -34,6 +34,8 @@
     takes out scripts that no page uses, and labels that mislead;
 ``icons``
     the theme's icons without those that no page shows;
+``modes``
+    figures in the colours of the page, light and dark;
 ``figures``
     refuses a figure that has no description.
 

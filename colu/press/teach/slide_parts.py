@@ -73,8 +73,13 @@ def cleaned(page: str, name: str) -> Tag:
     top = article.find("section") if article else None
     if top is None:
         raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
-    for tag in top.select("a.headerlink, button, span.target, .tag_remove-cell"):
+    # Slides and sheets are light, and as wide as they are.
+    for tag in top.select("a.headerlink, button, span.target, .tag_remove-cell, img.on-dark"):
         tag.decompose()
+    for tag in top.select(".figure-scroll"):
+        tag.unwrap()
+    for tag in top.select("img.on-light"):
+        del tag["style"], tag["class"]
     led_from_elsewhere(top, name)
     return top
 

@@ -71,3 +71,10 @@ def test_a_deck_elsewhere_keeps_the_words_of_its_links_and_drops_those_of_its_ba
     assert without_links(html) == '<p>See that, <a href="https://a.org">this</a>.</p>'
     bar = '<nav><a href="../index.html">up</a><a href="#s">s</a></nav>'
     assert without_links(bar) == '<nav><a href="#s">s</a></nav>'
+
+
+def test_slides_take_the_light_picture_alone_and_let_it_be_as_wide_as_they_are():
+    pair = '<img class="on-light" src="a" style="min-width:9px"/><img class="on-dark" src="b"/>'
+    page = f'<article><section><h1>A</h1><span class="figure-scroll">{pair}</span></section></article>'
+    top = cleaned(page, "10-a")
+    assert [str(image) for image in top.find_all("img")] == ['<img src="a"/>'] and not top.find("span")
