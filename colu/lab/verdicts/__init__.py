@@ -3,6 +3,7 @@
 from .again import PATHS, Choice, Draw, choose, draw, expected_seconds, measure, name_of, parse_seconds, run_again
 from .campaign import Left, left_of_protocols, run_missing
 from .cards import command_of, difference_text, verdict_cards
+from .family import Family, judge_together
 from .gates import Below, Needs, Passed, Reaches, one_processor
 from .judge import Judgement, judge_all, judge_exploratory, judge_family, judge_state
 from .lint import lint_protocols
@@ -20,6 +21,7 @@ __all__ = [
     "Choice",
     "Draw",
     "Exploratory",
+    "Family",
     "Judgement",
     "Left",
     "Needs",
@@ -42,6 +44,7 @@ __all__ = [
     "judge_exploratory",
     "judge_family",
     "judge_state",
+    "judge_together",
     "left_of_protocols",
     "lint_protocols",
     "load_protocols",
