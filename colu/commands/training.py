@@ -76,10 +76,13 @@ def run(
     seeds: Seeds = None,
     results: Results = None,
     settings: Settings = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Keep pictures beside the records, all in the folder pictures.")
+    ] = False,
 ) -> None:
     """Run an experiment, one run after another; what has a record is not done again."""
     from colu.lab.experiments import get_experiment
-    from colu.lab.results import check_root, results_root
+    from colu.lab.results import PICTURES, check_root, results_root
 
     try:
         wanted = _planned(name, preset, arms, seeds, settings)
@@ -89,16 +92,19 @@ def run(
         raise fail(error) from None
     bar, task = progress_of(len(configs))
     with stoppable(), bar:
-        status = _run_all(configs, root, get_experiment(name).metric, bar, task)
-    console.print(f"records: {root / name}")
+        status = _run_all(configs, root, get_experiment(name).metric, bar, task, pictures)
+    console.print(f"records: {root / PICTURES / name if pictures else root / name}")
     if status:
         raise typer.Exit(status)
 
 
-def _run_all(configs: list, root: Path, metric: str, bar, task) -> int:
+def _run_all(configs: list, root: Path, metric: str, bar, task, pictures: bool) -> int:
     """Do the runs one after another, those that another process does at the end; the exit status."""
-    from colu.lab.experiments import RunningElsewhere, record_path
-    from colu.lab.experiments.run import run as run_one
+    from colu.lab.experiments import RunningElsewhere, record_path, run_with_pictures
+    from colu.lab.experiments.run import run as run_plain
+    from colu.lab.results import PICTURES
+
+    run_one, kept = (run_with_pictures, root / PICTURES) if pictures else (run_plain, root)
 
     def say(line: str) -> None:
         bar.console.print(f"  {line}", markup=False)
@@ -106,7 +112,7 @@ def _run_all(configs: list, root: Path, metric: str, bar, task) -> int:
     status, left = 0, [(config, False) for config in configs]
     while left:
         config, again = left.pop(0)
-        label, there = config.label, record_path(config, root).is_file()
+        label, there = config.label, record_path(config, kept).is_file()
 
         def progress(step: int, steps: int, entry: dict, label: str = label) -> None:
             bar.update(task, description=f"{label}: step {step} of {steps}, loss {entry['loss']:.4g}")

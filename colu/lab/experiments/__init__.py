@@ -12,6 +12,7 @@ from .generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from .language import GPT_TEXT, NextCharacter
 from .latent import LATENT_DIFFUSION, LatentDenoising, latent_space
 from .networks import Networks, train_networks
+from .pictures import run_with_pictures
 from .plans import left_of, missing_runs
 from .rerun import is_current, rerun_commands
 from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
@@ -70,5 +71,6 @@ __all__ = [
     "rotation_matrix",
     "run",
     "run_arms",
+    "run_with_pictures",
     "train_networks",
 ]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from colu.lab.generative import Denoising, denoising_profile
+from colu.lab.generative import Denoising, denoising_profile, sample, sampling_noise, slerp
 from colu.lab.models import UNet
+from colu.lab.results import Pictures
 from colu.lab.training import ImageBatches, Plan, seed_for
 
 from .arms import STANDARD_ARMS, get_arm
 from .classification import _images
 from .experiment import Config, Experiment, Preset, register
+from .generative import COLUMNS
 from .options import DenoisingOptions
 
 __all__ = ["DDPM", "ImageDenoising"]
@@ -79,6 +81,21 @@ class ImageDenoising:
         return {"test_loss": float(profile.mean())} | {
             f"test_loss_t{tenth * i:03d}": float(value) for i, value in enumerate(profile)
         }
+
+    def pictures(self, model: nn.Module) -> Pictures:
+        """Test images; samples from noise that is equal in every arm; paths between the first two noises."""
+        noise = sampling_noise(2 * COLUMNS, self.test_images.shape[1:], self.seed)
+        way = torch.linspace(0, 1, COLUMNS)
+        first, second = noise[0], noise[1] * noise[0].norm() / noise[1].norm()
+        starts = {
+            "sampled": noise[:COLUMNS],
+            "sampled too": noise[COLUMNS:],
+            "great circle": slerp(first, second, way),
+            "straight line": torch.stack([(1 - w) * first + w * second for w in way]),
+        }
+        rows = {"data": self.test_images[:COLUMNS]}
+        rows |= {k: sample(model, x, steps=50, prediction=self.objective.prediction) for k, x in starts.items()}
+        return Pictures(rows={k: ((row.cpu() + 1) / 2).clamp(0, 1) for k, row in rows.items()})
 
 
 def _plan(steps: int, batch_size: int, learning_rate: float, ema_decay: float, **rest) -> Plan:

@@ -6,8 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colu.lab.generative import binarise, bits_per_dimension, importance_weighted_bound, negative_elbo
+from colu.lab.generative import (
+    binarise,
+    bits_per_dimension,
+    decode_turned,
+    importance_weighted_bound,
+    negative_elbo,
+    sampling_noise,
+    strongest_cones,
+)
 from colu.lab.models import VAE, ConvAutoencoder
+from colu.lab.results import Pictures
 from colu.lab.training import ImageBatches, Plan, generator_for
 
 from .arms import STANDARD_ARMS, get_arm
@@ -15,7 +24,10 @@ from .classification import _images
 from .experiment import Config, Experiment, Preset, register
 from .options import AutoencoderOptions, VAEOptions
 
-__all__ = ["AUTOENCODER", "VAE_MNIST", "AutoencoderTask", "VAETask"]
+__all__ = ["AUTOENCODER", "COLUMNS", "VAE_MNIST", "AutoencoderTask", "VAETask"]
+
+#: Pictures in a row.
+COLUMNS = 12
 
 
 def _checked(name: str, choice: str, choices: tuple[str, ...]) -> str:
@@ -95,6 +107,23 @@ class VAETask:
             metrics["test_importance_nats"] = float(torch.cat(parts).double().mean())
         return metrics
 
+    @torch.no_grad()
+    def pictures(self, model: nn.Module) -> Pictures:
+        """Test images, their reconstructions, samples, and the first image decoded while sections turn."""
+        shown, angles = self.test[:COLUMNS], [360 / COLUMNS * k for k in range(COLUMNS)]
+        noise = sampling_noise(COLUMNS, (model.latent,), self.seed).to(shown.device)
+        code = model.encode(shown)[0]
+        strong = strongest_cones(model, self.test[:400])
+        turns = {
+            "turned back": {"back": True},
+            "a fifth turned": {"cones": strong[: len(strong) // 5]},
+            "turned": {},
+        }
+        rows = {"data": shown, "reconstructed": model.decode(code), "sampled": model.decode(noise)}
+        rows |= {k: torch.cat([decode_turned(model, code[:1], a, **v) for a in angles]) for k, v in turns.items()}
+        grey = {k: row if k == "data" else row.sigmoid().reshape(shown.shape) for k, row in rows.items()}
+        return Pictures(rows=grey, facts={"cones": len(strong), "a_fifth": len(strong) // 5})
+
 
 class AutoencoderTask:
     """Reconstructing images through a code with a quarter of their side.
@@ -145,6 +174,23 @@ class AutoencoderTask:
         train = self._measure(model, self.batches.normalise(self.batches.images[:5000]))
         test = self._measure(model, self.test)
         return {"train_bce": train[0], "train_mse": train[1], "test_bce": test[0], "test_mse": test[1]}
+
+    @torch.no_grad()
+    def pictures(self, model: nn.Module) -> Pictures:
+        """Test images, and what is left of them behind principal components and behind the model's code.
+
+        The components are of all training images, as many as the code has numbers; ``pca_test_mse`` is their error.
+        """
+        shown = self.test[:COLUMNS]
+        numbers = model.encode(shown[:1]).numel()
+        known = self.batches.normalise(self.batches.images).flatten(1).double()
+        mean = known.mean(0)
+        first = torch.linalg.eigh(known.T.cov())[1][:, -numbers:]
+        kept = (self.test.flatten(1).double() - mean) @ first @ first.T + mean
+        error = float((kept - self.test.flatten(1)).square().mean())
+        linear = kept[:COLUMNS].float().clamp(0, 1).view(shown.shape)
+        rows = {"data": shown, "principal components": linear, "reconstructed": model(shown).sigmoid()}
+        return Pictures(rows=rows, facts={"numbers": numbers, "pca_test_mse": error})
 
 
 def _vae(steps: int, batch_size: int, every: int, checkpoint: int = 0) -> Plan:

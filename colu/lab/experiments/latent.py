@@ -21,13 +21,14 @@ from colu.lab.generative import (
     train_classifiers,
 )
 from colu.lab.models import UNet
+from colu.lab.results import Pictures
 from colu.lab.training import ImageBatches, fit, make_fabric, seed_for
 
 from .arms import STANDARD_ARMS, get_arm
 from .classification import _images
 from .diffusion import _plan
 from .experiment import Config, Experiment, Preset, register
-from .generative import AUTOENCODER
+from .generative import AUTOENCODER, COLUMNS
 from .options import LatentOptions
 
 __all__ = ["LATENT_DIFFUSION", "LatentDenoising", "latent_space"]
@@ -202,6 +203,32 @@ class LatentDenoising:
                 judge = _judge(self.space, options["dataset"], n, str(self.config.device))
                 found |= judge.scores(images)
         return found
+
+    def pictures(self, model: nn.Module) -> Pictures:
+        """Test images; the same, encoded and decoded; samples; decoded Gaussian codes; three ways between two images.
+
+        The Gaussian has the mean and the covariance of the training codes, and the noise of the samples.
+        """
+        shape, way = self.test_codes.shape[1:], torch.linspace(0, 1, COLUMNS).view(-1, 1, 1, 1)
+        noise = sampling_noise(2 * COLUMNS, shape, self.seed)
+        codes = self.batches.images.flatten(1).double().cpu()
+        values, axes = torch.linalg.eigh(codes.T.cov())
+        root = axes * values.clamp(min=0).sqrt()
+        gaussian = (codes.mean(0) + noise[:COLUMNS].flatten(1).double() @ root.T).float().view(-1, *shape)
+        shown, angle = _images(self.config.options["dataset"], "test", "cpu").scaled()[:COLUMNS], way * torch.pi / 2
+        ends = self.space.encode(shown.to(self.config.device)).cpu()
+        options = {"steps": 50, "prediction": self.objective.prediction, "clip": False}
+        decoded = {
+            "decoded": ends,
+            "sampled": sample(model, noise[:COLUMNS], **options),
+            "sampled too": sample(model, noise[COLUMNS:], **options),
+            "Gaussian": gaussian,
+            "codes": (1 - way) * ends[:1] + way * ends[1:2],
+            "noises": sample(model, angle.cos() * noise[0] + angle.sin() * noise[1], **options),
+        }
+        rows = {"data": shown, "pixels": (1 - way) * shown[:1] + way * shown[1:2]}
+        rows |= {k: self.space.decode(x.to(self.config.device)).cpu().clamp(0, 1) for k, x in decoded.items()}
+        return Pictures(rows=rows)
 
 
 def _autoencoder(arm: str, steps: int, batch_size: int, widths: list[int], code_channels: int, loss: str) -> dict:

@@ -23,7 +23,7 @@ from colu.lab.results import (
     results_root,
     write_record,
 )
-from colu.lab.training import Fit, fit, make_fabric
+from colu.lab.training import Fit, Task, fit, make_fabric
 
 from .experiment import Config, Experiment, get_experiment
 
@@ -102,6 +102,7 @@ def run(
     fabric=None,
     facts: dict | None = None,
     stamp: dict | None = None,
+    look: Callable[[Task, torch.nn.Module], None] | None = None,
 ) -> Record:
     """Do one run, or read its record if there is one.
 
@@ -123,6 +124,8 @@ def run(
         Of :func:`colu.lab.results.environment`, for the same reason where nothing is kept: git is asked for them.
     stamp : dict, optional
         Of the protocol that asks for the run, see :attr:`colu.lab.verdicts.Protocol.stamp`.
+    look : callable, optional
+        Given the task and the trained model, before the record is written.
 
     Returns
     -------
@@ -140,7 +143,7 @@ def run(
     config.check_here()
     if not keep:
         fabric = fabric if fabric is not None else make_fabric(config.device, config.precision)
-        return _train(config, None, fabric, progress, say, facts, stamp)
+        return _train(config, None, fabric, progress, say, facts, stamp, look)
     root = check_root(root if root is not None else results_root())
     if (record := recorded(config, root, stamp)) is not None:
         return record
@@ -159,7 +162,7 @@ def run(
         if fabric.world_size > 1:
             there = fabric.broadcast(there)
         if not there:
-            record = _train(config, root, fabric, progress, say, stamp=stamp)
+            record = _train(config, root, fabric, progress, say, stamp=stamp, look=look)
         if there or first:
             record = recorded(config, root, stamp)
     return record
@@ -173,6 +176,7 @@ def _train(
     say,
     facts: dict | None = None,
     stamp: dict | None = None,
+    look: Callable | None = None,
 ) -> Record:
     threads = torch.get_num_threads()
     torch.set_num_threads(config.threads)
@@ -197,6 +201,8 @@ def _train(
             say=say if first else lambda _: None,
         )
         record = _done(config, facts, task.model, result)
+        if look is not None:
+            look(task, result.model)
     except _Refused as refused:
         raise refused.__cause__ from None
     except OSError:

@@ -29,6 +29,7 @@ from .samples import (
     precision_recall,
     sliced_wasserstein,
 )
+from .turning import decode_turned, strongest_cones
 
 __all__ = [
     "Bound",
@@ -41,6 +42,7 @@ __all__ = [
     "binarise",
     "bits_per_dimension",
     "blurred",
+    "decode_turned",
     "denoising_profile",
     "dimension",
     "feature_frechet",
@@ -56,6 +58,7 @@ __all__ = [
     "slerp",
     "sliced_wasserstein",
     "strata",
+    "strongest_cones",
     "train_classifiers",
     "variational_bound",
 ]

@@ -2,6 +2,7 @@
 
 from .compare import Comparison, compare_records
 from .integrity import broken_records, seal_records
+from .pictures import PICTURES, Pictures, find_pictures, read_pictures, write_pictures
 from .place import NoRecordsError, check_root, needed, result_files, result_folders, results_root
 from .records import (
     Record,
@@ -38,7 +39,9 @@ __all__ = [
     "Comparison",
     "Difference",
     "NoRecordsError",
+    "PICTURES",
     "Pair",
+    "Pictures",
     "Rate",
     "Record",
     "RecordError",
@@ -53,6 +56,7 @@ __all__ = [
     "config_hash",
     "environment",
     "equivalence_power",
+    "find_pictures",
     "find_records",
     "fisher_p_value",
     "holm",
@@ -65,6 +69,7 @@ __all__ = [
     "paired_difference",
     "power",
     "rate",
+    "read_pictures",
     "read_record",
     "record_schema",
     "records_folder",
@@ -77,5 +82,6 @@ __all__ = [
     "setting_text",
     "summarise",
     "welch_difference",
+    "write_pictures",
     "write_record",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from .pictures import broken_pictures
 from .records import RecordError, read_record, read_unsealed
 from .seals import SEALS, seal_of, told_seals, write_seals
 
@@ -36,7 +37,7 @@ def broken_records(root: str | Path) -> list[str]:
     for curve in sorted([*root.glob("*/*.curve.json"), *root.glob("protocols/*/*.curve.json")]):
         if not curve.with_name(curve.name.replace(".curve.json", ".json")).is_file():
             found.append(f"{curve} has no record; restore both or delete both")
-    return found
+    return found + broken_pictures(root)
 
 
 def seal_records(root: str | Path) -> list[str]:
