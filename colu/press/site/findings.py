@@ -68,7 +68,7 @@ class DecidedStatements(_Gathering):
         for card in cards:
             if card.word not in OPEN:
                 statement = card.statement.replace("|", r"\|")
-                lines.append(f"| {statement} | [{card.word}](../{CHAPTER}.html#{card.anchor}) | {card.ours} |")
+                lines.append(f"| {statement} | {card.word} | {card.ours} |")
         regime, untested = (words[word] for word in OPEN)
         decided = len(cards) - regime - untested
         text = (
@@ -76,6 +76,13 @@ class DecidedStatements(_Gathering):
             f"so that their differences are not about them, and {untested} were not tested."
         )
         table = self.parse("\n".join(lines)) if decided else []
+        anchors = [card.anchor for card in cards if card.word not in OPEN]
+        rows = [row for part in table for body in part.findall(nodes.tbody) for row in body]
+        for row, anchor in zip(rows, anchors, strict=True):
+            (word,) = row[1].children
+            link = nodes.reference("", "", *word.children, refuri=f"../{CHAPTER}.html#{anchor}", internal=True)
+            word.children = []
+            word += link
         return [*table, nodes.paragraph("", text)]
 
 
