@@ -1,4 +1,4 @@
-"""How much of a chapter's height is what: open code, claims, figures; where its first figure stands, and its silences."""
+"""What shares of its height a chapter has for what, where its first figure stands, and how long it says nothing."""
 
 from __future__ import annotations
 
@@ -104,7 +104,8 @@ def _cells(budget: Budget) -> list[str]:
 
 def budget_table(budgets: dict[str, Budget]) -> str:
     """The budgets as a table of HTML, with the medians in its last row."""
-    head = ["Chapter", "Screens", "Open code", "Claims", "Figures", "First figure on screen", "Longest without a sentence (screens)"]
+    head = ["Chapter", "Screens", "Open code", "Claims", "Figures"]
+    head += ["First figure on screen", "Longest without a sentence (screens)"]
     rows = [_row(f'<a href="../notebooks/{name}.html">{name}</a>', _cells(each)) for name, each in budgets.items()]
     every = list(budgets.values())
     middle = [f"{statistics.median(each.height for each in every) / SCREEN:.1f}"]

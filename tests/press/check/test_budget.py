@@ -59,4 +59,5 @@ def test_the_last_row_has_the_medians_and_a_chapter_without_a_figure_a_dash():
     made = {"10-a": Budget(2000, 400, 0, 200, 500, 900), "11-b": Budget(4000, 400, 0, 0, None, 1900)}
     table = budget_table(made)
     assert "<td>11-b" not in table and table.count("–") == 1
-    assert "<td><strong>Median</strong></td><td>3.0</td><td>15 %</td><td>0 %</td><td>5 %</td><td>0.5</td><td>1.4</td>" in table
+    medians = ("<strong>Median</strong>", "3.0", "15 %", "0 %", "5 %", "0.5", "1.4")
+    assert "".join(f"<td>{each}</td>" for each in medians) in table
