@@ -21,7 +21,11 @@ body { font: 11pt/1.45 system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-seri
 h1 { font-size: 1.5em; }
 .name { display: flex; justify-content: space-between; gap: 1rem; border-bottom: 1px solid #4a5568;
   padding-bottom: 1.4rem; }
-.item { break-inside: avoid; margin: 1.6rem 0; }
+/* In print an exercise stays with its room to write, and a solution begins below its exercise. */
+.item, .exercise, .solution img, .solution table { break-inside: avoid; }
+.exercise { break-after: avoid; }
+p, pre { orphans: 3; widows: 3; }
+.item { margin: 1.6rem 0; }
 .exercise, .expected { overflow-x: auto; overflow-wrap: anywhere; }
 h1 { overflow-wrap: anywhere; }
 .admonition-title { font-weight: 600; }

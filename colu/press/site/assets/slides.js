@@ -34,9 +34,10 @@ document.addEventListener("DOMContentLoaded", function () {
     for (const slide of slides) {
       const body = slide.querySelector(".body");
       const over = () => body.scrollHeight > body.clientHeight + 1 || body.scrollWidth > body.clientWidth + 1;
-      for (let size = 1; size > 0.5 && over(); size -= 0.05) {
-        slide.style.setProperty("--fit", size.toFixed(2));
-      }
+      // Words alone may be larger than beside a picture.
+      let size = slide.matches(".written:not(.picture)") ? 1.2 : 1;
+      slide.style.setProperty("--fit", size.toFixed(2));
+      for (; size > 0.5 && over(); size -= 0.05) slide.style.setProperty("--fit", (size - 0.05).toFixed(2));
       slide.classList.toggle("tall", over());
     }
     root.dataset.ready = "true";
