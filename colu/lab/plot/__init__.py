@@ -4,15 +4,19 @@ Importing this package changes nothing; :func:`use_style` does, once, where a no
 """
 
 from .cones import draw_cone, moves, moving_point_figure, orbit_figure, section_figure
+from .looks import LOOKS, look
 from .modes import DARK, dark_colour, for_page, letter_size
+from .palette import COLOURS, LINESTYLES, MARKERS, PALETTE
+from .seeds import seed_points
 from .slider import SliderFigure, Trace, slider_figure
-from .style import COLOURS, LINESTYLES, MARKERS, PALETTE, band, use_style
+from .style import band, use_style
 from .svg import as_svg, show_as_svg
 
 __all__ = [
     "COLOURS",
     "DARK",
     "LINESTYLES",
+    "LOOKS",
     "MARKERS",
     "PALETTE",
     "SliderFigure",
@@ -23,10 +27,12 @@ __all__ = [
     "draw_cone",
     "for_page",
     "letter_size",
+    "look",
     "moves",
     "moving_point_figure",
     "orbit_figure",
     "section_figure",
+    "seed_points",
     "show_as_svg",
     "slider_figure",
     "use_style",

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from .palette import PALETTE
 from .slider import SliderFigure, Trace, slider_figure
-from .style import PALETTE
 
 if TYPE_CHECKING:
     from mpl_toolkits.mplot3d import Axes3D

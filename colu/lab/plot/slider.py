@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .style import PALETTE
+from .palette import PALETTE
 
 __all__ = ["SliderFigure", "Trace", "slider_figure"]
 

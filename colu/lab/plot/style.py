@@ -6,31 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .looks import look
+from .palette import COLOURS, LINESTYLES, MARKERS
 from .svg import show_as_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "use_style"]
-
-#: Okabe and Ito's eight colours, in the order in which the book uses them.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442"]
-
-#: What a colour means, the same on every page.
-PALETTE = {
-    "relu": COLOURS[0],
-    "colu": COLOURS[1],
-    "soft": COLOURS[2],
-    "mpu": COLOURS[3],
-    "axis": COLOURS[6],
-    "section": COLOURS[4],
-    "cone": COLOURS[5],
-    "neutral": "#5F6B73",
-}
-
-#: Redundant marks, so that no figure depends on colour alone.
-MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
-LINESTYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2))]
+__all__ = ["band", "use_style"]
 
 
 def use_style() -> None:
@@ -101,7 +84,7 @@ def use_style() -> None:
     show_as_svg()
 
 
-def band(ax: Axes, x, low, centre, high, *, label: str, index: int = 0):
+def band(ax: Axes, x, low, centre, high, *, label: str, index: int = 0, of: str | None = None):
     """Draw a curve and the band between ``low`` and ``high``.
 
     Parameters
@@ -113,6 +96,8 @@ def band(ax: Axes, x, low, centre, high, *, label: str, index: int = 0):
         Name in the legend.
     index : int
         Which colour, marker and line style.
+    of : str, optional
+        The activation, whose look it then has; see :func:`colu.lab.plot.look`.
 
     Returns
     -------
@@ -120,8 +105,7 @@ def band(ax: Axes, x, low, centre, high, *, label: str, index: int = 0):
         The centre line.
     """
     n = index % len(COLOURS)
-    (line,) = ax.plot(
-        x, centre, color=COLOURS[n], linestyle=LINESTYLES[n], marker=MARKERS[n], markevery=0.2, label=label
-    )
-    ax.fill_between(np.asarray(x), low, high, color=COLOURS[n], alpha=0.2, linewidth=0)
+    how = look(of) if of else {"color": COLOURS[n], "linestyle": LINESTYLES[n], "marker": MARKERS[n]}
+    (line,) = ax.plot(x, centre, markevery=0.2, label=label, **how)
+    ax.fill_between(np.asarray(x), low, high, color=how["color"], alpha=0.2, linewidth=0)
     return line
