@@ -17,6 +17,8 @@ __all__ = ["lint"]
 
 LONGEST_CELL = 30
 WORDS_PER_LINE = 4
+#: A colour that says nothing: of the cycle, or written as a number.
+_COLOUR = re.compile(r"""\b(?:colors?|c|ec|fc|\w+color)\s*=\s*["'](C\d+|#[0-9A-Fa-f]{3,8})["']""")
 #: Texts outside of the book that are held to its spelling.
 TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
@@ -51,6 +53,11 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
             found.append(f"cell {cell.id!r} has {length} lines, at most {LONGEST_CELL}: move code into the package")
         if "plt.show()" in cell.text:
             found += _lint_figure(cell)
+        for colour in _COLOUR.findall(cell.text):
+            found.append(
+                f"cell {cell.id!r} draws in {colour!r}, which has no partner on dark pages and no meaning: "
+                "take look(NAME) for an activation, PALETTE or COLOURS for anything else"
+            )
         if re.search(r"\b(?:slider|moving_point|section|orbit)_figure\((?!.*alt=)", cell.text, re.S):
             found.append(f"cell {cell.id!r} makes a figure with sliders without alt=")
     found += lint_slides(notebook)

@@ -26,6 +26,8 @@
     the figure of a chapter that it opens with;
 ``typography``
     powers of ten in place of the letter e;
+``counts``
+    the number of runs once for a table;
 ``formulas``
     the room that a formula will take;
 ``plain``

@@ -70,6 +70,8 @@ def _change(path, value):
         (_change(("cells", 2, "metadata"), {"mystnb": {"figure": FIGURE["mystnb"]["figure"]}}), "image.alt"),
         (_change(("cells", 2, "metadata"), {"mystnb": {"image": {"alt": "A"}}}), "caption"),
         (_change(("cells", 2, "source"), "slider_figure(draw, controls)"), "without alt="),
+        (_change(("cells", 2, "source"), "ax.plot(x, color='C1')"), "draws in 'C1'"),
+        (_change(("cells", 2, "source"), 'ax.plot(x, markerfacecolor="#0072b2")'), "draws in '#0072b2'"),
         (_change(("metadata",), {}), "kernelspec"),
         (_change(("cells", 2, "id"), "title"), "id of its own"),
         (_change(("cells", 0, "source"), "few words"), "at least 4 a line"),
