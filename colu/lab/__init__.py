@@ -15,7 +15,7 @@ from colu.extras import require
 require("lab", __name__)
 
 _EXPERIMENTS = ("ARMS", "get_arm", "get_experiment", "rerun_commands", "run_arms", "train_networks")
-_PLOT = ("COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "use_style")
+_PLOT = ("COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "look", "seed_points", "use_style")
 _RESULTS = (
     "arm_table",
     "find_records",
