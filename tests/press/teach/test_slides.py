@@ -134,6 +134,8 @@ def test_keys_turn_the_slides(tab):
     assert not note.is_visible()
     tab.keyboard.press("n")
     assert note.is_visible()
+    box = tab.locator("#slide-3 .body").bounding_box()
+    assert box["y"] + box["height"] <= note.bounding_box()["y"], "the whole slide is seen above the notes"
     tab.keyboard.press("d")
     assert tab.evaluate("() => getComputedStyle(document.querySelector('.slide')).backgroundColor") == "rgb(18, 24, 31)"
 
