@@ -152,10 +152,11 @@ def judge_state(protocol: Protocol, statements: dict[str, Statement], state: Sta
         return {t.statement: Judgement(statements[t.statement], "not tested", why, **own) for t in protocol.tests}
     trained, failed = _trained(protocol, state)
     gates = [gate.check(trained) for gate in protocol.gates]
-    gates += [
-        Passed(False, f"the best rate of {arm}, {state.rates[arm]:g}, is at the edge of the grid")
+    edges = {
+        arm: Passed(False, f"the best rate of {arm}, {state.rates[arm]:g}, is at the edge of the grid")
         for arm in state.edges(protocol)
-    ]
+    }
+    gated = {arm for gate in protocol.gates for arm in gate.arms}
     found = {t.of: _compare(protocol, t, trained) for t in protocol.tests}
     rates = {arm: rate(len(failed[arm]), len(protocol.seeds)) for arm in protocol.arms}
     unstable = {t.of for t in protocol.tests if statements[t.statement].says == "unstable"}
@@ -171,7 +172,9 @@ def judge_state(protocol: Protocol, statements: dict[str, Statement], state: Sta
     for test in protocol.tests:
         statement, difference = statements[test.statement], found[test.of]
         pair = one_processor(trained, (test.arm, test.baseline))
-        seen = (*gates, pair) if protocol.comparison == "paired" else tuple(gates)
+        # A test rests on its two arms and on those of the gates; the rate of another arm is no fault of it.
+        untuned = [edge for arm, edge in edges.items() if arm in gated | {test.arm, test.baseline}]
+        seen = (*gates, *untuned, *([pair] if protocol.comparison == "paired" else []))
         told = {
             "gates": seen, "difference": difference,
             "p_value": p[test.of], "equivalence_p_value": q.get((test.of, test.margin), 1.0),

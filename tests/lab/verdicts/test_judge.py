@@ -112,6 +112,15 @@ def test_a_rate_at_the_edge_of_the_grid_is_no_tuned_rate(monkeypatch, done):
     assert found.word == "regime not reached" and "is at the edge of the grid" in found.reasons[0]
 
 
+@pytest.mark.parametrize(("arm", "stands"), [("silu", True), ("gelu", False), ("relu", False)])
+def test_the_rate_of_an_arm_that_a_test_does_not_rest_on_is_no_fault_of_it(done, arm, stands):
+    (protocol,) = load_protocols(done).values()
+    state = state_of(protocol, done)
+    state = replace(state, rates=state.rates | {arm: 10.0})
+    found = judge_state(protocol, STATEMENTS, state)["gelu-leads"]
+    assert (found.word != "regime not reached") is stands
+
+
 def test_a_pair_that_crosses_processors_is_refused_unless_nothing_is_paired(monkeypatch, done):
     def change(record):
         there = record.arm == "gelu" and record.seed == 2
