@@ -2,7 +2,7 @@
 
 from .alignment import FUSION_GPT, FUSION_MLP, FUSION_RESNET, PairTask, TextPairTask
 from .arms import ARMS, STANDARD_ARMS, Arm, InFrame, PartlyLinear, choose_arms, get_arm
-from .benchmark import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK
+from .benchmark import BENCHMARK_ARMS, LEFT_OUT, REGISTRY_BENCHMARK, REGISTRY_IMAGES
 from .classification import CIFAR_RESNET, MNIST_MLP, ImageClassification
 from .costs import recorded_costs
 from .diffusion import DDPM, ImageDenoising
@@ -34,6 +34,7 @@ __all__ = [
     "MNIST_MLP",
     "Networks",
     "REGISTRY_BENCHMARK",
+    "REGISTRY_IMAGES",
     "ROTATION",
     "STANDARD_ARMS",
     "VAE_MNIST",

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colu.lab.models import MLP, CIFARResNet
+from colu.lab.models import MLP, CIFARResNet, StridedConvNet
 from colu.lab.training import ImageBatches, Plan
 from colu.nn import LSLU, AconC
 
@@ -16,7 +16,7 @@ from .arms import STANDARD_ARMS, get_arm
 from .experiment import Config, Experiment, Preset, register
 from .options import PerceptronOptions, ResidualOptions
 
-__all__ = ["CIFAR_RESNET", "MNIST_MLP", "ImageClassification"]
+__all__ = ["CIFAR_RESNET", "MNIST_MLP", "ImageClassification", "strided"]
 
 
 @lru_cache(maxsize=4)
@@ -163,6 +163,15 @@ def _resnet(config: Config) -> ImageClassification:
     widths = [arm.width(width) for width in options["widths"]]
     model = CIFARResNet(options["depth"], 10, arm, widths, in_channels=images.shape[1])
     return ImageClassification(model, config)
+
+
+def strided(config: Config) -> ImageClassification:
+    """The task of ``registry-images``."""
+    arm, options = get_arm(config.arm), config.options
+    images = _images(options["dataset"], "train", config.device).images
+    torch.manual_seed(config.seed)
+    widths = [arm.width(width) for width in options["widths"]]
+    return ImageClassification(StridedConvNet(10, arm, widths, in_channels=images.shape[1]), config)
 
 
 _DATA = {"train_size": 0, "test_size": 0, "holdout": 0, "crop": 0, "flip": False}

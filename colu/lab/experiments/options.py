@@ -16,6 +16,7 @@ from colu.lab.models.vae import INITS
 
 __all__ = [
     "AutoencoderOptions",
+    "ConvolutionalOptions",
     "DenoisingOptions",
     "LatentOptions",
     "PerceptronCurveOptions",
@@ -94,6 +95,12 @@ class ResidualOptions(_Classified, closed=True):
     """Of ``cifar-resnet``."""
 
     depth: Depth
+    widths: ThreeWidths
+
+
+class ConvolutionalOptions(_Classified, closed=True):
+    """Of ``registry-images``."""
+
     widths: ThreeWidths
 
 

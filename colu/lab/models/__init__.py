@@ -2,6 +2,7 @@
 
 from .activation import make_activation
 from .autoencoder import ConvAutoencoder
+from .convnet import StridedConvNet
 from .gpt import GPT
 from .mlp import MLP
 from .resnet import CIFARResNet
@@ -14,6 +15,7 @@ __all__ = [
     "ConvAutoencoder",
     "GPT",
     "MLP",
+    "StridedConvNet",
     "ThresholdNetwork",
     "UNet",
     "VAE",
