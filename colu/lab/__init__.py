@@ -15,9 +15,10 @@ from colu.extras import require
 require("lab", __name__)
 
 _EXPERIMENTS = ("ARMS", "get_arm", "get_experiment", "rerun_commands", "run_arms", "train_networks")
-_PLOT = ("COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "look", "seed_points", "use_style")
+_PLOT = ("COLOURS", "LINESTYLES", "MARKERS", "PALETTE", "band", "look", "picture_rows", "seed_points", "use_style")
 _RESULTS = (
     "arm_table",
+    "find_pictures",
     "find_records",
     "holm",
     "one_setting",

@@ -7,6 +7,7 @@ from .cones import draw_cone, moves, moving_point_figure, orbit_figure, section_
 from .looks import LOOKS, look
 from .modes import DARK, dark_colour, for_page, letter_size
 from .palette import COLOURS, LINESTYLES, MARKERS, PALETTE
+from .pictures import picture_rows
 from .seeds import seed_points
 from .slider import SliderFigure, Trace, slider_figure
 from .style import band, use_style
@@ -31,6 +32,7 @@ __all__ = [
     "moves",
     "moving_point_figure",
     "orbit_figure",
+    "picture_rows",
     "section_figure",
     "seed_points",
     "show_as_svg",
