@@ -93,7 +93,7 @@ def solutions_html(top: Tag, name: str) -> str:
     for tag in top.select("div.exercise"):
         boxes.append(str(tag))
         if box := solved.get(tag.get("id", "")):
-            for extra in box.select(".admonition-title, script, .colu-slider, summary"):
+            for extra in box.select(".admonition-title, script, .colu-slider, summary, img.on-dark"):
                 extra.decompose()
             for fold in box.select("details"):
                 fold.unwrap()

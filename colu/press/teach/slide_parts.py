@@ -73,13 +73,13 @@ def cleaned(page: str, name: str) -> Tag:
     top = article.find("section") if article else None
     if top is None:
         raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
-    # Slides and sheets are light, and as wide as they are.
-    for tag in top.select("a.headerlink, button, span.target, .tag_remove-cell, img.on-dark"):
+    for tag in top.select("a.headerlink, button, span.target, .tag_remove-cell"):
         tag.decompose()
     for tag in top.select(".figure-scroll"):
         tag.unwrap()
-    for tag in top.select("img.on-light"):
-        del tag["style"], tag["class"]
+    for tag in top.select("img"):
+        # Slides and sheets are as wide as they are, and the next one is wanted at once.
+        del tag["style"], tag["loading"]
     led_from_elsewhere(top, name)
     return top
 

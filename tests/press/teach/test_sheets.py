@@ -34,6 +34,7 @@ def test_the_solutions_stand_under_their_own_exercises_with_their_code(page):
     first, second = page.index("Exercise 12.1"), page.index("Exercise 12.2")
     # The box stands after the second exercise on the page, and names the first.
     assert first < page.index("draw()") < page.index("The solution.") < second
+    assert "dot.png" in page and "dark.png" not in page, "paper is light"
     assert "The code of this figure" not in page and "a drawing." in page
     assert "Solutions 12: Cones" in page and "secret_code" not in page and "Solution to" not in page
 

@@ -31,6 +31,11 @@ def test_a_picture_takes_the_room_and_leaves_its_caption_to_the_notes(top, name,
     assert found.caption == caption and (not caption or caption not in found.html)
 
 
+def test_a_figure_comes_in_both_modes_and_fits_its_slide(top):
+    html = shown(top, "fig-a").html
+    assert html.count("<img") == 2 and not any(word in html for word in ("lazy", "min-width", "figure-scroll"))
+
+
 @pytest.mark.parametrize(("name", "seen"), [("thm", "A cone is a cone."), ("1", "Claim 12.1"), ("2", "Claim 12.2")])
 def test_a_theorem_or_claim_is_a_box_without_its_check_also_from_behind_a_line(top, name, seen):
     found = shown(top, name)
@@ -71,10 +76,3 @@ def test_a_deck_elsewhere_keeps_the_words_of_its_links_and_drops_those_of_its_ba
     assert without_links(html) == '<p>See that, <a href="https://a.org">this</a>.</p>'
     bar = '<nav><a href="../index.html">up</a><a href="#s">s</a></nav>'
     assert without_links(bar) == '<nav><a href="#s">s</a></nav>'
-
-
-def test_slides_take_the_light_picture_alone_and_let_it_be_as_wide_as_they_are():
-    pair = '<img class="on-light" src="a" style="min-width:9px"/><img class="on-dark" src="b"/>'
-    page = f'<article><section><h1>A</h1><span class="figure-scroll">{pair}</span></section></article>'
-    top = cleaned(page, "10-a")
-    assert [str(image) for image in top.find_all("img")] == ['<img src="a"/>'] and not top.find("span")

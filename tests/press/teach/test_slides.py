@@ -138,6 +138,7 @@ def test_keys_turn_the_slides(tab):
     assert box["y"] + box["height"] <= note.bounding_box()["y"], "the whole slide is seen above the notes"
     tab.keyboard.press("d")
     assert tab.evaluate("() => getComputedStyle(document.querySelector('.slide')).backgroundColor") == "rgb(18, 24, 31)"
+    assert [tab.locator(f"#slide-3 .{mode}").is_visible() for mode in ("on-light", "on-dark")] == [False, True]
 
 
 @pytest.mark.slow
