@@ -119,6 +119,12 @@ def test_outputs_captions_and_the_cell_that_installs_are_there_and_serving_code_
     assert "**Fig. 01.1.** See Two and Two (2002)." in prose
 
 
+def test_a_live_run_is_closed_with_what_it_shows(shelf):
+    code, _ = plain(shelf, "# T\n\n## S", ("train()", [], {"tags": ["live"]}), ("train()", []))
+    assert code[1].metadata["jupyter"] == {"source_hidden": True, "outputs_hidden": True}
+    assert "jupyter" not in code[2].metadata
+
+
 def test_the_bibliography_lists_what_is_cited(shelf):
     _, prose = plain(shelf, "# T\n\n{cite:t}`more` {cite:p}`one`", "## References\n\n```{bibliography}\n:style: x\n```")
     assert prose.endswith(
