@@ -57,6 +57,6 @@ def seed_points(ax: Axes, values: Mapping[str, Sequence[float]], *, looks: Mappi
         bar = interval if len(row) > 1 else None
         sns.pointplot(
             **same, marker=how["marker"], errorbar=bar, linestyle="none", markersize=7, capsize=0.3,
-            err_kws={"linewidth": 1.5},
+            err_kws={"linewidth": 1.5, "linestyle": "-"},
         )  # fmt: skip
     ax.set(xlabel="", ylabel="")

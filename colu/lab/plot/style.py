@@ -41,7 +41,7 @@ def use_style() -> None:
             "axes.edgecolor": ".15",
             "axes.facecolor": "white",
             "axes.labelcolor": ".15",
-            "axes.labelsize": 9.5,
+            "axes.labelsize": 10,
             "axes.linewidth": 1.0,
             "axes.prop_cycle": cycle,
             "axes.spines.right": False,
@@ -54,7 +54,7 @@ def use_style() -> None:
             "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "Bitstream Vera Sans", "sans-serif"],
             "font.size": 9.5,
             "grid.color": ".8",
-            "legend.fontsize": 9,
+            "legend.fontsize": 9.5,
             "legend.frameon": False,
             "legend.title_fontsize": 9.6,
             "lines.linewidth": 2,
@@ -74,7 +74,7 @@ def use_style() -> None:
         mpl.rcParams.update(
             {
                 f"{axis}.color": ".15",
-                f"{axis}.labelsize": 9,
+                f"{axis}.labelsize": 9.5,
                 f"{axis}.major.size": 4.8,
                 f"{axis}.major.width": 1.0,
                 f"{axis}.minor.size": 3.2,

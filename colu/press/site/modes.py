@@ -21,7 +21,7 @@ __all__ = ["in_both_modes"]
 #: Pixels of a page for an inch of a figure.
 INCH = 110
 #: Pixels that the smallest letters of a figure have on a telephone at least, and the width of its column.
-LETTERS, COLUMN = 8, 350
+LETTERS, COLUMN = 8, 342
 _IMAGE = re.compile(r'<img\b([^>]*?)\bsrc="([^"]*_images/[^"/]+\.svg)"([^>]*?)\s*/?>')
 _BOX = re.compile(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+) ([\d.]+)"')
 
