@@ -28,8 +28,9 @@ Second sentence, see <a href="#thm">the theorem</a> and <a href="11-b.html#x">an
 <p>A cone is a cone.</p></div>
 <div class="proof admonition" id="proof"><p>Proof. By looking.</p></div>
 {CLAIM.format(1)}<details class="fold fold-badge"><summary>Claim 12.2 holds</summary>{CLAIM.format(2)}</details>
-<div class="cell_output"><figure id="fig-a"><span class="figure-scroll" tabindex="0"><img class="on-light" alt="a dot" src="../_images/dot.png"
-loading="lazy" style="min-width:400px"><img class="on-dark" alt="a dot" src="../_images/dark.png"></span><figcaption>Fig.</figcaption>
+<div class="cell_output"><figure id="fig-a"><span class="figure-scroll" tabindex="0">
+<img class="on-light" alt="a dot" src="../_images/dot.png" loading="lazy" style="min-width:400px">
+<img class="on-dark" alt="a dot" src="../_images/dark.png"></span><figcaption>Fig.</figcaption>
 </figure></div><p>What to see in it.</p>
 <div class="drawing" id="drawing-scheme"><div role="img" aria-label="A scheme"><svg></svg></div>
 <div class="drawing-caption"><p>How it goes.</p></div></div>
@@ -42,7 +43,8 @@ loading="lazy" style="min-width:400px"><img class="on-dark" alt="a dot" src="../
 <div class="solution dropdown admonition"><p class="admonition-title">Solution to <a href="#ex-a">Exercise 12.1</a></p>
 <section id="solution-content"><details class="fold fold-figure"><summary>The code of this figure</summary>
 <div class="cell_input"><pre>draw()</pre></div></details>
-<img class="on-light" src="../_images/dot.png"><img class="on-dark" src="../_images/dark.png"><p>The solution.</p></section></div>
+<img class="on-light" src="../_images/dot.png"><img class="on-dark" src="../_images/dark.png">
+<p>The solution.</p></section></div>
 </section>
 <section id="references"><h2>References</h2><p>A book.</p></section>
 </section></article></body></html>"""
