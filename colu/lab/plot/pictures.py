@@ -54,7 +54,7 @@ def picture_rows(rows: Mapping[str, Tensor], columns: list[str] | None = None, *
     for axis, (label, row) in zip(axes[:, 0], rows.items(), strict=True):
         # A pixel of the ground on both sides tells one picture from the next.
         strip = pad(row, (1, 1)).movedim(0, 2).flatten(2)[0]
-        axis.imshow(strip, cmap="gray_r" if ink == "dark" else "gray", vmin=0, vmax=1)
+        axis.imshow(strip, cmap="gray_r" if ink == "dark" else "gray", vmin=0, vmax=1, interpolation="none")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
