@@ -91,8 +91,8 @@ def test_every_public_object_is_described_on_one_page_only():
     pages: dict[str, list[str]] = {}
     for page in sorted((ROOT / "book" / "api").glob("*.md")):
         text = page.read_text(encoding="utf8")
-        excluded = set(re.findall(r"[\w]+", " ".join(re.findall(r":exclude-members:(.*)", text))))
-        for name in re.findall(r"automodule:: (\S+)", text):
+        excluded = set(re.findall(r"[\w]+", " ".join(re.findall(r":without:(.*)", text))))
+        for name in re.findall(r"reference:: (\S+)", text):
             module = importlib.import_module(name)
             for public in set(module.__all__) - excluded:
                 described = getattr(module, public)

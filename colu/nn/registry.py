@@ -7,7 +7,7 @@ import difflib
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -27,8 +27,13 @@ __all__ = [
 ]
 
 
+# Without docstrings, which the reference would take for those of methods.
+def _none(channels: int) -> int:
+    return 0
+
+
 def _unknown(module: nn.Module, channels: int) -> None:
-    """The symmetry of what holds a linear map, say: channels go in and others come out."""
+    return None  # the symmetry of what holds a linear map, say: channels go in and others come out
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class ActivationEntry:
     factory: Callable[..., nn.Module]
     formula: str
     citation: str = ""
-    parameters: Callable[[int], int] = field(default=lambda channels: 0)
+    parameters: Callable[[int], int] = _none
     symmetry: Callable[[nn.Module, int], Symmetry | None] = _unknown
     homogeneity: str = "none"
     lipschitz: float | None = None

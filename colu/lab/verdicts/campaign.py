@@ -61,6 +61,10 @@ def left_of_protocols(protocols: Iterable[Protocol], root: str | Path, *, device
     return found
 
 
+def _say_nothing(*_: object) -> None:
+    pass
+
+
 def run_missing(
     protocols: Iterable[Protocol],
     root: str | Path | None = None,
@@ -70,7 +74,7 @@ def run_missing(
     scheduler: str | None = None,
     wait: float = 30.0,
     progress: Callable[[int, int, dict], None] | None = None,
-    report: Callable[[Protocol, Config, str], None] = lambda *_: None,
+    report: Callable[[Protocol, Config, str], None] = _say_nothing,
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """Do missing runs until none is left, or the next would not end within the budget.

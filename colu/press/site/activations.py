@@ -7,7 +7,20 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-__all__ = ["setup"]
+from .words import main_entry
+
+__all__ = ["anchor_of", "setup"]
+
+
+def anchor_of(name: str) -> str:
+    """Where the row of an activation stands on its page.
+
+    Examples
+    --------
+    >>> anchor_of("leaky-relu")
+    'activation-leaky-relu'
+    """
+    return f"activation-{name}"
 
 
 def _facts(entry) -> list[str]:
@@ -64,7 +77,9 @@ class ActivationsTableDirective(SphinxDirective):
         group += [head, body]
         head += nodes.row("", *[nodes.entry("", nodes.paragraph("", name)) for name, _ in self.columns])
         for entry in sorted(entries, key=lambda entry: (entry.family, entry.name)):
-            body += nodes.row("", *[self.cell(text) for text in _facts(entry)])
+            row = nodes.row("", *[self.cell(text) for text in _facts(entry)], ids=[anchor_of(entry.name)])
+            row[0][:0] = [main_entry(name, anchor_of(entry.name)) for name in (entry.name, *entry.aliases)]
+            body += row
         count = f"The registry holds {len(entries)} activations."
         return [nodes.paragraph("", count, classes=["activations-count"]), table]
 

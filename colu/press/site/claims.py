@@ -23,6 +23,8 @@ from .executed import PREFIX, executed_path, read_executed
 
 logger = logging.getLogger(__name__)
 
+#: The page with the table of all claims.
+TABLE = "book/claims"
 VERDICTS = {"holds": "✓ holds", "fails": "✗ fails", "unknown": "not measured"}
 
 
@@ -86,7 +88,7 @@ class claim_link(nodes.Inline, nodes.TextElement):
 
 
 def link_to(claim: str, text: str, part: str = "claim") -> claim_link:
-    """Return a link to the box (``part="claim"``) or the cell (``part="cell"``) of a claim."""
+    """Return a link to a claim: its box (``part="claim"``), its cell (``"cell"``) or its row in the table (``"row"``)."""
     return claim_link("", text, claim=claim, part=part)
 
 
@@ -111,7 +113,7 @@ class ClaimDirective(SphinxDirective):
         boxes = self.env.__dict__.setdefault("colu_claim_boxes", {})
         boxes[claim] = self.env.docname
         box = nodes.admonition(classes=["claim"], ids=[f"claim-{claim}"])
-        box += nodes.title("", f"Claim {reading.numbers[claim]}")
+        box += nodes.title("", "", link_to(claim, f"Claim {reading.numbers[claim]}", "row"))
         statement = nodes.container(classes=["claim-statement"])
         self.state.nested_parse(self.content, self.content_offset, statement)
         box += statement
@@ -213,6 +215,7 @@ class ClaimsTableDirective(SphinxDirective):
             nodes.entry("", nodes.paragraph("", expected)),
             nodes.entry("", nodes.paragraph("", measured)),
             nodes.entry("", nodes.paragraph("", "", verdict_node(verdict))),
+            ids=[f"row-{claim}"],
         )
 
     def parse(self, text: str, into: nodes.Element) -> None:
@@ -232,12 +235,13 @@ def resolve_links(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     boxes = app.env.__dict__.get("colu_claim_boxes", {})
     for link in list(doctree.findall(claim_link)):
         claim, part = link["claim"], link["part"]
-        if claim not in boxes:
+        page = TABLE if part == "row" else boxes.get(claim)
+        if page not in app.env.found_docs:
             if part == "claim":
                 _warn(f'claim "{claim}" stands on no page: write it in a {{claim}} block', docname)
             link.replace_self(nodes.inline("", link.astext()))
             continue
-        address = f"{app.builder.get_relative_uri(docname, boxes[claim])}#{part}-{claim}"
+        address = f"{app.builder.get_relative_uri(docname, page)}#{part}-{claim}"
         link.replace_self(nodes.reference("", link.astext(), refuri=address, internal=True))
 
 

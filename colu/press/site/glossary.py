@@ -37,8 +37,42 @@ def glossary_terms(path: Path) -> tuple[str, ...]:
     return tuple(sorted(_terms(path, path.stat().st_mtime), key=len, reverse=True))
 
 
-def first_use(term: str, text: str) -> re.Match | None:
-    """Find a whole word, in singular or plural; capitals of the first letter do not matter.
+#: Words with a second sense: what stands before the word, what after it and what in its paragraph where ours is meant.
+SENSES = {
+    "axis": (r"(?<!which )$", r"(?! \d)", ""),
+    "boost": (r"", r"s?(?! (?:the|its|a)\b)", ""),
+    "claim": (r"(?<!it )(?<!they )(?<!paper )(?<!who )$", r"s?(?! (?:that|to)\b)", ""),
+    # The factor of the first weights, and neither an advantage nor the verb.
+    "gain": (
+        r"(?:\b(?:the|a|its|this|that|critical|own|right|initial)|[’']s) $",
+        r"s?(?! (?:over|in|by|from|is above)\b)(?! of(?: \d|$))",
+        r"[Ss]ignal|[Ii]nitial|\bHe[’']s\b|layer[’']s",
+    ),
+    "section": (r"(?<!next )(?<!this )(?<!second )(?<!first )(?<!last )(?<!previous )$", r"s?(?! \d)", ""),
+}
+
+
+def _in_our_sense(term: str, match: re.Match, paragraph: str) -> bool:
+    before, after, around = SENSES.get(term, ("", "", ""))
+    text = match.string
+    return bool(
+        re.search(before, text[: match.start()], re.IGNORECASE)
+        and re.match(after, text[match.start() + len(term) :])
+        and re.search(around, paragraph)
+    )
+
+
+def first_use(term: str, text: str, paragraph: str = "") -> re.Match | None:
+    """Find a whole word in our sense, in singular or plural; capitals of the first letter do not matter.
+
+    Parameters
+    ----------
+    term : str
+        As the glossary has it.
+    text : str
+        A piece of a paragraph.
+    paragraph : str
+        The whole, where the sense of the word may depend on it; the piece where left out.
 
     Examples
     --------
@@ -46,9 +80,12 @@ def first_use(term: str, text: str) -> re.Match | None:
     'cones'
     >>> first_use("cone", "a coneflower") is None
     True
+    >>> first_use("gain", "what training gains by it") is None
+    True
     """
     head = f"[{re.escape(term[0].upper() + term[0].lower())}]" if term[0].isalpha() else re.escape(term[0])
-    return re.search(rf"(?<![\w-]){head}{re.escape(term[1:])}s?(?![\w-])", text)
+    found = re.finditer(rf"(?<![\w-]){head}{re.escape(term[1:])}s?(?![\w-])", text)
+    return next((match for match in found if _in_our_sense(term, match, paragraph or text)), None)
 
 
 class LinkTerms(SphinxTransform):
@@ -68,11 +105,11 @@ class LinkTerms(SphinxTransform):
 
     def link(self, term: str, number: int, prose: list[nodes.Text]) -> None:
         """Replace the first use in running text; ``prose`` then holds what is left of it."""
-        at = next((at for at, text in enumerate(prose) if term[1:] in text and first_use(term, text)), None)
+        uses = ((at, first_use(term, text, _paragraph(text))) for at, text in enumerate(prose) if term[1:] in text)
+        at, match = next(((at, match) for at, match in uses if match), (None, None))
         if at is None:
             return
         text = prose[at]
-        match = first_use(term, text)
         target = f"term-use-{number}"
         link = addnodes.pending_xref(
             "",
@@ -88,6 +125,13 @@ class LinkTerms(SphinxTransform):
         before, after = nodes.Text(text[: match.start()]), nodes.Text(text[match.end() :])
         text.parent.replace(text, [before, index, nodes.target("", "", ids=[target]), link, after])
         prose[at : at + 1] = [before, after]
+
+
+def _paragraph(text: nodes.Text) -> str:
+    node = text.parent
+    while node is not None and not isinstance(node, nodes.paragraph):
+        node = node.parent
+    return (node or text.parent).astext()
 
 
 def _in_prose(text: nodes.Text) -> bool:
