@@ -111,8 +111,10 @@ def _facts(judgement: Judgement) -> Iterable[tuple[str, str]]:
         yield "setting", escape(ours.setting)
     if judgement.reasons:
         yield "why", escape("; ".join(judgement.reasons))
-    if statement.needs and judgement.word in ("not tested", "regime not reached") and judgement.reasons != (
-        statement.needs,
+    if (
+        statement.needs
+        and judgement.word in ("not tested", "regime not reached")
+        and judgement.reasons != (statement.needs,)
     ):
         yield "what it would take", escape(statement.needs)
     if passed := [gate.found for gate in judgement.gates if gate.holds]:
@@ -121,9 +123,9 @@ def _facts(judgement: Judgement) -> Iterable[tuple[str, str]]:
         name, version = judgement.protocol.name, judgement.protocol.version
         yield "protocol", f"<code>results/protocols/{name}.yml</code>, version {version}"
     if lines := command_of(judgement):
-        yield "command", "<br>".join(
-            f"<code>{escape(line)}</code>" if line.startswith(("colu", "torchrun")) else escape(line) for line in lines
-        )
+        commands = [line for line in lines if line.startswith(("colu", "torchrun"))]
+        block = f'<div class="highlight"><pre>{escape(chr(10).join(commands))}</pre></div>' if commands else ""
+        yield "command", block + "<br>".join(escape(line) for line in lines if line not in commands)
 
 
 def _card(judgement: Judgement, paper: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -58,14 +59,23 @@ def find_chromium() -> str | None:
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
+    #: Path under which the site is published: one of its pages names it, and it is served there as well.
+    under = "/"
+
+    def translate_path(self, path):
+        return super().translate_path("/" + path.removeprefix(self.under).lstrip("/"))
+
     def log_message(self, *_):
         pass
 
 
 @contextmanager
 def served(site: Path) -> Iterator[str]:
-    """Serve a folder on a free local port; yield its address."""
-    handler = functools.partial(_Quiet, directory=str(site))
+    """Serve a folder on a free local port, under the path of its published site too; yield its address."""
+    missing = Path(site, "404.html")
+    root = re.search(r'data-content_root="(/[^"]*)"', missing.read_text("utf8")) if missing.is_file() else None
+    kind = type("Quiet", (_Quiet,), {"under": root[1]}) if root else _Quiet
+    handler = functools.partial(kind, directory=str(site))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -22,7 +22,14 @@ IMAGE_NAME = re.compile(r"\.(png|jpe?g|svg|gif|webp)$", re.IGNORECASE)
 ERRORS = re.compile(r"Traceback \(most recent call last\)|^\w*(Error|Exception): ", re.MULTILINE)
 #: A role that Markdown did not parse, shown as code.
 RAW_ROLE = re.compile(r"\{(glue|glue:\w+|claim|cite|cite:\w+|numref|eq|ref|doc|prf:ref)\}")
+#: A number with an exponent, which breaks at its hyphen; an option whose two hyphens became a dash.
+EXPONENT = re.compile(r"(?<![\w.])\d+(?:\.\d+)?e[+-]?\d+\b")
+DASHED = re.compile(r"(?:^|[\s(])[–—][a-z][\w-]*")
 NOT_PAGES = {"_static", "_sources", "_modules", "_images", "_downloads"}
+
+
+#: What stands in these is what a program reads or wrote.
+KEPT = {"pre", "code", "script", "style", "title", "svg", "textarea", "option"}
 
 
 @dataclass
@@ -41,6 +48,10 @@ class Page:
     outputs: str = ""
     launches: list[tuple[str, str]] = field(default_factory=list)
     raw_roles: list[str] = field(default_factory=list)
+    signatures: dict[str, str] = field(default_factory=dict)
+    misset: list[str] = field(default_factory=list)
+    #: Where its links begin, on a page that is shown at any address; else empty.
+    root: str = ""
 
 
 class _Reader(HTMLParser):
@@ -60,6 +71,8 @@ class _Reader(HTMLParser):
         for name in ("id", "name"):
             if values.get(name) and (name == "id" or tag == "a"):
                 page.ids.add(values[name])
+        if tag == "html" and values.get("data-content_root", "").startswith("/"):
+            page.root = values["data-content_root"]
         if tag == "a" and values.get("href"):
             page.links.append(values["href"])
             self._launch(values, classes)
@@ -94,6 +107,11 @@ class _Reader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         classes = " ".join(classes for _, classes, _ in self.open).split()
+        if "sig-object" in classes:
+            name = next(name for _, kinds, name in self.open if "sig-object" in kinds.split())
+            self.page.signatures[name] = self.page.signatures.get(name, "") + data
+        if not KEPT & {tag for tag, _, _ in self.open} and not {"math", "sig-object"} & set(classes):
+            self.page.misset += [found.group().strip() for kind in (EXPONENT, DASHED) for found in kind.finditer(data)]
         if "output" in classes or "cell_output" in classes or "traceback" in classes:
             self.page.outputs += data
         if RAW_ROLE.fullmatch(data.strip()) and not {"pre", "script", "title"} & {tag for tag, _, _ in self.open}:
@@ -125,7 +143,7 @@ def _link_problems(site: Path, page: Page, pages: dict[Path, Page]) -> list[str]
             continue
         target = page.path.parent / unquote(parts.path) if parts.path else page.path
         if parts.path.startswith("/"):
-            target = site / unquote(parts.path).lstrip("/")
+            target = site / unquote(parts.path).removeprefix(page.root).lstrip("/")
         target = target.resolve()
         if target.is_dir():
             target = target / "index.html"
@@ -145,6 +163,10 @@ def _page_problems(page: Page, notebook: bool) -> list[str]:
             problems.append(f"image without alternative text: {source[:80]}")
     problems += ["figure with sliders without role and aria-label" for label in page.figures if not label.strip()]
     problems += [f"a role was not understood and stands in the text: {role}" for role in page.raw_roles]
+    problems += [f"set so that it breaks, or fails where it is copied: {text}" for text in dict.fromkeys(page.misset)]
+    for name, text in page.signatures.items():
+        if found := re.search(r"<[^>]*>|\blambda\b(?=[^,]*:)", text):
+            problems.append(f"the signature of {name} shows {found[0]}: give the default a name")
     error = ERRORS.search(page.outputs)
     if error:
         problems.append(f"a cell's output shows an error: {error.group().strip()}")

@@ -28,6 +28,20 @@
     powers of ten in place of the letter e;
 ``counts``
     the number of runs once for a table;
+``commands``
+    long commands in tables as blocks that can be copied;
+``tables``
+    wide tables as cards on a telephone;
+``sidebar``
+    parts that fold in the side bar;
+``names``
+    links from the names of objects and activations;
+``reference``
+    pages of the package reference, and links to sources;
+``words``
+    words of the search;
+``heads``
+    descriptions and cards of pages, and the page for wrong addresses;
 ``formulas``
     the room that a formula will take;
 ``plain``

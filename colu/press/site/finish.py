@@ -15,6 +15,10 @@ from sphinx.application import Sphinx
 from colu.files import write_atomically
 
 from .formulas import reserved
+from .heads import MISSING, grounded
+from .sidebar import folded
+from .tables import with_cards
+from .typography import powers_on
 
 #: The branch on which the site is published, plain notebooks and all: Colab and Binder open them there.
 PAGES = "gh-pages"
@@ -99,7 +103,10 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for path in Path(app.outdir).rglob("*.html"):
         before = path.read_text(encoding="utf8")
         after = number_chapters(finished(before, search=path.name == "search.html"), path.name)
+        after = with_cards(powers_on(folded(after)))
         after = reserved(after, "../" * (len(path.relative_to(app.outdir).parts) - 1))
+        if path.name == f"{MISSING}.html":
+            after = grounded(after, app.config.html_baseurl)
         if after != before:
             write_atomically(path, after)
 

@@ -67,3 +67,33 @@ def reserved(page: str, up: str) -> str:
     begin = '<link rel="preload" as="font" type="font/woff" crossorigin="" href="'
     links = "\n".join(f'{begin}{up}{_FOLDER}/{name}.woff">' for name in FONTS)
     return page.replace("</title>", f"</title>\n{links}", 1)
+
+
+_NAMES = {"alpha": "α", "beta": "β", "delta": "δ", "epsilon": "ε", "eta": "η", "gamma": "γ", "lambda": "λ", "mu": "μ"}
+_NAMES |= {"phi": "φ", "pi": "π", "psi": "ψ", "rho": "ρ", "sigma": "σ", "tau": "τ", "theta": "θ", "chi": "χ"}
+_NAMES |= {
+    "Delta": "Δ",
+    "le": "≤",
+    "ge": "≥",
+    "pm": "±",
+    "times": "×",
+    "cdot": "·",
+    "sqrt": "√",
+    "infty": "∞",
+    "to": "→",
+}
+
+
+def as_words(tex: str) -> str:
+    r"""A short formula without its commands, where none can be set: in a title, or the name of a column.
+
+    Examples
+    --------
+    >>> as_words(r"\lambda"), as_words(r"\operatorname{ReLU}(x) \le S-1"), as_words("x_{ij}")
+    ('λ', 'ReLU(x) ≤ S-1', 'x_ij')
+    """
+    tex = re.sub(
+        r"\\(?:operatorname\*?|math\w+|text|boldsymbol|left|right|[bB]igg?[lr]?)(?![a-zA-Z])", "", unescape(tex)
+    )
+    tex = re.sub(r"\\([a-zA-Z]+)", lambda match: _NAMES.get(match[1], match[1]), tex)
+    return " ".join(re.sub(r"\\[,;:! ]|[{}\\$]", "", tex).split())

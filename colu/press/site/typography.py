@@ -42,6 +42,29 @@ def write_powers(app: Sphinx, doctree: nodes.document) -> None:
             text.parent.replace(text, nodes.Text(written))
 
 
+#: Code, scripts, drawings and formulas of a written page, and its tags; the text between them can be changed.
+_KEPT = re.compile(
+    r"(<(?:pre|code|script|style|svg|textarea|title)\b.*?</(?:pre|code|script|style|svg|textarea|title)>"
+    r"|\\\(.*?\\\)|\\\[.*?\\\]|<[^>]*>)",
+    re.DOTALL,
+)
+
+
+def powers_on(page: str) -> str:
+    """A page whose text has powers of ten, in tables and cards that a cell wrote as HTML too.
+
+    Examples
+    --------
+    >>> powers_on("<td>1e-12</td><code>1e-12</code>")
+    '<td>10⁻¹²</td><code>1e-12</code>'
+    """
+    if not _NUMBER.search(page):
+        return page
+    parts = _KEPT.split(page)
+    parts[::2] = map(with_powers, parts[::2])
+    return "".join(parts)
+
+
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.connect("doctree-read", write_powers, priority=950)

@@ -21,9 +21,7 @@ def site(tmp_path):
 def spoil(site, extra: str, name: str = "index.html") -> list[str]:
     path = site / name
     path.parent.mkdir(exist_ok=True)
-    path.write_text(
-        GOOD.replace("i.svg", "../i.svg" if "/" in name else "i.svg").replace("</body>", extra + "</body>")
-    )
+    path.write_text(GOOD.replace("i.svg", "../i.svg" if "/" in name else "i.svg").replace("</body>", extra + "</body>"))
     return sitecheck.main(site, browser=False)
 
 
@@ -64,6 +62,16 @@ def test_built_book_passes(good):
             '<div class="output traceback"><pre><span>ValueError: </span>bad</pre></div>',
             "a cell's output shows an error: ValueError",
         ),
+        ("<td>below 1e-12</td>", "set so that it breaks, or fails where it is copied: 1e-12"),
+        ("<p>run it with –preset full</p>", "fails where it is copied: –preset"),
+        (
+            '<dt class="sig sig-object py" id="colu.f">f(<em>x=&lt;function g&gt;</em>)</dt>',
+            "the signature of colu.f shows <",
+        ),
+        (
+            '<dt class="sig sig-object py" id="colu.f">f(<em>x=lambda a: a</em>)</dt>',
+            "the signature of colu.f shows lambda",
+        ),
     ],
 )
 def test_fault_is_found(site, extra, complaint):
@@ -79,6 +87,8 @@ def test_fault_is_found(site, extra, complaint):
         "<p><code>{glue:text}`loss`</code> in an explanation</p>",
         "<p>The words Traceback (most recent call last) in prose</p>",
         '<div id="jb-print-docs-body"><h1>for the printer</h1></div>',
+        "<p><code>1e-12</code>, 3 – 5, 10⁻¹² and a word – with a dash</p>",
+        '<dt class="sig sig-object py" id="colu.f">f(<em>lambdas=25</em>)</dt>',
     ],
 )
 def test_what_is_no_fault_passes(site, extra):
@@ -109,3 +119,14 @@ def test_absent_chromium_says_how_to_install_it(site, monkeypatch):
     monkeypatch.setattr(browsercheck.shutil, "which", lambda name: None)
     (problem,) = sitecheck.main(site, browser=True)
     assert "apt-get install chromium" in problem
+
+
+def test_links_of_a_page_for_any_address_begin_at_the_published_root(site):
+    page = (site / "index.html").read_text()
+    grounded = page.replace("<html", '<html data-content_root="/colu/"').replace(
+        "</body>", '<a href="/colu/{}">x</a></body>'
+    )
+    (site / "404.html").write_text(grounded.format("index.html"))
+    assert sitecheck.check_files(site) == []
+    (site / "404.html").write_text(grounded.format("gone.html"))
+    assert "link to /colu/gone.html: there is no such file" in sitecheck.check_files(site)[0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from colu.press.site.typography import with_powers
+from colu.press.site.typography import powers_on, with_powers
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,8 @@ def test_prose_is_written_so_and_code_is_not(small_book, text_of):
     assert small_book.build().returncode == 0
     said = text_of(small_book.html("notebooks/11-b.html"))
     assert "To 10⁻¹², 1e-12. Expected 1 ± 10⁻¹²; measured 1: ✓ holds." in said and "1e-3" in said
+
+
+def test_tables_that_a_cell_wrote_have_powers_and_their_code_does_not():
+    page = r'<td data-a="1e-3">1e-3</td><code>1e-3</code> \(1e-3\) <script>x = 1e-3</script>'
+    assert powers_on(page) == page.replace(">1e-3</td>", ">10⁻³</td>")
