@@ -88,7 +88,7 @@ class claim_link(nodes.Inline, nodes.TextElement):
 
 
 def link_to(claim: str, text: str, part: str = "claim") -> claim_link:
-    """Return a link to a claim: its box (``part="claim"``), its cell (``"cell"``) or its row in the table (``"row"``)."""
+    """Return a link to a claim: to its box (``part="claim"``), its cell (``"cell"``) or its row (``"row"``)."""
     return claim_link("", text, claim=claim, part=part)
 
 

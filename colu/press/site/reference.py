@@ -6,11 +6,11 @@ A family is a file of the package.
 
 from __future__ import annotations
 
-import functools
-import importlib
 import inspect
 import re
+import sys
 from pathlib import Path
+from pkgutil import resolve_name
 from types import ModuleType
 
 from docutils import nodes
@@ -19,6 +19,8 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util.docutils import SphinxDirective
+
+import colu
 
 __all__ = ["families", "readable", "setup", "source_address"]
 
@@ -62,12 +64,12 @@ class Reference(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Write reStructuredText and parse it."""
         name = self.arguments[0]
-        module = importlib.import_module(name)
+        module = resolve_name(name)
         lines, entries = [f".. automodule:: {name}", ""], []
         grouped = families(module, tuple(self.options.get("without", "").split()))
         for file, members in grouped.items():
             if len(grouped) > 1:
-                title = _first_paragraph(importlib.import_module(file).__doc__).partition(". ")[0].rstrip(".")
+                title = _first_paragraph(sys.modules[file].__doc__).partition(". ")[0].rstrip(".")
                 lines += [f".. rubric:: {title}", ""]
             lines += [".. list-table::", "   :class: api-summary", "   :widths: 30 70", ""]
             for member in members:
@@ -91,12 +93,12 @@ def source_address(repository: str, branch: str, module: str, name: str) -> str 
     'https://host/us/colu/blob/main/colu/nn/conic.py'
     """
     try:
-        thing = functools.reduce(getattr, name.split("."), importlib.import_module(module))
+        thing = resolve_name(f"{module}:{name}")
         thing = inspect.unwrap(thing.fget if isinstance(thing, property) else thing)
         file, (lines, first) = inspect.getsourcefile(thing), inspect.getsourcelines(thing)
-        root = Path(importlib.import_module("colu").__file__).parents[1]
+        root = Path(colu.__file__).parents[1]
         path = Path(file).relative_to(root).as_posix()
-    except (AttributeError, TypeError, OSError, ValueError):
+    except (AttributeError, ImportError, TypeError, OSError, ValueError):
         return None
     return f"{repository}/blob/{branch}/{path}#L{first}-L{first + len(lines) - 1}"
 
