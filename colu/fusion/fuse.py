@@ -19,6 +19,7 @@ from .trace import trace_spec
 
 __all__ = ["REPAIRS", "Fused", "fuse", "spec_for"]
 
+#: Ways to reset the statistics of a mean on training images.
 REPAIRS = ("none", "cone", "channel", "batchnorm")
 
 

@@ -23,4 +23,5 @@ PALETTE = {
 
 #: Redundant marks, so that no figure depends on colour alone.
 MARKERS = ["o", "s", "^", "D", "v", "P", "X", "*"]
+#: Dashes that go with the colours.
 LINESTYLES = ["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2))]

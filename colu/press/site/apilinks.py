@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import pathlib
 import re
+from collections.abc import Collection
+from pkgutil import resolve_name
 
 from docutils import nodes
 from sphinx.application import Sphinx
 
-__all__ = ["keys_named", "setup"]
+from colu import lab
+
+__all__ = ["aliases", "keys_named", "setup"]
+
+#: What has a place of its own in a package; methods come with their classes.
+KINDS = ("class", "data", "exception", "function")
 
 _ARXIV = re.compile(r"arXiv\s+(\d{4}\.\d{4,5})")
 
@@ -66,10 +73,40 @@ def _show_boxes(app: Sphinx, doctree: nodes.document) -> None:
         title.__class__ = nodes.title
 
 
+def _place(thing: object) -> str | None:
+    """Where an object is written, as a name; None for what does not know it."""
+    name = getattr(thing, "__qualname__", None)
+    return f"{thing.__module__}.{name}" if name and isinstance(getattr(thing, "__module__", None), str) else None
+
+
+def aliases(documented: Collection[str]) -> dict[str, str]:
+    """Further names of what the reference has: where it is written, and the short ways to it in the laboratory.
+
+    Examples
+    --------
+    >>> found = aliases(["colu.lab.plot.use_style", "colu.lab.plot.PALETTE"])
+    >>> found["colu.lab.plot.style.use_style"], found["colu.lab.PALETTE"]
+    ('colu.lab.plot.use_style', 'colu.lab.plot.PALETTE')
+    """
+    found = {}
+    for name in documented:
+        try:
+            thing = resolve_name(name)
+        except (AttributeError, ImportError, ValueError):
+            continue
+        found |= {place: name for place in [_place(thing)] if place and place != name}
+        short = f"colu.lab.{name.rpartition('.')[2]}"
+        if name.startswith("colu.lab.") and short.rpartition(".")[2] in lab.__all__:
+            found[short] = name
+    return found
+
+
 def _map_names(app: Sphinx, env) -> None:
     """Lead the place where an object is written to the name under which the reference has it."""
-    documented = {name: entry.node_id for name, entry in env.domains["py"].objects.items() if entry.aliased}
-    app.config.codeautolink_inventory_map.update(documented)
+    objects = env.domains["py"].objects
+    map_ = app.config.codeautolink_inventory_map
+    map_.update(aliases([name for name, entry in objects.items() if entry.objtype in KINDS and not entry.aliased]))
+    map_.update({name: entry.node_id for name, entry in objects.items() if entry.aliased})
 
 
 def _leave_foreign_names(app: Sphinx, env) -> None:

@@ -49,7 +49,9 @@ def described(doctree: nodes.document | None) -> str:
 
 
 def add_head(app: Sphinx, pagename: str, _template: str, context: dict, doctree: nodes.document | None) -> None:
-    """Describe the page in its head."""
+    """Describe the page of the site in its head; an EPUB describes itself."""
+    if app.builder.name != "html":
+        return
     base = app.config.html_baseurl
     title = re.sub(r"<[^>]+>", "", context.get("title") or app.config.html_title)
     said = escape(described(doctree) or app.config.epub_description, quote=True)

@@ -25,7 +25,7 @@ TABLE = "book/activations"
 #: Where a short name is looked for first; the laboratory comes last.
 ORDER = ("colu.nn", "colu.functional", "colu.geometry", "colu.fusion", "colu.kernels", "colu.testing", "colu.claims")
 _CODE = re.compile(r"([A-Za-z_][\w.]*)(\(.*\))?", re.DOTALL)
-_KINDS = ("class", "function", "exception")
+_KINDS = ("class", "data", "function", "exception")
 _CLOSED = (nodes.reference, nodes.title, nodes.math, nodes.raw, addnodes.desc_signature, addnodes.pending_xref)
 #: Names of activations that prose writes as a word of its own; the others have capitals, as in SiLU.
 _WORDS = {"maxout", "mish", "softplus", "sparsemax", "sqish", "swish"}

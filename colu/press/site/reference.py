@@ -1,14 +1,16 @@
 """The pages of the package reference: ``.. reference:: colu.nn``, and links to the sources.
 
-A table of all classes and functions comes first, by family, each with its purpose; the entries follow in that order.
+A table of all public names comes first, by family, each with its purpose; the entries follow in that order.
 A family is a file of the package.
 """
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 from types import ModuleType
@@ -18,6 +20,7 @@ from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.docutils import SphinxDirective
 
 import colu
@@ -32,27 +35,59 @@ def _first_paragraph(text: str | None) -> str:
     return " ".join(inspect.cleandoc(text or "").partition("\n\n")[0].split())
 
 
-def families(module: ModuleType, without: tuple[str, ...] = ()) -> dict[str, list[str]]:
-    """The public classes and functions of a package by the file that they are from, in alphabetical order.
+def _assigned(file: str) -> set[str]:
+    """The names that a file gives to values of its own."""
+    found = set()
+    for statement in ast.parse(inspect.getsource(sys.modules[file])).body:
+        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+        found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    return found
+
+
+def _constants(module: ModuleType, names: set[str]) -> Iterator[tuple[str, str, str]]:
+    """The constants among the names: file, name, and the comment that stands before it in that file."""
+    files = [name for name in sorted(sys.modules) if name.startswith(f"{module.__name__}.")]
+    for file in [*files, module.__name__] if names else ():
+        if here := names & _assigned(file):
+            analyzer = ModuleAnalyzer.for_module(file)
+            analyzer.analyze()
+            for name in here:
+                yield file, name, _first_paragraph("\n".join(analyzer.attr_docs.get(("", name), ())))
+        names = names - here
+
+
+def families(module: ModuleType, without: tuple[str, ...] = ()) -> dict[str, dict[str, str]]:
+    """The public names of a package by the file that they are from, in alphabetical order, each with its purpose.
 
     Examples
     --------
     >>> import colu.claims
-    >>> families(colu.claims)["colu.claims.checking"]
-    ['check', 'ClaimFailed', 'glue']
+    >>> sorted(families(colu.claims)["colu.claims.checking"])
+    ['ClaimFailed', 'check', 'glue']
     """
-    found: dict[str, list[str]] = {}
-    for name in sorted(set(module.__all__) - set(without), key=str.lower):
-        thing = getattr(module, name)
-        if inspect.isclass(thing) or inspect.isroutine(thing):
-            found.setdefault(thing.__module__, []).append(name)
-    return dict(sorted(found.items()))
+    found: dict[str, dict[str, str]] = {}
+    things = {name: getattr(module, name) for name in set(module.__all__) - set(without)}
+    constants = {name for name, thing in things.items() if _kind(thing) == "data"}
+    for name in things.keys() - constants:
+        found.setdefault(things[name].__module__, {})[name] = _first_paragraph(things[name].__doc__)
+    for file, name, comment in _constants(module, constants):
+        found.setdefault(file, {})[name] = comment
+    return {
+        file: dict(sorted(names.items(), key=lambda item: item[0].lower())) for file, names in sorted(found.items())
+    }
 
 
 def _kind(thing: object) -> str:
     if inspect.isclass(thing):
         return "exception" if issubclass(thing, BaseException) else "class"
-    return "function"
+    return "function" if inspect.isroutine(thing) else "data"
+
+
+def _entry(name: str, kind: str, purpose: str) -> list[str]:
+    """The entry of one object; of a constant the comment alone, and not what its type says of itself."""
+    if kind == "data":
+        return [f".. py:data:: {name}", "", f"   {purpose}", ""]
+    return [f".. auto{kind}:: {name}", *["   :members:"] * (kind != "function"), ""]
 
 
 class Reference(SphinxDirective):
@@ -72,11 +107,10 @@ class Reference(SphinxDirective):
                 title = _first_paragraph(sys.modules[file].__doc__).partition(". ")[0].rstrip(".")
                 lines += [f".. rubric:: {title}", ""]
             lines += [".. list-table::", "   :class: api-summary", "   :widths: 30 70", ""]
-            for member in members:
-                thing = getattr(module, member)
+            for member, purpose in members.items():
                 lines.append(f"   * - :py:obj:`{member} <{name}.{member}>`")
-                lines.append(f"     - {_first_paragraph(thing.__doc__)}")
-                entries += [f".. auto{_kind(thing)}:: {name}.{member}", "   :members:" * inspect.isclass(thing), ""]
+                lines.append(f"     - {purpose}")
+                entries += _entry(f"{name}.{member}", _kind(getattr(module, member)), purpose)
             lines.append("")
         holder = nodes.container()
         text = StringList([*lines, *entries, ""], f"reference of {name}")

@@ -14,7 +14,7 @@ from .formulas import as_words, width_of
 __all__ = ["minimal_width", "with_cards"]
 
 #: Pixels of a telephone's column, of a sign of a table's text there, of code, and of the room on both sides of a cell.
-COLUMN, SIGN, CODE, ROOM = 358, 7.9, 8.4, 12
+COLUMN, SIGN, CODE, ROOM = 350, 8.1, 8.4, 12
 #: Signs of a cell beyond which a third column makes it a ribbon.
 LONG = 110
 _TABLE = re.compile(r"<table\b(?P<attributes>[^>]*)>(?P<inner>(?:(?!<table\b).)*?)</table>", re.DOTALL)

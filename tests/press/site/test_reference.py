@@ -40,7 +40,7 @@ def test_every_family_has_a_table_whose_names_lead_to_their_entries(page):
 
     grouped = families(colu.testing, ("check_answer",))
     assert page.count('<table class="api-summary') == len(grouped) > 1
-    names = sum(grouped.values(), [])
+    names = [name for each in grouped.values() for name in each]
     for name in names:
         assert f'href="#colu.testing.{name}"' in page and f'id="colu.testing.{name}"' in page, name
     assert 'id="colu.testing.check_answer"' not in page
@@ -49,9 +49,11 @@ def test_every_family_has_a_table_whose_names_lead_to_their_entries(page):
     assert re.search(r'href="https://host/us/colu/blob/main/colu/testing/\w+\.py#L\d+-L\d+"', page)
 
 
-def test_constants_are_in_no_family_and_all_else_is():
-    found = sum(families(colu.nn).values(), [])
-    assert "CoLU" in found and "POLICIES" not in found and "list_activations" in found
+def test_constants_are_in_the_family_of_their_file_with_their_comment():
+    found = families(colu.nn)
+    assert found["colu.nn.selection"]["POLICIES"].startswith("Activations that a comparison of activations means")
+    assert sorted(name for each in found.values() for name in each) == sorted(colu.nn.__all__)
+    assert all(purpose for each in found.values() for purpose in each.values())
 
 
 def test_the_lines_of_a_source_are_those_of_the_object():
