@@ -83,11 +83,11 @@ def _kind(thing: object) -> str:
     return "function" if inspect.isroutine(thing) else "data"
 
 
-def _entry(name: str, kind: str, purpose: str) -> list[str]:
+def _entry(package: str, name: str, kind: str, purpose: str) -> list[str]:
     """The entry of one object; of a constant the comment alone, and not what its type says of itself."""
     if kind == "data":
-        return [f".. py:data:: {name}", "", f"   {purpose}", ""]
-    return [f".. auto{kind}:: {name}", *["   :members:"] * (kind != "function"), ""]
+        return [f".. py:data:: {name}", f"   :module: {package}", "", f"   {purpose}", ""]
+    return [f".. auto{kind}:: {package}.{name}", *["   :members:"] * (kind != "function"), ""]
 
 
 class Reference(SphinxDirective):
@@ -110,7 +110,7 @@ class Reference(SphinxDirective):
             for member, purpose in members.items():
                 lines.append(f"   * - :py:obj:`{member} <{name}.{member}>`")
                 lines.append(f"     - {purpose}")
-                entries += _entry(f"{name}.{member}", _kind(getattr(module, member)), purpose)
+                entries += _entry(name, member, _kind(getattr(module, member)), purpose)
             lines.append("")
         holder = nodes.container()
         text = StringList([*lines, *entries, ""], f"reference of {name}")

@@ -28,7 +28,7 @@ def setup(app):
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reference")
     (folder / "conf.py").write_text(CONF)
-    (folder / "index.rst").write_text("All\n===\n\n.. reference:: colu.testing\n   :without: check_answer\n")
+    (folder / "index.rst").write_text("All\n===\n\n.. reference:: colu.lab.plot\n   :without: look\n")
     command = [sys.executable, "-m", "sphinx", "-q", str(folder), str(folder / "out")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
@@ -36,17 +36,18 @@ def page(tmp_path_factory):
 
 
 def test_every_family_has_a_table_whose_names_lead_to_their_entries(page):
-    import colu.testing
+    import colu.lab.plot
 
-    grouped = families(colu.testing, ("check_answer",))
+    grouped = families(colu.lab.plot, ("look",))
     assert page.count('<table class="api-summary') == len(grouped) > 1
+    assert "Okabe and Ito" in page[page.index('id="colu.lab.plot.COLOURS"') :]
     names = [name for each in grouped.values() for name in each]
     for name in names:
-        assert f'href="#colu.testing.{name}"' in page and f'id="colu.testing.{name}"' in page, name
-    assert 'id="colu.testing.check_answer"' not in page
-    entries = re.findall(r'<dt class="sig sig-object py" id="colu\.testing\.(\w+)"', page)
+        assert f'href="#colu.lab.plot.{name}"' in page and f'id="colu.lab.plot.{name}"' in page, name
+    assert 'id="colu.lab.plot.look"' not in page
+    entries = re.findall(r'<dt class="sig sig-object py" id="colu\.lab\.plot\.(\w+)"', page)
     assert entries == names, "the entries come in the order of the table"
-    assert re.search(r'href="https://host/us/colu/blob/main/colu/testing/\w+\.py#L\d+-L\d+"', page)
+    assert re.search(r'href="https://host/us/colu/blob/main/colu/lab/plot/\w+\.py#L\d+-L\d+"', page)
 
 
 def test_constants_are_in_the_family_of_their_file_with_their_comment():
