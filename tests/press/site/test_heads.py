@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 from docutils import nodes
 from PIL import Image
 
-from colu.press.site.heads import LENGTH, described, grounded
+from colu.press.site.heads import LENGTH, add_head, described, grounded
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -56,3 +57,24 @@ def test_every_link_of_the_page_for_wrong_addresses_begins_at_the_root():
 def test_the_card_is_as_large_as_those_who_show_it_want_and_light():
     path = ROOT / "book" / "_static" / "card.png"
     assert Image.open(path).size == (1200, 630) and path.stat().st_size < 60_000
+
+
+def _head(builder: str) -> str:
+    builder = SimpleNamespace(name=builder, get_target_uri=lambda page: f"{page}.html")
+    config = SimpleNamespace(html_baseurl="https://host/colu/", html_title="The book", epub_description="All of it")
+    context = {"title": "Colour <em>&amp; more</em>"}
+    question = _doctree(nodes.paragraph("", 'Is "x" < 1?'))
+    add_head(SimpleNamespace(builder=builder, config=config), "book/x", "page.html", context, question)
+    return context.get("metatags", "")
+
+
+def test_a_page_says_what_it_is_and_loads_nothing():
+    head = _head("html")
+    assert '<meta name="description" content="Is &quot;x&quot; &lt; 1?">' in head
+    assert '<meta property="og:title" content="Colour &amp; more">' in head
+    assert '<meta property="og:url" content="https://host/colu/book/x.html">' in head
+    assert "https://host/colu/_static/card.png" in head and not re.search(r"\b(?:src|href)=", head)
+
+
+def test_an_epub_describes_itself():
+    assert _head("epub") == ""
