@@ -24,7 +24,7 @@ MEASURE = """() => {
   const all = kind => [...article.querySelectorAll(kind)].filter(seen);
   const sum = kind => all(kind).reduce((total, element) => total + box(element).height, 0);
   const figures = all('.cell_output img, figure img, .drawing svg, .drawing img, .colu-slider > svg');
-  const words = all('p, li, dd, figcaption').filter(element => !element.closest('table, .cell_output > :not(figure)'));
+  const words = all('p, li, dd, figcaption').filter(element => !element.closest('table, pre'));
   const ends = words.map(box).sort((one, other) => one.top - other.top);
   let silent = 0, last = box(article).top;
   for (const each of [...ends, {top: box(article).bottom, bottom: 0}]) {

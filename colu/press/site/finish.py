@@ -17,7 +17,7 @@ from colu.files import write_atomically
 from .formulas import reserved
 from .heads import MISSING, grounded
 from .sidebar import folded
-from .tables import with_cards
+from .tables import with_cards, with_windows
 from .typography import powers_on
 
 #: The branch on which the site is published, plain notebooks and all: Colab and Binder open them there.
@@ -104,6 +104,8 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         before = path.read_text(encoding="utf8")
         after = number_chapters(finished(before, search=path.name == "search.html"), path.name)
         after = with_cards(powers_on(folded(after)))
+        if re.fullmatch(_CHAPTER, path.name):
+            after = with_windows(after)
         after = reserved(after, "../" * (len(path.relative_to(app.outdir).parts) - 1))
         if path.name == f"{MISSING}.html":
             after = grounded(after, app.config.html_baseurl)

@@ -1,6 +1,7 @@
 """Tables wider than a telephone become cards there: a row a card, each cell under the name of its column.
 
-Decided when the pages are written, by what the widest words and formulas of the columns take; the style sheet then
+Where there is room, a long table of a chapter stands in a window of its own, and does not part the text by screens.
+Both are decided when the pages are written, by what the widest words and formulas of the columns take; the style sheet then
 shows the names, which each cell carries as ``data-label``.
 """
 
@@ -11,10 +12,12 @@ from html import escape, unescape
 
 from .formulas import as_words, width_of
 
-__all__ = ["minimal_width", "with_cards"]
+__all__ = ["minimal_width", "with_cards", "with_windows"]
 
 #: Pixels of a telephone's column, of a sign of a table's text there, of code, and of the room on both sides of a cell.
 COLUMN, SIGN, CODE, ROOM = 350, 8.1, 8.4, 12
+#: Rows, the head among them, beyond which a table is long.
+MANY = 11
 #: Signs of a cell beyond which a third column makes it a ribbon.
 LONG = 110
 _TABLE = re.compile(r"<table\b(?P<attributes>[^>]*)>(?P<inner>(?:(?!<table\b).)*?)</table>", re.DOTALL)
@@ -96,6 +99,29 @@ def _cards(match: re.Match) -> str:
         attributes.replace('class="', 'class="cards ') if 'class="' in attributes else f'{attributes} class="cards"'
     )
     return f'<table{attributes} role="table">{inner}</table>'
+
+
+def _window(match: re.Match) -> str:
+    rows = len(_ROW.findall(match["inner"]))
+    if rows <= MANY or any(name in match["attributes"] for name in _OWN):
+        return match[0]
+    # By keyboard too: what scrolls takes the focus.
+    says = f'class="long-table" tabindex="0" role="region" aria-label="table of {rows - 1} rows"'
+    return f"<div {says}>{match[0]}</div>"
+
+
+def with_windows(page: str) -> str:
+    """A page whose long tables scroll in windows of their own.
+
+    Examples
+    --------
+    >>> row = "<tr><td>1</td></tr>"
+    >>> 'aria-label="table of 40 rows"' in with_windows(f"<table>{row * 41}</table>")
+    True
+    >>> with_windows(f"<table>{row}</table>") == f"<table>{row}</table>"
+    True
+    """
+    return _TABLE.sub(_window, page)
 
 
 def with_cards(page: str) -> str:

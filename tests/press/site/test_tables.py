@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from colu.press.site.tables import COLUMN, minimal_width, with_cards
+from colu.press.site.tables import COLUMN, MANY, minimal_width, with_cards, with_windows
 
 
 def _table(head: list[str], rows: list[list[str]], attributes: str = ' class="table"') -> str:
@@ -35,6 +35,15 @@ def test_a_wide_table_carries_the_names_of_its_columns():
 )
 def test_other_tables_stay(page):
     assert with_cards(page) == page
+
+
+def test_a_long_table_stands_in_a_window_that_takes_the_focus():
+    long = _table(["arm", "mean"], [["relu", "1.5"]] * MANY)
+    assert with_windows(long).startswith('<div class="long-table" tabindex="0" role="region" aria-label="table of 11')
+    short = _table(["arm", "mean"], [["relu", "1.5"]] * (MANY - 1))
+    assert with_windows(short) == short
+    own = _table(["arm", "mean"], [["relu", "1.5"]] * MANY, ' class="chapters-table"')
+    assert with_windows(own) == own
 
 
 def test_a_table_that_pandas_wrote_has_cards_with_the_index_as_head():
