@@ -1,8 +1,8 @@
 """Tables wider than a telephone become cards there: a row a card, each cell under the name of its column.
 
 Where there is room, a long table of a chapter stands in a window of its own, and does not part the text by screens.
-Both are decided when the pages are written, by what the widest words and formulas of the columns take; the style sheet then
-shows the names, which each cell carries as ``data-label``.
+Both are decided when the pages are written, the cards by what the widest words and formulas of the columns take; the
+style sheet then shows the names, which each cell carries as ``data-label``.
 """
 
 from __future__ import annotations
