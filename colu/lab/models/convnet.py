@@ -36,7 +36,7 @@ class StridedConvNet(nn.Module):
     >>> import torch
     >>> model = StridedConvNet(activation=nn.ReLU)
     >>> model(torch.zeros(2, 3, 32, 32)).shape, sum(p.numel() for p in model.parameters())
-    (torch.Size([2, 10]), 94410)
+    (torch.Size([2, 10]), 94762)
     """
 
     def __init__(

@@ -119,7 +119,7 @@ def _stored(found: re.Match) -> str:
 
 
 def as_svg(figure: Figure) -> str:
-    """Return a matplotlib figure as SVG on white, the same text for the same figure on every run.
+    """Return a matplotlib figure as SVG on white, the same text on every run of what draws it.
 
     Parameters
     ----------
@@ -130,13 +130,19 @@ def as_svg(figure: Figure) -> str:
     str
         An ``<svg>`` element of the class ``colu-figure``; coordinates have two decimals, which is 1/100 point.
 
+    Notes
+    -----
+    A figure that is drawn a second time may differ from the first by hundredths of a point: matplotlib's constrained
+    layout begins where it ended.
+
     Examples
     --------
     >>> from matplotlib.figure import Figure
-    >>> figure = Figure(figsize=(2, 1))
-    >>> line = figure.subplots().plot([0, 1])
-    >>> text = as_svg(figure)
-    >>> text.startswith('<svg class="colu-figure" '), text == as_svg(figure)
+    >>> def drawn():
+    ...     figure = Figure(figsize=(2, 1))
+    ...     figure.subplots().plot([0, 1])
+    ...     return as_svg(figure)
+    >>> drawn().startswith('<svg class="colu-figure" '), drawn() == drawn()
     (True, True)
     """
     import matplotlib as mpl
