@@ -596,6 +596,32 @@ def make_seals(tree: Path) -> None:
     keep_estimate(Estimate("rotation", "smoke", "relu", "cpu", 1, 1, 1, 1.0, 1.0, None, "now"), tree / "results")
 
 
+def make_pictures(tree: Path) -> None:
+    folder = tree / "results" / "pictures" / "rotation"
+    folder.mkdir(parents=True, exist_ok=True)
+    for record in (tree / "results" / "rotation").glob("*.json"):
+        if ".curve" not in record.name:
+            shutil.copyfile(record, folder / record.name)
+
+
+def do_pictures(tree: Path) -> None:
+    import torch
+
+    from colu.lab.results.pictures import Pictures, write_pictures
+
+    (record,) = (tree / "results" / "pictures" / "rotation").glob("*.json")
+    write_pictures(Pictures(rows={"a": torch.linspace(0, 1, 8).view(2, 1, 2, 2)}), record, tree / "results")
+
+
+def check_pictures(tree: Path) -> str:
+    from colu.files import file_digest
+
+    folder = tree / "results" / "pictures"
+    sums = (folder / "SHA256SUMS").read_text() if (folder / "SHA256SUMS").is_file() else ""
+    bare = [path.name for path in folder.glob("*/*.png") if file_digest(path) not in sums]
+    return f"pictures without their checksum: {bare}" if bare else ""
+
+
 def make_archive(tree: Path) -> None:
     from colu.lab.results.archive import pack
 
@@ -677,12 +703,13 @@ SCENARIOS = {
     "diverging run": Scenario(do_diverging_run, make_results, check=check_results),
     "sweep": Scenario(do_sweep, make_results, check=check_results, twin="waits"),
     "seals": Scenario(do_seals, make_results, make_seals, check=check_results, twin="waits"),
+    "pictures": Scenario(do_pictures, make_results, make_pictures, check=check_pictures, twin="waits"),
     "archive": Scenario(do_unpack, make_archive, twin="waits"),
     "library": Scenario(do_library, make_library, twin="waits"),
 }
 
 #: Those that need PyTorch, and come last.
-LAB = ("run", "diverging run", "sweep", "seals", "archive", "library")
+LAB = ("run", "diverging run", "sweep", "seals", "pictures", "archive", "library")
 
 #: Of a record, what differs between two runs; the seal covers it.
 VARIES = {"seconds", "started", "ended", "peak_memory_bytes", "peak_memory_mb", "curve_sha256", "seal", "command"}

@@ -86,7 +86,7 @@ def harness(folder: Path, *scenarios: str) -> dict:
 
 
 #: Those of an ordinary run; builds, with more points than all of them, are for a long one.
-QUICK = "abandoned build", "run", "diverging run", "sweep", "seals", "archive", "library"
+QUICK = "abandoned build", "run", "diverging run", "sweep", "seals", "pictures", "archive", "library"
 SCENARIOS = "build", "chapter", "broken chapter", *QUICK
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 from collections.abc import Mapping
@@ -99,15 +100,17 @@ def write_pictures(pictures: Pictures, record: Path, root: str | Path) -> Path:
     """
     root, record = Path(root), Path(record)
     path = record.with_suffix(".png")
-    if path.is_file():
-        return path
-    data = _encoded(pictures, json.loads(record.read_text(encoding="utf8"))["seal"])
-    write_atomically(path, data)
+    name = path.relative_to(root / PICTURES).as_posix()
     with held(root / ".unfinished" / "pictures.lock", wait=True):
-        name = path.relative_to(root / PICTURES).as_posix()
-        known = {name: file_digest(path)} | _sums(root)
-        lines = [f"{digest}  {name}\n" for name, digest in sorted(known.items())]
+        known = _sums(root)
+        if path.is_file() and name in known:
+            return path
+        data = _encoded(pictures, json.loads(record.read_text(encoding="utf8"))["seal"])
+        known[name] = hashlib.sha256(data).hexdigest()
+        # The checksum first: no reader then meets a picture without one.
+        lines = [f"{digest}  {each}\n" for each, digest in sorted(known.items())]
         write_atomically(root / PICTURES / SUMS, "".join(lines))
+        write_atomically(path, data)
     return path
 
 
