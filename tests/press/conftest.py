@@ -155,6 +155,15 @@ class SmallBook:
             timeout=120,
         )
 
+    def epub(self) -> Path:
+        """Make the pages of its EPUB; their folder."""
+        out = self.folder / "epub"
+        command = [sys.executable, "-m", "sphinx", "-b", "epub", "-q", "-d", str(self.folder / "trees")]
+        options = ["-D", "epub_show_urls=no", str(self.folder), str(out)]
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        subprocess.run([*command, *options], env=environment, capture_output=True, text=True)
+        return out
+
     def html(self, name: str) -> str:
         """Read a built page."""
         return (self.out / name).read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def seed_points(ax: Axes, values: Mapping[str, Sequence[float]], *, looks: Mappi
     Raises
     ------
     ValueError
-        If a row is empty.
+        If a row is empty or holds a value that is not finite, which seaborn would leave out without a word.
 
     Examples
     --------
@@ -48,6 +49,8 @@ def seed_points(ax: Axes, values: Mapping[str, Sequence[float]], *, looks: Mappi
 
     if empty := [name for name, row in values.items() if len(row) == 0]:
         raise ValueError(f"no values for {', '.join(map(repr, empty))}: leave the row out")
+    if broken := [name for name, row in values.items() if not all(math.isfinite(value) for value in row)]:
+        raise ValueError(f"a value of {', '.join(map(repr, broken))} is not finite: tell failed runs as a rate")
     order = list(values)
     for name, row in values.items():
         named = (looks or {}).get(name)

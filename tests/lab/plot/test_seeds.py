@@ -28,6 +28,12 @@ def test_two_drawings_are_the_same():
     assert drawn() == drawn()
 
 
+def test_a_run_that_failed_is_not_left_out_without_a_word():
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="'b' is not finite"):
+            seed_points(Figure().subplots(), {"a": [1.0], "b": [1.0, value, 2.0]})
+
+
 def test_a_row_without_values_is_named():
     with pytest.raises(ValueError, match="no values for 'a'"):
         seed_points(Figure().subplots(), {"a": []})
