@@ -19,7 +19,10 @@ from colu.files import write_atomically
 from .myst import Block, read_blocks
 from .project import BookError
 
-__all__ = ["SLIDER", "Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook", "checked_claims", "strip"]
+__all__ = [
+    *("SLIDER", "Cell", "Claim", "Erratum", "Exercise", "Figure", "Notebook"),
+    *("checked_claims", "parted_hints", "strip"),
+]
 
 #: How the HTML of a figure with sliders begins, see :func:`colu.lab.plot.slider_figure`.
 SLIDER = '<div class="colu-slider"'
@@ -34,6 +37,23 @@ _BOLD = re.compile(r"^\*\*(Question\.|You will be able to|Before you start\.|Cos
 _CHECK = re.compile(r"""claims\.check\(\s*["']([^"']+)["']""")
 _DOC = re.compile(r"\{doc\}`(?:([^`<]*)<)?(\d\d-[\w-]+)>?`")
 _GLUE = re.compile(r"(\{glue:\w+\}`)([^`:]+)((?::[^`:]+)?`)")
+
+
+def parted_hints(lines: Iterable[str]) -> list[list[str]]:
+    """The lines of each hint of a ``{hints}``, which lines ``---`` part: a nudge first, the stronger ones after it.
+
+    Examples
+    --------
+    >>> parted_hints(["Draw it.", "---", "Where is", "the apex?"])
+    [['Draw it.'], ['Where is', 'the apex?']]
+    """
+    parts: list[list[str]] = [[]]
+    for line in lines:
+        if line.rstrip() == "---":
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    return parts
 
 
 def checked_claims(code: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from colu.lab.results import broken_records
-from colu.press.notebook import Cell, Notebook
+from colu.press.notebook import Cell, Notebook, parted_hints
 from colu.press.project import Project
 from colu.press.toc import select
 
@@ -36,6 +36,7 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
         found.append("every cell needs an id of its own")
     for cell in cells:
         if cell.kind == "markdown":
+            found += _lint_hints(cell)
             found += [f"cell {cell.id!r}: {problem}" for problem in misspelt(cell.text)]
     if executed := [cell.id for cell in cells if cell.kind == "code" and cell.executed]:
         found.append(
@@ -74,6 +75,19 @@ def _lint_opening(notebook: Notebook) -> list[str]:
     if opening.kind == "opening" and opening.title not in figures:
         return [f"it opens with {opening.title!r}, which is none of its figures"]
     return []
+
+
+def _lint_hints(cell: Cell) -> list[str]:
+    found, before = [], None
+    for block in cell.blocks:
+        if block.kind == "hints":
+            parts = parted_hints(block.text.splitlines())
+            if before is None or before.kind != "exercise":
+                found.append(f"cell {cell.id!r} has hints that follow no exercise: put them right under theirs")
+            if len(parts) < 2 or not all("".join(part).strip() for part in parts):
+                found.append(f"cell {cell.id!r} has hints that are not a nudge and a stronger one, parted by '---'")
+        before = block
+    return found
 
 
 def _lint_figure(cell: Cell) -> list[str]:

@@ -6,6 +6,8 @@
     the claim box, the role that links to one, and the table of all claims;
 ``layers``
     the two layers of a chapter: set-up, plotting and checks behind one line each;
+``hints``
+    hints to an exercise, each behind a line;
 ``findings``
     the statements in print that have a word, for the first page;
 ``activations``

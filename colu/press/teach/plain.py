@@ -19,7 +19,7 @@ from colu.claims import load_expectations
 from colu.claims.ledger import numbered
 from colu.press.layers import CHECK, LAYERS, LIVE, layer_of
 from colu.press.myst import Block
-from colu.press.notebook import Cell, Notebook
+from colu.press.notebook import Cell, Notebook, parted_hints
 from colu.press.project import BookError, Project
 
 __all__ = ["Shelf", "plain_notebook"]
@@ -250,6 +250,10 @@ class _Writer:
         if kind == "exercise":
             self.counts[kind] += 1
             return f"### Exercise {self.notebook.number}.{self.counts[kind]} {self.roles(block.title)}\n\n{text}"
+        if kind == "hints":
+            parts = parted_hints(text.splitlines())
+            opened = (_opened(f"Hint {n} of {len(parts)}", "\n".join(part).strip()) for n, part in enumerate(parts, 1))
+            return "\n\n".join(opened)
         if kind == "drawing":
             drawn = f"![{block.options.get('alt', '')}]({self.shelf.address}_static/drawings/{block.title}.svg)"
             return f"{drawn}\n\n{text}"

@@ -32,6 +32,8 @@ h1 { overflow-wrap: anywhere; }
 .points { color: #4a5568; font-weight: 400; }
 .expected { border-left: 3px solid #c9d1d9; padding-left: 0.8rem; }
 .room { height: calc(var(--points) * 2.5rem); }
+.hint { margin: 0.4rem 0; padding-left: 0.8rem; }
+.hint p { display: inline; }
 .solution { border-left: 3px solid #0b6fa4; padding-left: 0.8rem; margin: 0.8rem 0 2.2rem; overflow-wrap: anywhere; }
 .solution pre { background: #f3f4f5; padding: 0.5rem; font-size: 0.8em; white-space: pre-wrap; }
 .solution img { max-width: 100%; height: auto; }
@@ -86,12 +88,12 @@ def solutions_html(top: Tag, name: str) -> str:
     Returns
     -------
     str
-        Title, and for each exercise its text, expected result, and solution with code and output.
+        Title, and for each exercise its text, expected result, hints, and solution with code and output.
     """
     solved = {_exercise_of(box): copy.copy(box) for box in top.select("div.solution")}
     boxes = []
     for tag in top.select("div.exercise"):
-        boxes.append(str(tag))
+        boxes += [str(tag), *_hints(tag)]
         if box := solved.get(tag.get("id", "")):
             for extra in box.select(".admonition-title, script, .colu-slider, summary, img.on-dark"):
                 extra.decompose()
@@ -99,6 +101,18 @@ def solutions_html(top: Tag, name: str) -> str:
                 fold.unwrap()
             boxes.append(f'<div class="solution">{box.decode_contents()}</div>')
     return _page("Solutions", top, name, "\n".join(boxes), "Numbers are those of the run that made the book.")
+
+
+def _hints(exercise: Tag) -> list[str]:
+    """The hints that stand under an exercise, open: the teacher gives them one by one."""
+    found = []
+    for fold in exercise.find_next_siblings():
+        if "fold-hint" not in fold.get("class", []):
+            break
+        fold = copy.copy(fold)
+        line = fold.summary.extract().get_text()
+        found.append(f'<div class="hint"><em>{escape(line)}:</em> {fold.decode_contents().strip()}</div>')
+    return found
 
 
 def _exercise_of(solution: Tag) -> str:

@@ -10,6 +10,9 @@ FIGURE = {"mystnb": {"figure": {"caption": "A line.", "name": "fig-line"}, "imag
 OPENED = "```{opening} fig-line\nIt falls.\n```\n"
 
 
+EXERCISE, HINTS = "\n\n```{exercise} ★ E\nDo.\n```\n", "\n\n```{hints}\nNudge.\n---\nPush.\n```\n"
+
+
 def _good():
     code = {"cell_type": "code", "outputs": [], "execution_count": None}
     return {
@@ -33,6 +36,12 @@ def _linted(toy, notebook, toc="notebooks/01-one"):
 
 def test_good_notebook_passes(toy):
     assert _linted(toy, _good()) == []
+
+
+def test_an_exercise_may_have_hints(toy):
+    notebook = _good()
+    notebook["cells"][0]["source"] += EXERCISE + HINTS
+    assert _linted(toy, notebook) == []
 
 
 def test_spelling_of_prose_is_checked_and_code_is_not(toy):
@@ -72,6 +81,8 @@ def _change(path, value):
         (_change(("cells", 2, "source"), "slider_figure(draw, controls)"), "without alt="),
         (_change(("cells", 2, "source"), "ax.plot(x, color='C1')"), "draws in 'C1'"),
         (_change(("cells", 2, "source"), 'ax.plot(x, markerfacecolor="#0072b2")'), "draws in '#0072b2'"),
+        (_change(("cells", 0, "source"), OPENED + "a word " * 100 + HINTS), "follow no exercise"),
+        (_change(("cells", 0, "source"), OPENED + "a word " * 100 + EXERCISE + HINTS.replace("Push.", "")), "nudge"),
         (_change(("metadata",), {}), "kernelspec"),
         (_change(("cells", 2, "id"), "title"), "id of its own"),
         (_change(("cells", 0, "source"), "few words"), "at least 4 a line"),

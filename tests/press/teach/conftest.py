@@ -40,6 +40,8 @@ Second sentence, see <a href="#thm">the theorem</a> and <a href="11-b.html#x">an
 <section id="exercises"><h2>Exercises</h2>
 <div class="exercise admonition" id="ex-a"><p class="admonition-title">Exercise 12.1 (★★ Draw)</p><section><p>Draw.</p>
 <p><em>Expected:</em> a drawing.</p></section></div>
+<details class="fold fold-hint"><summary>Hint 1 of 2</summary><p>A nudge.</p></details>
+<details class="fold fold-hint"><summary>Hint 2 of 2</summary><p>A push.</p></details>
 <div class="solution dropdown admonition"><p class="admonition-title">Solution to <a href="#ex-a">Exercise 12.1</a></p>
 <section id="solution-content"><details class="fold fold-figure"><summary>The code of this figure</summary>
 <div class="cell_input"><pre>draw()</pre></div></details>

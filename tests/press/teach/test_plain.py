@@ -162,3 +162,9 @@ def test_no_chapter_has_syntax_that_the_plain_form_keeps(path, monkeypatch):
     prose = plain_notebook(shelf.copy(path.stem), shelf).prose
     assert not LEFT.search(prose) and "$`" not in prose
     assert prose.count("<details>") == prose.count("</details>")
+
+
+def test_hints_are_lines_that_open_one_by_one(shelf):
+    _, prose = plain(shelf, "# Title\n\n```{hints}\nA {glue:text}`quarter`.\n---\nMore.\n```", ("x", [NUMBER]))
+    first = "<details><summary>Hint 1 of 2</summary>\n\nA 0.25.\n\n</details>"
+    assert f"{first}\n\n<details><summary>Hint 2 of 2</summary>\n\nMore.\n\n</details>" in prose
