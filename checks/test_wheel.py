@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from colu.lab.results.archive import pack
+from colu.lab.results.archive import pack, unpack
 from colu.press.build.wheel import build_wheel
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -160,6 +160,12 @@ def test_the_records_are_in_the_wheel_as_one_archive_that_depends_on_them_alone(
     assert not [name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("results/")]
     assert hashlib.sha256(packed).digest() == hashlib.sha256(pack(ROOT / "results")).digest()
     assert len(packed) < 2e6
+    (folder / "packed").write_bytes(packed)
+    records = unpack(folder / "packed", folder / "records")
+    listed = subprocess.run(["git", "ls-files", "-z", "results"], cwd=ROOT, capture_output=True, text=True).stdout
+    assert len(listed) > 1000
+    for name in listed.split("\0")[:-1]:
+        assert (records / name.removeprefix("results/")).read_bytes() == (ROOT / name).read_bytes()
 
 
 def test_chapters_in_an_empty_folder_find_their_records_and_without_any_say_so(empty):
