@@ -1,6 +1,6 @@
 """Public checkers of properties: notebooks and tests call the same ones."""
 
-from .answers import Verdict, answer_ids, check_answer, seal_answer
+from .answers import Verdict, answer_ids, answer_size, check_answer, seal_answer
 from .memory import saved_bytes
 from .properties import (
     assert_different_function,
@@ -23,6 +23,7 @@ from .training import assert_training_commutes, training_violations
 __all__ = [
     "Verdict",
     "answer_ids",
+    "answer_size",
     "assert_different_function",
     "assert_equivariant",
     "assert_gradients_finite",

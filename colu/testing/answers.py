@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-__all__ = ["Verdict", "answer_ids", "check_answer", "seal_answer"]
+__all__ = ["Verdict", "answer_ids", "answer_size", "check_answer", "seal_answer"]
 
 #: Buckets on each side of the expected one; a bucket is this part of the tolerance wide.
 SIDE = 5
@@ -65,6 +65,26 @@ def answer_ids() -> list[str]:
     True
     """
     return list(_answers())
+
+
+def answer_size(exercise: str) -> int:
+    """How many numbers the answer to an exercise has; raises as :func:`check_answer` does.
+
+    Examples
+    --------
+    >>> answer_size("12.3")
+    2
+    """
+    return len(_entry(exercise)["buckets"])
+
+
+def _entry(exercise: str) -> dict:
+    """What is kept of an answer."""
+    answers = _answers()
+    if exercise not in answers:
+        near = difflib.get_close_matches(str(exercise), answers, n=3, cutoff=0.3) or list(answers)[:3]
+        raise ValueError(f"no answer to exercise {exercise!r} is kept; the nearest are {', '.join(near)}")
+    return answers[exercise]
 
 
 def _digest(exercise: str, place: int, bucket: int) -> str:
@@ -169,11 +189,7 @@ def check_answer(exercise: str, value: object) -> Verdict:
     >>> bool(check_answer("12.2", [1, 2, 3]))
     False
     """
-    answers = _answers()
-    if exercise not in answers:
-        near = difflib.get_close_matches(str(exercise), answers, n=3, cutoff=0.3) or list(answers)[:3]
-        raise ValueError(f"no answer to exercise {exercise!r} is kept; the nearest are {', '.join(near)}")
-    entry, begin = answers[exercise], f"Exercise {exercise}: "
+    entry, begin = _entry(exercise), f"Exercise {exercise}: "
     if value is None:
         return Verdict(False, begin + "no answer yet.")
     numbers = _numbers(value)

@@ -27,8 +27,13 @@ def _plain(exercise: Exercise, number: str, expected: str) -> str:
 
 
 def _own_cell(number: str, checked: bool) -> dict:
-    """The empty cell under an exercise."""
-    lines = [f"# Exercise {number}", "answer = None  # put your answer here"]
+    """The empty cell under an exercise; where the answer is checked it says how many numbers are wanted."""
+    from colu.testing import answer_size
+
+    count = answer_size(number) if checked else 0
+    asked = f"your {count} numbers" if count > 1 else "your number" if checked else "your answer"
+    asked += ", as a list," if count > 1 else ""
+    lines = [f"# Exercise {number}", f"answer = None  # put {asked} here"]
     if checked:
         lines += ["from colu.testing import check_answer", "", f'check_answer("{number}", answer)']
     return {

@@ -36,9 +36,18 @@ def test_solution_code_is_gone_and_the_rest_stays():
     path = next(path for path in NOTEBOOKS if path.stem.startswith("11"))
     notebook = Notebook.read(path)
     text = _sources(student_notebook(notebook))
-    assert "torch.linalg.lstsq" in _sources(notebook) and "torch.linalg.lstsq" not in text
+    assert "rest = y - x @" in _sources(notebook) and "rest = y - x @" not in text
     assert "In all three $|s| = 5$" not in text
     assert "# From ReLU to CoLU" in text and "claims.check" in text
+
+
+def test_a_checked_cell_says_how_many_numbers_are_wanted():
+    path = next(path for path in NOTEBOOKS if path.stem.startswith("27"))
+    text = _sources(student_notebook(Notebook.read(path)))
+    assert "# Exercise 27.1\nanswer = None  # put your answer here" in text
+    assert "# Exercise 27.3\nanswer = None  # put your number here" in text
+    path = next(path for path in NOTEBOOKS if path.stem.startswith("10"))
+    assert "answer = None  # put your 5 numbers, as a list, here" in _sources(student_notebook(Notebook.read(path)))
 
 
 @pytest.mark.long
