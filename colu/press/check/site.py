@@ -207,6 +207,10 @@ def check_files(site: Path) -> list[str]:
         if notebook and {kind for kind, _ in page.launches} != {"Colab", "Binder", "download"}:
             found.append("buttons for Colab, Binder and download are not all there")
         problems += [f"{name}: {problem}" for problem in found + _link_problems(site, page, pages)]
+    if any(kind == "Binder" for page in pages.values() for kind, _ in page.launches):
+        wanted = ("binder/requirements.txt", "binder/runtime.txt")
+        absent = [name for name in wanted if not (site / name).is_file()]
+        problems += [f"Binder button: {name} is missing, by which Binder installs" for name in absent]
     return problems
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from sphinx.application import Sphinx
@@ -26,8 +27,13 @@ def write(app: Sphinx, error: Exception | None) -> None:
             path = Path(app.outdir, "plain", f"{name}.ipynb")
             path.parent.mkdir(exist_ok=True)
             write_atomically(path, plain_notebook(shelf.copy(name), shelf).dumps())
-    # What Binder installs where it opens one.
-    write_atomically(Path(app.outdir, "requirements.txt"), f"colu[lab] @ git+{shelf.repository}\n")
+    # What Binder installs where it opens one: as in the repository, whose package is not beside the pages.
+    for path in sorted(Path(app.srcdir, "binder").glob("*.txt")):
+        package = f"colu[lab] @ git+{shelf.repository}"
+        text = re.sub(r"^\.\[lab\]$", package, path.read_text(encoding="utf8"), flags=re.M)
+        target = Path(app.outdir, "binder", path.name)
+        target.parent.mkdir(exist_ok=True)
+        write_atomically(target, text)
 
 
 def setup(app: Sphinx) -> dict:

@@ -100,6 +100,9 @@ def test_launch_buttons_of_a_notebook_page_lead_to_notebooks(site):
     binder = "https://mybinder.org/v2/gh/colu-book/colu/gh-pages?urlpath=lab/tree/plain/a"
     (site / "plain").mkdir()
     (site / "plain/a.ipynb").write_text("{}")
+    (site / "binder").mkdir()
+    for name in ("requirements.txt", "runtime.txt"):
+        (site / "binder" / name).touch()
     download = '<a class="btn-download-source-button" href="../plain/a.ipynb">d</a>'
     right = f'<a href="{colab}.ipynb">c</a><a href="{binder}.ipynb">b</a>{download}'
     assert spoil(site, right, "notebooks/a.html") == []
@@ -109,6 +112,9 @@ def test_launch_buttons_of_a_notebook_page_lead_to_notebooks(site):
     assert "Binder button does not lead to a plain notebook" in problem
     (problem,) = spoil(site, download, "notebooks/a.html")
     assert "are not all there" in problem
+    (site / "binder/runtime.txt").unlink()
+    (problem,) = spoil(site, right, "notebooks/a.html")
+    assert "Binder button: binder/runtime.txt is missing" in problem
 
 
 def test_absent_site_says_to_build(tmp_path):

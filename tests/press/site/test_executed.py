@@ -13,10 +13,6 @@ def test_page_shows_the_executed_copy_without_the_injected_cell(good):
     assert "PRESET" not in html
 
 
-def test_value_returned_by_a_check_is_not_shown_beside_its_line(good):
-    assert "0.0200001" not in good.html("notebooks/10-a.html")
-
-
 def test_the_buttons_lead_to_the_plain_form_of_the_run(good):
     page = good.html("notebooks/10-a.html")
     assert 'href="../plain/10-a.ipynb"' in page and "_sources/notebooks" not in page
@@ -25,7 +21,14 @@ def test_the_buttons_lead_to_the_plain_form_of_the_run(good):
     plain = json.loads((good.out / "plain/10-a.ipynb").read_text())
     assert any(cell.get("outputs") for cell in plain["cells"])
     assert "**Claim 10.1.**" in str(plain) and "{claim}" not in str(plain)
-    assert (good.out / "requirements.txt").read_text() == "colu[lab] @ git+https://example.org/toy.git\n"
+
+
+def test_binder_finds_its_python_and_its_packages_beside_the_plain_notebooks(good):
+    # Without runtime.txt Binder takes a Python that is too old for the package.
+    assert (good.out / "binder/runtime.txt").read_text() == "python-3.11\n"
+    assert (good.out / "binder/requirements.txt").read_text() == (
+        "# Small.\ntorch\ncolu[lab] @ git+https://example.org/toy.git\n"
+    )
 
 
 def test_glued_value_stands_on_another_page(good, text_of):
