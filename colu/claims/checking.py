@@ -57,23 +57,21 @@ def _publish(name: str, value: Any, **metadata: Any) -> None:
     display({_MIME_PREFIX + "text/plain": text}, raw=True, metadata={"scrapbook": scrapbook, **metadata})
 
 
-def glue(name: str, value: Any) -> Any:
-    """Hand ``value`` to the prose under ``name``; returns it.
+def glue(name: str, value: Any) -> None:
+    """Hand ``value`` to the prose under ``name``; a cell that ends in it shows nothing.
 
     In a page of the book ``{glue:text}`name:.3f``` prints it.
 
     Examples
     --------
     >>> glue("answer", 42)
-    42
     """
     if hasattr(value, "item"):
         value = value.item()
     _publish(name, value)
-    return value
 
 
-def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path | None = None) -> float:
+def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path | None = None) -> None:
     """Hold ``measured`` against the committed expectation of ``claim_id``.
 
     Prints one line that is the same on every run, and records the value for :func:`glue` under ``claim_id``.
@@ -87,11 +85,6 @@ def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path |
         Which value holds where the expectation depends on the preset.
     ledger : Path, optional
         Another ledger than the package's.
-
-    Returns
-    -------
-    float, int or bool
-        The measured value.
 
     Raises
     ------
@@ -126,4 +119,3 @@ def check(claim_id: str, measured: Any, *, preset: str = "smoke", ledger: Path |
     }
     _publish(claim_id, measured, colu_claim=record)
     print(f"claim {claim_id} holds: measured {record['shown']}, expected {wanted}")
-    return measured

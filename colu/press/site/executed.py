@@ -5,7 +5,6 @@ The page keeps the committed notebook's address, and its download button gives t
 
 from __future__ import annotations
 
-import ast
 import os
 import posixpath
 import re
@@ -63,27 +62,11 @@ def glued_documents(docname: str, text: str) -> set[str]:
     return found
 
 
-def ends_in_ledger_call(source: str) -> bool:
-    """Return whether a cell's last statement is ``claims.check(...)`` or ``claims.glue(...)``.
-
-    Examples
-    --------
-    >>> ends_in_ledger_call("x = 1\\nclaims.check('a', x)"), ends_in_ledger_call("x"), ends_in_ledger_call("%pip")
-    (True, False, False)
-    """
-    try:
-        statements = ast.parse(source).body
-    except SyntaxError:
-        return False
-    call = getattr(statements[-1], "value", None) if statements else None
-    return isinstance(call, ast.Call) and ast.unparse(call.func) in ("claims.check", "claims.glue")
-
-
 def as_published(notebook: Notebook) -> Notebook:
     """Return the notebook for the page.
 
     Without papermill's cell of parameters: the preset is said elsewhere, and the page shows the author's cells.
-    Without the value that a ledger call returns, and without its line: the claim's box, or the prose, has it rounded.
+    Without the line of a check that holds: the claim's box has it.
     Code that is to be folded has a tag that says so, in place of those by which the theme would fold it.
     """
     cells = []
@@ -94,8 +77,6 @@ def as_published(notebook: Notebook) -> Notebook:
             cells.append(cell.node)
             continue
         outputs = cell.outputs
-        if ends_in_ledger_call(cell.text):
-            outputs = [output for output in outputs if output["output_type"] != "execute_result"]
         if cell.checks:
             outputs = [shown for output in outputs if (shown := _without_verdicts(output))]
         tags = [tag for tag in cell.tags if not tag.startswith("hide-")]
