@@ -8,6 +8,7 @@ from .costs import recorded_costs
 from .diffusion import DDPM, ImageDenoising
 from .estimates import estimate, keep_estimate, read_estimates
 from .experiment import EXPERIMENTS, Config, Experiment, Preset, get_experiment, register
+from .fast import CIFAR_FAST
 from .generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from .language import GPT_TEXT, NextCharacter
 from .latent import LATENT_DIFFUSION, LatentDenoising, latent_space
@@ -22,6 +23,7 @@ __all__ = [
     "ARMS",
     "BENCHMARK_ARMS",
     "AUTOENCODER",
+    "CIFAR_FAST",
     "CIFAR_RESNET",
     "DDPM",
     "EXPERIMENTS",

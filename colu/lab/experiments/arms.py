@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from colu.geometry import sample_orthogonal
-from colu.nn import MPU, AconC, CoLU, create, list_activations, symmetry_of
+from colu.nn import MPU, AconC, CoLU, MetaAcon, create, list_activations, symmetry_of
 
 __all__ = ["ARMS", "STANDARD_ARMS", "Arm", "InFrame", "PartlyLinear", "choose_arms", "get_arm"]
 
@@ -103,6 +103,8 @@ class Arm:
         From the number of channels to a module.
     dim : int
         Channels of a cone, of a module that the registry does not know.
+    behind : int or None
+        Side of the filters behind which it stands, with ReLU behind all others; None for everywhere.
 
     Examples
     --------
@@ -116,10 +118,21 @@ class Arm:
     label: str
     make: Callable[[int], nn.Module]
     dim: int = 1
+    behind: int | None = None
 
     def for_channels(self, num_channels: int) -> nn.Module:
         """A new module for a layer of ``num_channels``."""
         return self.make(num_channels)
+
+    def for_layer(self, num_channels: int, kernel: int) -> nn.Module:
+        """A new module behind a convolution with filters of ``kernel`` times ``kernel``.
+
+        Examples
+        --------
+        >>> get_arm("meta-acon-3").for_layer(8, kernel=1)
+        ReLU()
+        """
+        return self.make(num_channels) if self.behind in (None, kernel) else nn.ReLU()
 
     def width(self, channels: int) -> int:
         """Largest width, at most the one wanted, that the activation's cones fill."""
@@ -174,6 +187,8 @@ ARMS: dict[str, Arm] = {
         Arm("mpu-4", "MPU m=4", lambda c: MPU(dim=4)),
         Arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),
         Arm("acon-c", "ACON-C", lambda c: AconC(c)),
+        Arm("meta-acon", "Meta-ACON", lambda c: MetaAcon(c)),
+        Arm("meta-acon-3", "Meta-ACON behind 3 x 3", lambda c: MetaAcon(c), behind=3),
         Arm("lslu", "LSLU (corrected)", lambda c: create("lslu", num_channels=c)),
     )
 }

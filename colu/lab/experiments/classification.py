@@ -54,7 +54,8 @@ class ImageClassification:
     model : torch.nn.Module
     config : Config
         Options: ``dataset``, ``train_size`` (images, 0 for all), ``holdout`` (training images set aside and
-        evaluated in place of the test set, for tuning), ``test_size``, ``crop``, ``flip``.
+        evaluated in place of the test set, for tuning), ``test_size``, ``crop``, ``flip``; where they are there,
+        ``smoothing`` (of labels, in training) and ``mirror`` (logits are the mean over an image and its mirror image).
     """
 
     def __init__(self, model: nn.Module, config: Config) -> None:
@@ -63,6 +64,7 @@ class ImageClassification:
         test = _images(options["dataset"], "test", config.device)
         self.model = model.to(config.device)
         self.top, self.split = train.top, "test"
+        self.smoothing, self.mirror = options.get("smoothing", 0.0), options.get("mirror", False)
         images, labels = train.images, train.labels
         if options["train_size"]:
             images, labels = images[: options["train_size"]], labels[: options["train_size"]]
@@ -99,12 +101,15 @@ class ImageClassification:
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Cross-entropy in nats."""
-        return F.cross_entropy(model(batch[0]), batch[1])
+        return F.cross_entropy(model(batch[0]), batch[1], label_smoothing=self.smoothing)
 
     def _measure(self, model: nn.Module, images: Tensor, labels: Tensor) -> tuple[float, float]:
         loss = hits = 0.0
         for part, wanted in zip(images.split(2000), labels.split(2000), strict=True):
-            logits = model(self.batches.normalise(part)).float()
+            pictures = self.batches.normalise(part)
+            logits = model(pictures).float()
+            if self.mirror:
+                logits = (logits + model(pictures.flip(3)).float()) / 2
             loss += float(F.cross_entropy(logits, wanted, reduction="sum"))
             hits += float((logits.argmax(1) == wanted).sum())
         return loss / len(labels), 100 * hits / len(labels)

@@ -13,6 +13,7 @@ from colu.lab.fields import Count, Name, Seed, Whole, number
 from colu.lab.generative.diffusion import PREDICTIONS
 from colu.lab.generative.likelihood import BINARISATIONS
 from colu.lab.models.vae import INITS
+from colu.lab.models.whitened import BLOCKS
 
 __all__ = [
     "AutoencoderOptions",
@@ -27,6 +28,7 @@ __all__ = [
     "TextCurveOptions",
     "TextOptions",
     "VAEOptions",
+    "WhitenedOptions",
 ]
 
 
@@ -102,6 +104,18 @@ class ConvolutionalOptions(_Classified, closed=True):
     """Of ``registry-images``."""
 
     widths: ThreeWidths
+
+
+class WhitenedOptions(_Classified, closed=True):
+    """Of ``cifar-fast``: kind and number of the blocks of a stage, label smoothing, and whether logits are the mean
+    over an image and its mirror image.
+    """
+
+    widths: ThreeWidths
+    block: Literal[tuple(BLOCKS)]
+    depth: Count
+    smoothing: number(ge=0, lt=1)
+    mirror: StrictBool
 
 
 class ResidualCurveOptions(_Curves, closed=True):

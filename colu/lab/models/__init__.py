@@ -9,6 +9,7 @@ from .resnet import CIFARResNet
 from .threshold_network import ThresholdNetwork, fit_threshold_lasso, hyperplane_arrangements
 from .unet import UNet, time_embedding
 from .vae import VAE
+from .whitened import WhitenedResNet, whitening_filters
 
 __all__ = [
     "CIFARResNet",
@@ -19,8 +20,10 @@ __all__ = [
     "ThresholdNetwork",
     "UNet",
     "VAE",
+    "WhitenedResNet",
     "fit_threshold_lasso",
     "hyperplane_arrangements",
     "make_activation",
     "time_embedding",
+    "whitening_filters",
 ]

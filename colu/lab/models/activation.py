@@ -8,11 +8,12 @@ from torch import nn
 
 __all__ = ["Activation", "make_activation"]
 
-#: A registered name, a factory without arguments, or an object with ``for_channels(num_channels)``.
+#: A registered name, a factory without arguments, or an object with ``for_channels(num_channels)``; one that has
+#: ``for_layer(num_channels, kernel)`` is asked by that where a layer says the size of the filters before it.
 Activation = str | Callable[[], nn.Module]
 
 
-def make_activation(activation: Activation, num_channels: int) -> nn.Module:
+def make_activation(activation: Activation, num_channels: int, kernel: int | None = None) -> nn.Module:
     """A new activation module for a layer of ``num_channels``.
 
     Parameters
@@ -21,6 +22,8 @@ def make_activation(activation: Activation, num_channels: int) -> nn.Module:
         A name of :func:`colu.nn.list_activations`, a factory without arguments,
         or an arm of an experiment, which is told the channels.
     num_channels : int
+    kernel : int, optional
+        Side of the filters of the convolution before it, for arms that stand behind some of them only.
 
     Raises
     ------
@@ -43,6 +46,8 @@ def make_activation(activation: Activation, num_channels: int) -> nn.Module:
             f"activation is the module {activation!r}: give a name or a factory, for example lambda: CoLU(dim=4), "
             "so that each layer gets its own"
         )
+    if kernel is not None and hasattr(activation, "for_layer"):
+        return activation.for_layer(num_channels, kernel)
     if hasattr(activation, "for_channels"):
         return activation.for_channels(num_channels)
     return activation()

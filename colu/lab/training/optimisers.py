@@ -19,11 +19,22 @@ def _polar(matrix: torch.Tensor) -> torch.Tensor:
     return u * kept @ v
 
 
-class _Polar(torch.optim.Optimizer):
-    """Muon without its approximations; see :class:`MatrixMuon`."""
+def _near_polar(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
+    """Near ``U V^T``: singular values go to about 1, by the polynomial of Muon, in the precision of the matrix."""
+    wide = matrix.T if matrix.shape[0] > matrix.shape[1] else matrix
+    near = wide / wide.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        gram = near @ near.T
+        near = 3.4445 * near + (-4.7750 * gram + 2.0315 * gram @ gram) @ near
+    return near.T if matrix.shape[0] > matrix.shape[1] else near
 
-    def __init__(self, params, lr: float, momentum: float, weight_decay: float) -> None:
+
+class _Polar(torch.optim.Optimizer):
+    """Muon for filters, and without its approximations; see :class:`MatrixMuon`."""
+
+    def __init__(self, params, lr: float, momentum: float, weight_decay: float, *, exact: bool = True) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        self._direction = _polar if exact else _near_polar
 
     @torch.no_grad()
     def step(self) -> None:
@@ -34,27 +45,30 @@ class _Polar(torch.optim.Optimizer):
                 mean = self.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
                 mean.lerp_(p.grad, 1 - group["momentum"])
                 ahead = p.grad.lerp(mean, group["momentum"])  # Nesterov
+                ahead = ahead.flatten(1)
                 p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.sub_(_polar(ahead), alpha=group["lr"] * max(1, p.shape[0] / p.shape[1]) ** 0.5)
+                rate = group["lr"] * max(1, ahead.shape[0] / ahead.shape[1]) ** 0.5
+                p.sub_(self._direction(ahead).reshape(p.shape), alpha=rate)
 
 
 class MatrixMuon(torch.optim.Optimizer):
-    r"""Muon for parameters that are matrices, SGD with Nesterov momentum for all others.
+    r"""Muon for parameters that are matrices and for filters, SGD with Nesterov momentum for all others.
 
     A matrix moves against the polar factor :math:`P` of its momentum :math:`M = U \Sigma V^\top`, scaled by its shape,
 
     .. math:: W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, m/n)}\, P(M), \qquad P(M) = U V^\top,
 
-    where torch takes five steps of an iteration in bfloat16 in place of :math:`P`.
+    where torch takes five steps of an iteration in bfloat16 in place of :math:`P`.  The filters of a convolution are a
+    matrix with a row for each of them; the same steps are taken in the precision of the weights.
 
     Parameters
     ----------
     params : iterable of Tensor
-        Those with two dimensions are matrices of shape :math:`(m, n)`.
+        Those with two dimensions are matrices of shape :math:`(m, n)`, those with more are filters.
     lr : float
-        Of both, as are the two others.
+        Of all, as are the two others.
     momentum, weight_decay : float
-        Decay is decoupled for matrices and L2 for the others.
+        Decay is decoupled for matrices and filters, and L2 for the others.
     exact : bool
         Whether :math:`P` is computed as it is written, by a singular value decomposition in the precision of the
         weights: slow, and the same in every frame to rounding, which torch's is to bfloat16 only.
@@ -62,7 +76,7 @@ class MatrixMuon(torch.optim.Optimizer):
     Raises
     ------
     ValueError
-        If there is no matrix.
+        If there are no matrices or filters.
 
     References
     ----------
@@ -86,11 +100,16 @@ class MatrixMuon(torch.optim.Optimizer):
         exact: bool = False,
     ) -> None:
         params = list(params)
-        matrices, rest = [p for p in params if p.ndim == 2], [p for p in params if p.ndim != 2]
-        if not matrices:
+        matrices, filters = [p for p in params if p.ndim == 2], [p for p in params if p.ndim > 2]
+        rest = [p for p in params if p.ndim < 2]
+        if not matrices + filters:
             raise ValueError("Muon moves matrices and this model has none: take another optimiser")
         both = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
-        self._parts: list[torch.optim.Optimizer] = [(_Polar if exact else torch.optim.Muon)(matrices, **both)]
+        self._parts: list[torch.optim.Optimizer] = []
+        if matrices:
+            self._parts.append((_Polar if exact else torch.optim.Muon)(matrices, **both))
+        if filters:
+            self._parts.append(_Polar(filters, **both, exact=exact))
         if rest:
             self._parts.append(torch.optim.SGD(rest, nesterov=momentum > 0, foreach=True, **both))
         groups = [group for part in self._parts for group in part.param_groups]

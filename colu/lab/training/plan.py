@@ -32,7 +32,7 @@ class Plan:
     optimiser : {"adam", "adamw", "muon", "sgd"}
         ``sgd`` is with Nesterov momentum; ``muon`` is :class:`colu.lab.training.MatrixMuon`.
     weight_decay, momentum : float
-        Decay is L2 for ``adam`` and ``sgd``, decoupled for ``adamw`` and the matrices of ``muon``.
+        Decay is L2 for ``adam`` and ``sgd``, decoupled for ``adamw`` and the matrices and filters of ``muon``.
     betas : tuple of float
         Of Adam.
     schedule : {"constant", "cosine", "linear", "steps"}

@@ -33,7 +33,7 @@ def test_arms_of_one_width_start_from_equal_weights(experiment):
     for name, arm in ARMS.items():
         if experiment == "rotation" and arm.width(3) != 3:  # cones of more than the width of this network
             continue
-        widths = {"ddpm": [16, 64], "latent-diffusion": [64]}.get(experiment, [])
+        widths = {"ddpm": [16, 64], "latent-diffusion": [64], "cifar-fast": [8]}.get(experiment, [])
         if [arm.width(w) for w in widths] != widths:  # refused by name, see its tests
             continue
         other = shared_weights(experiment, name)

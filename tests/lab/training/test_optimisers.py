@@ -114,3 +114,36 @@ def test_what_has_no_direction_does_not_move_in_the_exact_step():
     net.weight.grad = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
     MatrixMuon(net.parameters(), 1.0, exact=True).step()
     assert torch.allclose(before - net.weight, torch.diag(torch.tensor([1.0, 1, 0], dtype=torch.float64)))
+
+
+@pytest.mark.parametrize("channels", [(3, 20), (12, 2)])
+def test_filters_go_as_the_matrix_of_their_rows(channels):
+    """In channels last and in the other order, tall and wide, and near the exact step."""
+    into, out = channels
+    x = torch.randn(5, into, 6, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    steps = {}
+    for form in (torch.contiguous_format, torch.channels_last):
+        for exact in (True, False):
+            torch.manual_seed(0)
+            net = nn.Conv2d(into, out, 2, bias=False).double().to(memory_format=form)
+            before = net.weight.detach().clone()
+            net(x).square().mean().backward()
+            MatrixMuon(net.parameters(), 0.1, exact=exact).step()
+            steps[form, exact] = ((before - net.weight) / 0.1).detach().flatten(1)
+    one = steps[torch.contiguous_format, True]
+    scale = max(1, one.shape[0] / one.shape[1]) ** 0.5
+    assert torch.allclose(torch.linalg.svdvals(one), scale * torch.ones(min(one.shape)).double())
+    for exact in (True, False):
+        assert torch.allclose(steps[torch.contiguous_format, exact], steps[torch.channels_last, exact])
+    near = steps[torch.contiguous_format, False]
+    assert torch.nn.functional.cosine_similarity(near.flatten(), one.flatten(), dim=0) > 0.95
+    values = torch.linalg.svdvals(near) / scale
+    assert not torch.allclose(near, one) and (values > 0.5).all() and (values < 1.5).all()
+
+
+def test_filters_without_a_gradient_do_not_move():
+    net = nn.Conv2d(1, 2, 2, bias=False)
+    net.weight.grad = torch.zeros_like(net.weight)
+    before = net.weight.detach().clone()
+    MatrixMuon(net.parameters(), 0.1).step()
+    assert torch.equal(net.weight, before)
