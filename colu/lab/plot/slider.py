@@ -322,7 +322,7 @@ def slider_figure(
     height = width * (ylim[1] - ylim[0]) / (xlim[1] - xlim[0]) if equal else 0.62 * width
     window = _Window(xlim, ylim, top, width, height)
     frames = [[_path(trace, window) for trace in frame] for frame in drawn]
-    moving = [_element(trace, path, "data-trace ") for trace, path in zip(first, frames[begin], strict=True)]
+    moving = [_element(trace, path, 'data-trace="" ') for trace, path in zip(first, frames[begin], strict=True)]
     total = top + height + (2 * LINE + 8 if axes else 4)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {total:.4g}" font-size="{LETTERS}" '

@@ -42,6 +42,8 @@ math[display="block"] { margin: 0.6em 0; }
 """
 #: What works by script only, or is said elsewhere.
 GONE = "head link, script, style, button, .headerlink, .live, form, input, noscript, object, summary"
+#: Code that the page folds: few readers of EPUB can, so it stays out, as from a printed page.
+FOLDED = "details.fold:not(.fold-proof, .fold-badge)"
 _SCRIPTED = re.compile(r"(data-|on|aria-(?!label$)|style$|tabindex$|loading$)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -62,7 +64,7 @@ def _clean(page: BeautifulSoup, name: str) -> None:
     """Leave what a reader of EPUB shows, in well-formed elements with one id each."""
     up = "../" * name.count("/")
     page.html["lang"] = page.html["xml:lang"] = "en"
-    for part in page.select(GONE):
+    for part in page.select(f"{GONE}, {FOLDED}"):
         part.decompose()
     for comment in page.find_all(string=lambda text: isinstance(text, Comment)):
         comment.extract()

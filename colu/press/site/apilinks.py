@@ -112,7 +112,8 @@ def _map_names(app: Sphinx, env) -> None:
 def _leave_foreign_names(app: Sphinx, env) -> None:
     """Look up no name of a package without a reference here: it would be imported, and could lead nowhere."""
     ours = {name.partition(".")[0] for name in env.domains["py"].objects}
-    for transforms in env.sphinx_codeautolink_transforms.values():
+    # Codeautolink reads no code where no site is made.
+    for transforms in getattr(env, "sphinx_codeautolink_transforms", {}).values():
         for transform in transforms:
             transform.names = [name for name in transform.names if str(name.import_components[0]) in ours]
 

@@ -179,7 +179,8 @@ def write_script(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
-    app.add_node(fold, html=(visit_fold, depart_fold), epub=(visit_fold, depart_fold))
+    # For every builder that writes HTML: to name one of them takes the other handlers away from it.
+    app.add_node(fold, html=(visit_fold, depart_fold))
     # After the links from code to the reference were found, which follow the order of the cells.
     app.connect("doctree-read", layer_page, priority=900)
     app.connect("html-page-context", add_script)

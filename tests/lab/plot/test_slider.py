@@ -3,6 +3,7 @@
 import json
 import re
 from html import unescape
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -48,7 +49,8 @@ def test_the_page_holds_every_frame_and_the_picture_the_first():
     data = _data(figure)
     assert [[data["paths"][place] for place in frame] for frame in data["frames"]] == figure.frames
     assert data["controls"] == [["0", "1", "2"]]
-    assert f'data-trace d="{figure.frames[1][0]}"' in figure.svg
+    assert f'data-trace="" d="{figure.frames[1][0]}"' in figure.svg
+    assert ElementTree.fromstring(figure.svg).get("viewBox"), "it also stands alone, as XML"
     assert 'value="1" aria-label="slope" aria-valuetext="1"' in figure.html()
 
 

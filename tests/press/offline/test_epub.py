@@ -24,7 +24,9 @@ project = html_title = "toy"
 author = copyright = "The colu authors"
 root_doc = "book/index"
 extensions = ["myst_nb", "sphinx_book_theme", "sphinx_proof", "colu.press.site.offline",
+              "sphinx.ext.autodoc", "sphinx_codeautolink", "colu.press.site.apilinks", "colu.press.site.layers",
               "colu.press.site.sliders", "colu.press.offline.epub"]
+bibtex_bibfiles = []
 html_theme_options = {
     "repository_url": "https://github.com/colu-book/colu", "use_download_button": True,
     "launch_buttons": {"colab_url": "https://colab.research.google.com"},
@@ -70,6 +72,7 @@ a &= b \\\\ c &= d
 """
 RAW = (
     "<details class='hide'><summary>Show</summary><p style='color:red' onclick='x()'>Shown.</p></details>"
+    "<details class='fold fold-figure'><summary>The code of this figure</summary><pre>drawn = 1</pre></details>"
     "<button>b</button><script>1 < 2</script><style>p {}</style><table><tr><td nowrap>&nbsp;cell<br></table>"
 )
 FIGURE = (
@@ -188,6 +191,7 @@ def test_pages_hold_formulas_as_mathml_and_nothing_by_script(texts):
     page = ElementTree.fromstring(first)
     assert len(list(page.iter(MATH))) == 3 and "ℝ" in first and "𝟙" in first and "mathvariant" not in first
     assert '<span class="eqno">(1)</span>' in first and "(2)" not in first
+    assert "drawn = 1" not in first, "code that the page folds stays out"
     assert ">10 First" in first and "Shown." in first and "1 &lt; 2 &amp; 3" in first
     for text in texts.values():
         marks = ("<button", "<script", "<style", "<summary", "headerlink", " style=", "onclick", "http-equiv", "\x0c")
