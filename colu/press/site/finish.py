@@ -33,7 +33,12 @@ CHANGES = (
         '<summary aria-label="pages of this part">',
         "an arrow alone has no name",
     ),
-    ('<div role="list" class="citation-list">', '<div class="citation-list">', "a list needs items as children"),
+    (r'<div(?=[^>]*class="citation-list")[^>]*>', '<div class="citation-list">', "a list needs items as children"),
+    (
+        r"<summary>Expand for references to <a [^>]*>(.*?)</a></summary>",
+        r"<summary>Where \1 is used</summary>",
+        "a button holds no link, least of all one to its own place",
+    ),
     (r' role="doc-biblioentry"', "", "withdrawn from the standard"),
     (r'(href="[^"]*)_sources/notebooks/([\w-]+\.ipynb")', r"\1plain/\2", "outside the site the plain form is readable"),
     (rf"(colab\.research\.google\.com/github/{_REPOSITORY}/blob)/[^/\"]+/notebooks/", rf"\1/{PAGES}/plain/", "so"),

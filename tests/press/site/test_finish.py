@@ -27,8 +27,15 @@ def test_labels_that_hide_the_text_go():
 
 
 def test_a_list_of_references_is_no_list_without_items():
-    page = '<div role="list" class="citation-list"><div class="citation" role="doc-biblioentry">A</div></div>'
-    assert finished(page) == '<div class="citation-list"><div class="citation">A</div></div>'
+    for list_of_sources in ('<div role="list" class="citation-list">', '<div class="citation-list" role="list">'):
+        page = f'{list_of_sources}<div class="citation" role="doc-biblioentry">A</div></div>'
+        assert finished(page) == '<div class="citation-list"><div class="citation">A</div></div>'
+
+
+def test_the_line_that_opens_a_list_of_uses_holds_no_link():
+    link = '<a class="reference" href="#colu.nn" title="colu.nn"><code>colu.nn</code></a>'
+    page = f"<details><summary>Expand for references to {link}</summary></details>"
+    assert finished(page) == "<details><summary>Where <code>colu.nn</code> is used</summary></details>"
 
 
 def test_the_arrow_that_opens_a_part_has_a_name():
