@@ -43,7 +43,7 @@ def ratio_figure(records: Iterable[dict], *, passes: str = "both", allocator: st
     axis.set_ylim(max(1, len(cases)) - 0.4, -0.6)
     axis.set_xlabel(f"time as a ratio to ReLU ({passes}, {allocator} allocator)")
     if names:
-        axis.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        figure.legend(loc="outside right center")
     else:
         axis.text(0.5, 0.5, "no case has a good control", transform=axis.transAxes, ha="center")
     return figure

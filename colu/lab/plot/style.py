@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .looks import look
+from .notebook import show_as_svg
 from .palette import COLOURS, LINESTYLES, MARKERS
-from .svg import show_as_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +20,8 @@ def use_style() -> None:
     """Set matplotlib to the book's style for this process.
 
     9.5 pt text at final size, lines 2 pt wide, the palette of Okabe and Ito cycled together with line styles.
-    In a notebook figures are shown by :func:`colu.lab.plot.as_svg`: on white there, and on the pages of the book
-    without a ground, in the colours of the page's mode.
+    In a notebook figures are shown by :func:`colu.lab.plot.with_narrow`: on white there, and on the pages of the
+    book without a ground, in the colours of the page's mode, on a telephone with panels one above the other.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Figures as SVG in notebooks: sharp at every size, the same on every run, and sorted for pages of two modes.
+"""Figures as SVG: sharp at every size, the same on every run, and sorted for pages of two modes.
 
 A figure that leaves the kernel stands on white, so that it reads in any notebook, dark ones too.
 What is ground and what shows data by colour has a name in it, by which :mod:`colu.lab.plot.modes` makes the
@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import io
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["CLASS", "DATA", "DPI", "GROUND", "as_svg", "show_as_svg"]
+__all__ = ["CLASS", "DATA", "DPI", "GROUND", "as_svg"]
 
 #: The class of every figure of the book.
 CLASS = "colu-figure"
@@ -33,7 +32,6 @@ POINTS = 3000
 #: Bytes of a picture beyond which it is stored as a photograph, if that is less than half.
 PHOTOGRAPH = 30_000
 _PICTURE = re.compile(r"data:image/png;base64,([\s\w+/=]+)")
-_INLINE = ("inline", "module://matplotlib_inline.backend_inline")
 _HEAD = re.compile(r"\A.*?(?=<svg\b)|<metadata>.*?</metadata>\s*|<!--.*?-->\s*", re.DOTALL)
 _GEOMETRY = re.compile(r'(?<= )(d|x|y|points)="([^"]*)"')
 _LONG = re.compile(r"(-?\d+\.\d\d)\d+")
@@ -154,30 +152,3 @@ def as_svg(figure: Figure) -> str:
     text = _HEAD.sub("", stream.getvalue())
     text = _PICTURE.sub(_stored, _GEOMETRY.sub(_shortened, text))
     return text.replace("<svg ", f'<svg class="{CLASS}" ', 1)
-
-
-def show_as_svg() -> bool:
-    """Let the notebook that runs show matplotlib's figures by :func:`as_svg`.
-
-    Returns
-    -------
-    bool
-        False outside of a notebook, where nothing changes.
-    """
-    if "IPython" not in sys.modules:
-        return False
-    import matplotlib as mpl
-    from IPython import get_ipython
-    from matplotlib.figure import Figure
-
-    shell = get_ipython()
-    if shell is None or mpl.get_backend() not in _INLINE:
-        return False
-    # Its import sets formats of its own, once; ours replace them.
-    from matplotlib_inline import backend_inline  # noqa: F401
-
-    formatters = shell.display_formatter.formatters
-    for each in formatters.values():
-        each.pop(Figure, None)
-    formatters["image/svg+xml"].for_type(Figure, as_svg)
-    return True

@@ -78,6 +78,8 @@ class _Reader(HTMLParser):
             self._launch(values, classes)
         if values.get("src"):
             page.loads.append(values["src"])
+        if tag == "source" and values.get("srcset"):
+            page.loads.append(values["srcset"])
         if tag == "link" and values.get("href") and values.get("rel") not in ("canonical", "search", "index"):
             (page.links if values.get("rel") in ("next", "prev") else page.loads).append(values["href"])
         if tag == "img":

@@ -75,7 +75,9 @@ def cleaned(page: str, name: str) -> Tag:
         raise BookError(f"the page of {name} holds no chapter: run 'colu book render --force'")
     for tag in top.select("a.headerlink, button, span.target, .tag_remove-cell"):
         tag.decompose()
-    for tag in top.select(".figure-scroll"):
+    for tag in top.select("picture > source"):
+        tag.decompose()
+    for tag in top.select(".figure-scroll, picture"):
         tag.unwrap()
     for tag in top.select("img"):
         # Slides and sheets are as wide as they are, and the next one is wanted at once.

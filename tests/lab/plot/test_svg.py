@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colu.lab.plot import as_svg, show_as_svg, use_style
+from colu.lab.plot import as_svg, use_style
 from colu.lab.plot.svg import POINTS
 
 PICTURE = re.compile(r"data:image/(png|jpeg);base64,([\s\w+/=]+)")
@@ -67,7 +67,3 @@ def test_small_pictures_keep_their_pixels_and_photographs_are_stored_as_such(fig
 def test_a_large_cloud_is_a_picture_inside(figure, points, pictures):
     cloud = np.random.default_rng(0).normal(size=(2, points))
     assert len(PICTURE.findall(drawn(figure, lambda ax: ax.scatter(*cloud)))) == pictures
-
-
-def test_outside_of_a_notebook_nothing_is_set():
-    assert show_as_svg() is False

@@ -29,7 +29,8 @@ Second sentence, see <a href="#thm">the theorem</a> and <a href="11-b.html#x">an
 <div class="proof admonition" id="proof"><p>Proof. By looking.</p></div>
 {CLAIM.format(1)}<details class="fold fold-badge"><summary>Claim 12.2 holds</summary>{CLAIM.format(2)}</details>
 <div class="cell_output"><figure id="fig-a"><span class="figure-scroll" tabindex="0">
-<img class="on-light" alt="a dot" src="../_images/dot.png" loading="lazy" style="min-width:400px">
+<picture><source srcset="../_images/dot-narrow.png" media="screen and (max-width: 640px)"/>
+<img class="on-light" alt="a dot" src="../_images/dot.png" loading="lazy" style="min-width:400px"></picture>
 <img class="on-dark" alt="a dot" src="../_images/dark.png"></span><figcaption>Fig.</figcaption>
 </figure></div><p>What to see in it.</p>
 <div class="drawing" id="drawing-scheme"><div role="img" aria-label="A scheme"><svg></svg></div>

@@ -33,7 +33,8 @@ def test_a_picture_takes_the_room_and_leaves_its_caption_to_the_notes(top, name,
 
 def test_a_figure_comes_in_both_modes_and_fits_its_slide(top):
     html = shown(top, "fig-a").html
-    assert html.count("<img") == 2 and not any(word in html for word in ("lazy", "min-width", "figure-scroll"))
+    only_pages = ("lazy", "min-width", "figure-scroll", "narrow")
+    assert html.count("<img") == 2 and not any(word in html for word in only_pages)
 
 
 @pytest.mark.parametrize(("name", "seen"), [("thm", "A cone is a cone."), ("1", "Claim 12.1"), ("2", "Claim 12.2")])
