@@ -43,20 +43,29 @@ class Source:
     url: str
 
 
+def _said(text: str) -> str:
+    """What LaTeX stands for: ``Sch{\\"o}nemann`` as Schönemann."""
+    from pybtex.richtext import Text
+
+    return Text.from_latex(text).render_as("text")
+
+
 def _source(entry) -> Source:
     from pybtex.database import Person
 
     people: list[Person] = entry.persons.get("author") or entry.persons.get("editor") or []
-    last = [" ".join(person.prelast_names + person.last_names).strip("{}") for person in people]
+    last = [_said(" ".join(person.prelast_names + person.last_names)) for person in people]
     names = last[0] if len(last) == 1 else " and ".join(last) if len(last) == 2 else f"{last[0]} et al." if last else ""
-    field = {key.lower(): re.sub(r"[{}]", "", value) for key, value in entry.fields.items()}
+    # An address is no LaTeX.
+    plain = ("url", "doi", "eprint")
+    field = {key.lower(): value if key.lower() in plain else _said(value) for key, value in entry.fields.items()}
     url = field.get("url") or (f"https://doi.org/{field['doi']}" if "doi" in field else "")
     if not url and field.get("eprint"):
         url = f"https://arxiv.org/abs/{field['eprint']}"
     place = field.get("journal") or field.get("booktitle") or field.get("publisher") or field.get("howpublished") or ""
-    every = ", ".join(str(person) for person in people)
+    every = ", ".join(_said(str(person)) for person in people)
     line = ". ".join(part for part in (every, field.get("title", ""), place, field.get("year", "")) if part)
-    return Source(names or entry.key, field.get("year", ""), re.sub(r"[{}]", "", line) + ".", url)
+    return Source(names or entry.key, field.get("year", ""), line.removesuffix(".") + ".", url)
 
 
 class Shelf:

@@ -15,6 +15,7 @@ SITE = "https://example.org/toy/notebooks/01-one.html"
 BOOK = """@misc{one, author = {A. von One}, title = {First}, year = {2001}, url = {https://example.org/one}}
 @misc{two, author = {B. Two and C. Two}, title = {Second}, year = {2002}}
 @misc{more, author = {D. A and E. B and F. C}, title = {Third}, year = {2003}, doi = {10.1/x}}
+@misc{accents, author = {G{\\"o}del, Kurt and {\\O}re, {\\AA}.}, title = {{\\'E}tude of {CNN}s}, year = {2004}}
 """
 NUMBER = {
     "output_type": "display_data",
@@ -60,6 +61,7 @@ def plain(shelf, *cells):
         ("{cite:p}`one`", "[[von One, 2001](https://example.org/one)]"),
         ("{cite:p}`two,more`", "[Two and Two, 2002; [A et al., 2003](https://doi.org/10.1/x)]"),
         ("{cite:t}`one`", "[von One (2001)](https://example.org/one)"),
+        ("{cite:t}`accents`", "Gödel and Øre (2004)"),
         ("{doc}`01-one`", f"[01 Title]({SITE})"),
         ("{doc}`here <01-one>`", f"[here]({SITE})"),
         ("{doc}`../book/claims`", "[claims](https://example.org/toy/book/claims.html)"),
