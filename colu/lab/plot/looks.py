@@ -37,6 +37,8 @@ LOOKS = {
     "gelu": ("gate", "X", "--"),
     "swish": ("gate", "P", "-"),
     "acon": ("gate", "*", _DOTTED),
+    "meta-acon": ("gate", "d", _LONG),
+    "meta-acon-3": ("gate", "8", _TIGHT),
     "tanh": ("neutral", "v", "-."),
     "lslu": ("lslu", "*", "-"),
     "maxmin": ("lslu", "^", "-."),

@@ -37,7 +37,7 @@ def test_frames_show_the_images_of_the_moved_point():
     assert euclidean == skew == point
     *_, euclidean, _, skew, point = figure.frames[0]
     assert len({euclidean, skew, point}) == 3
-    assert 'data-trace d="' + figure.frames[11 * 13 + 6][0] in figure.svg, "it starts inside the opening, unturned"
+    assert 'data-trace="" d="' + figure.frames[11 * 13 + 6][0] in figure.svg, "it starts inside the opening, unturned"
 
 
 def test_moves_join_each_point_to_its_image():
