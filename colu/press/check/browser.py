@@ -141,7 +141,9 @@ def _watched(tab) -> Iterator[list[str]]:
         seen.append(f"script error: {str(error)[:200]}")
 
     def on_failed(request):
-        seen.append(f"request failed: {request.url[:200]}")
+        # The browser gives up a picture that is still on its way when the page is left.
+        if request.failure != "net::ERR_ABORTED":
+            seen.append(f"request failed: {request.url[:200]}")
 
     def on_response(response):
         if response.status >= 400:
