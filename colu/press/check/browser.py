@@ -50,6 +50,8 @@ MOVED = """() => [...document.querySelectorAll('.colu-slider')].map(figure =>
     set(value);
     return moved && input.getBoundingClientRect().height > 10 && drawing.getBoundingClientRect().height > 100;
   }))"""
+#: Twice, as what a page asks for in another width is asked for when it is drawn.
+DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -141,9 +143,7 @@ def _watched(tab) -> Iterator[list[str]]:
         seen.append(f"script error: {str(error)[:200]}")
 
     def on_failed(request):
-        # The browser gives up a picture that is still on its way when the page is left.
-        if request.failure != "net::ERR_ABORTED":
-            seen.append(f"request failed: {request.url[:200]}")
+        seen.append(f"request failed: {request.url[:200]}")
 
     def on_response(response):
         if response.status >= 400:
@@ -159,6 +159,32 @@ def _watched(tab) -> Iterator[list[str]]:
         tab.on(event, handler)
     try:
         yield seen
+    finally:
+        for event, handler in events.items():
+            tab.remove_listener(event, handler)
+
+
+@contextmanager
+def _finished(tab) -> Iterator[None]:
+    """Wait for what the page begins to load meanwhile: another width asks for other pictures, on this page."""
+    begun = set()
+
+    def on_begin(request):
+        begun.add(request)
+
+    def on_end(request):
+        begun.discard(request)
+
+    events = {"request": on_begin, "requestfinished": on_end, "requestfailed": on_end}
+    for event, handler in events.items():
+        tab.on(event, handler)
+    try:
+        yield
+        tab.evaluate(DRAWN)
+        for _ in range(TIMEOUT // 20):
+            if not begun:
+                break
+            tab.wait_for_timeout(20)
     finally:
         for event, handler in events.items():
             tab.remove_listener(event, handler)
@@ -183,7 +209,8 @@ def _check_page(tab, address: str, page) -> list[str]:
                     if not moved:
                         problems.append(f"figure {number} with sliders does not show, or a slider changes nothing")
             for width, kind in ((NARROW, "a telephone's window"), (WIDTH, "the window")):
-                tab.set_viewport_size({"width": width, "height": HEIGHT})
+                with _finished(tab):
+                    tab.set_viewport_size({"width": width, "height": HEIGHT})
                 if tab.evaluate(WIDE) > 1:
                     problems.append(f"the page is wider than {kind}")
         except Error as error:

@@ -30,6 +30,10 @@ FAULTS = {
     ),
     "request.html": (PAGE.format("<script>fetch('https://example.org/x')</script>", ""), "request failed"),
     "missing.html": (PAGE.format("<script>fetch('gone.json')</script>", ""), "request answered 404"),
+    "telephone.html": (
+        PAGE.format("", '<picture><source media="(width < 640px)" srcset="gone.svg"><img src="data:,"></picture>'),
+        "request answered 404",
+    ),
     "maths.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formulas were not set"),
     "raw.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formula left raw"),
     "wide.html": (PAGE.format("", '<div style="width:4000px">x</div>'), "wider than the window"),
