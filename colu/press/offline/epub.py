@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.builders.epub3 import Epub3Builder
 
 from colu.files import read_json
+from colu.lab.plot import parted
 from colu.press.build.render import run_jupyter_book
 from colu.press.project import BookError, Project
 from colu.press.site.explorer import TWINS, explorer_twin, turn_twin
@@ -149,8 +150,10 @@ class EpubBuilder(Epub3Builder):
             (static / TWINS[figure]).write_text(twin(), encoding="utf8")
 
     def handle_finish(self) -> None:
-        """Rewrite the pages, then list and pack them."""
+        """Rewrite the pages and leave each figure one form, then list and pack them."""
         self.with_formulas = tidy(Path(self.outdir))
+        for path in Path(self.outdir, "_images").glob("*.svg"):
+            path.write_text(parted(path.read_text(encoding="utf8"))[0], encoding="utf8")
         super().handle_finish()
 
     def get_toc(self) -> None:

@@ -1,10 +1,12 @@
 """The EPUB is whole: every file listed, every link inside found, formulas as MathML, nothing by script."""
 
+import base64
 import json
 import posixpath
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree
@@ -80,6 +82,9 @@ FIGURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"></svg>\n<input type="range"></div>'
 )
 
+NARROW = base64.b64encode(zlib.compress(b"<svg/>")).decode()
+TWO_FORMS = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 8"><metadata id="narrow">{NARROW}</metadata></svg>'
+
 
 def _notebook():
     def markdown(number, text):
@@ -89,6 +94,7 @@ def _notebook():
         return {"output_type": "display_data", "metadata": {}, "data": data}
 
     outputs = [output(**{"text/html": RAW}), output(**{"text/html": FIGURE}), output(**{"image/png": PNG})]
+    outputs.append(output(**{"image/svg+xml": TWO_FORMS}))
     outputs.append({"output_type": "stream", "name": "stdout", "text": "1 < 2 & \x0c3\n"})
     cell = {"cell_type": "code", "id": "c", "metadata": {}, "execution_count": 1, "source": "1", "outputs": outputs}
     texts = ["# First", BLOCK + "\nOf $\\mathbb 1_{x}$", "(low)=\n## Low & far"]
@@ -197,7 +203,14 @@ def test_pages_hold_formulas_as_mathml_and_nothing_by_script(texts):
         marks = ("<button", "<script", "<style", "<summary", "headerlink", " style=", "onclick", "http-equiv", "\x0c")
         assert not [mark for mark in marks if mark in text]
     alts = [image.get("alt") for image in page.iter(f"{HTML}img") if image.get("src").endswith(".svg")]
-    assert alts == ["a figure that turns"]
+    assert alts[0] == "a figure that turns" and len(alts) == 2
+
+
+def test_a_figure_has_one_form(epub):
+    with zipfile.ZipFile(epub) as book:
+        figures = [book.read(name).decode() for name in book.namelist() if name.endswith(".svg")]
+    assert any('viewBox="0 0 9 8"' in figure for figure in figures)
+    assert not any('id="narrow"' in figure for figure in figures)
 
 
 def test_without_a_site_the_message_says_what_to_do(tmp_path):
