@@ -26,6 +26,8 @@ __all__ = ["Shelf", "plain_notebook"]
 
 _ROLE = re.compile(r"\{([\w:-]+)\}`([^`]*)`")
 _TITLED = re.compile(r"^(.*?)\s*<([^<>]+)>$", re.DOTALL)
+#: What LaTeX reads as something else than itself.
+_LATEX = re.compile(r"[\\{}~$%&#^_`']|--")
 _PREFIX = "application/papermill.record/text/plain"
 #: What is numbered by its own count in each chapter, and what the number stands behind.
 _STATEMENTS = ("theorem", "proposition", "lemma", "corollary", "definition")
@@ -45,6 +47,9 @@ class Source:
 
 def _said(text: str) -> str:
     """What LaTeX stands for: ``Sch{\\"o}nemann`` as Schönemann."""
+    # Its reader takes hundredths of a second, and most texts hold no LaTeX.
+    if not _LATEX.search(text):
+        return text
     from pybtex.richtext import Text
 
     return Text.from_latex(text).render_as("text")
