@@ -629,6 +629,9 @@ def make_archive(tree: Path) -> None:
     (source / "a").mkdir(parents=True, exist_ok=True)
     for name in ("one", "a/two"):
         (source / name).write_text(name * 1000)
+    # A record, which an archive holds in a table.
+    record = {"config_hash": "0" * 64, "config": {"seed": 0}}
+    (source / "a" / "three.json").write_text(json.dumps(record, indent=1) + "\n")
     (tree / "records.tar.xz").write_bytes(pack(source))
 
 
