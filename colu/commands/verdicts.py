@@ -22,6 +22,7 @@ def campaign(
     results: Results = None,
 ) -> None:
     """Do the missing runs of the protocols, in order of priority, within a budget; stops cleanly and goes on later."""
+    from colu.lab.data import DataUnavailableError
     from colu.lab.results import check_root, results_root
     from colu.lab.verdicts import load_protocols, parse_seconds, run_missing
 
@@ -37,7 +38,7 @@ def campaign(
         with stoppable():
             try:
                 done = run_missing(protocols, root, budget=seconds, device=device, scheduler=scheduler, report=_say)
-            except (ValueError, OSError) as error:
+            except (ValueError, OSError, DataUnavailableError) as error:
                 raise fail(error) from None
         console.print(f"{done} runs done; records: {root / 'protocols'}")
     try:

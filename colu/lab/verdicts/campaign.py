@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from colu.lab.data import DataCorruptedError, DataUnavailableError
 from colu.lab.experiments import Config, RunningElsewhere, run
 from colu.lab.experiments.sweep import on_cluster
 from colu.lab.results import check_root, results_root
@@ -109,28 +110,66 @@ def run_missing(
     ------
     ValueError
         For a budget that is not positive, or a configuration that cannot be run here.
+    DataUnavailableError
+        At the end, where protocols were left out because their data are absent or altered; names each set once, with
+        where it was looked for, and the protocols.
     """
     if not budget > 0:
         raise ValueError(f"budget is {budget!r} seconds, wanted more than 0")
     root = check_root(root if root is not None else results_root())
-    began, done = clock(), 0
+    began, done, absent = clock(), 0, _Absent()
     for protocol in protocols:
         elsewhere: set[str] = set()
         while True:
             state = state_of(protocol, root, device=device)
             left = [c for c in state.left if c.hash not in elsewhere]
-            if not left:
+            if not left or absent.leaves_out(protocol, left[0]):
                 break
             each, _ = _seconds_a_run(protocol, state, root, device)
-            for config, event in _some(protocol, left, root, scheduler, wait, progress, report):
-                if event == "next":
-                    if clock() - began + each > budget:
-                        return done
-                    continue
-                report(protocol, config, event)
-                elsewhere |= {config.hash} if event == "running elsewhere" else set()
-                done += event != "running elsewhere"
-    return done
+            try:
+                for config, event in _some(protocol, left, root, scheduler, wait, progress, report):
+                    if event == "next":
+                        if clock() - began + each > budget:
+                            return absent.told(done)
+                        continue
+                    report(protocol, config, event)
+                    elsewhere |= {config.hash} if event == "running elsewhere" else set()
+                    done += event != "running elsewhere"
+            except (DataUnavailableError, DataCorruptedError) as error:
+                absent.add(left[0], error)
+    return absent.told(done)
+
+
+class _Absent:
+    """Data that cannot be had, why, and which protocols are left out for want of them."""
+
+    def __init__(self) -> None:
+        self._why: dict[str, str] = {}
+        self._left_out: dict[str, list[str]] = {}
+
+    @staticmethod
+    def _data_of(config: Config) -> str:
+        return str(config.options.get("dataset") or config.options.get("text") or config.experiment)
+
+    def add(self, config: Config, error: Exception) -> None:
+        self._why[self._data_of(config)] = str(error)
+
+    def leaves_out(self, protocol: Protocol, config: Config) -> bool:
+        """Whether the runs of a protocol, of which one is given, cannot be done here; it is then named at the end."""
+        name = self._data_of(config)
+        if name in self._why:
+            self._left_out.setdefault(name, []).append(protocol.name)
+        return name in self._why
+
+    def told(self, done: int) -> int:
+        """Runs that were done, if no protocol was left out."""
+        if not self._why:
+            return done
+        each = (
+            f"{name} is needed by {', '.join(self._left_out[name])} and cannot be had: {why}"
+            for name, why in self._why.items()
+        )
+        raise DataUnavailableError("\n".join([*each, f"{done} other runs done"]))
 
 
 def _some(
@@ -141,6 +180,8 @@ def _some(
         yield configs[0], "next"
         with closing(on_cluster(configs, root, scheduler, wait, protocol.stamp)) as done:
             for config, error in done:
+                if isinstance(error, DataUnavailableError | DataCorruptedError):
+                    raise error
                 yield config, "done" if error is None else f"failed: {type(error).__name__}: {error}"
         return
     for config in configs:
@@ -148,7 +189,7 @@ def _some(
         report(protocol, config, "begins")
         try:
             run(config, root, wait=False, progress=progress, say=lambda _: None, stamp=protocol.stamp)
-        except (ValueError, OSError):
+        except (ValueError, OSError, DataUnavailableError, DataCorruptedError):
             raise  # refused, or the machine's fault: no run has failed
         except RunningElsewhere:
             yield config, "running elsewhere"

@@ -7,11 +7,12 @@ import pytest
 from typer.testing import CliRunner
 
 from colu.cli import app
+from colu.lab.data import DataUnavailableError
 from colu.lab.results import find_records, read_record, record_schema
-from colu.lab.verdicts import left_of_protocols, load_protocols, run_missing
+from colu.lab.verdicts import campaign, left_of_protocols, load_protocols, run_missing
 from colu.lab.verdicts import runs as module
 
-from .conftest import write
+from .conftest import PROTOCOL, write
 
 
 def test_a_budget_stops_between_two_runs_and_the_next_goes_on(tmp_path):
@@ -55,6 +56,40 @@ def test_a_run_that_fails_counts_and_is_not_tried_again(tmp_path, monkeypatch):
 class _With:
     def __init__(self, build):
         self.build = build
+
+
+@pytest.mark.parametrize("unset", [True, False])
+def test_absent_data_are_named_once_and_the_other_protocols_are_done(tmp_path, monkeypatch, unset):
+    task = {"experiment": "gpt", "preset": "laptop", "settings": {"steps": 2}}
+    asked = [{**PROTOCOL["tests"][0], "metric": "test_loss"}]
+    for name, priority in (("first", 1), ("second", 2)):
+        tuning = {**PROTOCOL["tuning"], "settings": {"batch_size": 2}}
+        write(tmp_path, name, task=task, tuning=tuning, tests=asked, priority=priority)
+    write(tmp_path, priority=3)
+    monkeypatch.delenv("COLU_DATA", raising=False)
+    if not unset:
+        (tmp_path / "empty").mkdir()
+        monkeypatch.setenv("COLU_DATA", str(tmp_path / "empty"))
+    found = invoke("--budget", "10m", "--results", str(tmp_path))
+    assert found.exit_code == 1 and "Traceback" not in found.output
+    assert found.output.count("begins") == 17  # all of toy, and one of those that cannot be
+    told = [line for line in found.output.splitlines() if "shakespeare is needed by" in line]
+    assert len(told) == 1 and "needed by first, second and cannot be had" in told[0]
+    assert "tinyshakespeare/input.txt" in told[0] and ("unset" if unset else str(tmp_path / "empty")) in told[0]
+    assert "16 other runs done" in found.output
+    assert not list((tmp_path / "protocols").glob("first-v1/**/*.json"))
+
+
+def test_data_that_a_worker_cannot_have_end_the_protocol_on_a_cluster(tmp_path, monkeypatch):
+    protocol = write(tmp_path)
+
+    def on_cluster(configs, *_):
+        yield configs[0], DataUnavailableError("digits are nowhere")
+        raise AssertionError("asked for more runs of absent data")
+
+    monkeypatch.setattr(campaign, "on_cluster", on_cluster)
+    with pytest.raises(DataUnavailableError, match="digits is needed by toy and cannot be had: digits are nowhere"):
+        run_missing([protocol], tmp_path, budget=600, scheduler="nowhere")
 
 
 def invoke(*words):
