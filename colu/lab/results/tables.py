@@ -142,8 +142,12 @@ class ArmTable:
     ----------
     metric : str
     arms : dict of str to Summary
+    values : dict of str to list of float
+        What ``arms`` is the mean of, by seed.
     against : dict of str to Difference
         Arm minus ``baseline``, on the seeds that both have.
+    pairs : dict of str to list of float
+        What ``against`` is the mean of, a difference for each of those seeds in their order.
     baseline : str
     varies : str
         What differs between the runs of an arm.
@@ -153,7 +157,9 @@ class ArmTable:
 
     metric: str
     arms: dict[str, Summary]
+    values: dict[str, list[float]]
     against: dict[str, Difference]
+    pairs: dict[str, list[float]]
     baseline: str
     higher_is_better: bool
     varies: str = "the seed: initial weights and order of the batches"
@@ -247,14 +253,16 @@ def arm_table(
     if baseline not in values:
         raise ValueError(f"there is no record of the baseline {baseline!r}; arms are {sorted(values)}")
     arms = [arm for arm in (order or sorted(values)) if arm in values]
-    against = {}
+    against, pairs = {}, {}
     for arm in arms:
         if arm != baseline:
             common = sorted(values[arm].keys() & values[baseline].keys())
             first, second = ([values[name][seed] for seed in common] for name in (arm, baseline))
             against[arm] = paired_difference(first, second, level=level)
-    summaries = {arm: summarise(list(values[arm].values()), level=level) for arm in arms}
+            pairs[arm] = [one - other for one, other in zip(first, second, strict=True)]
+    scores = {arm: [values[arm][seed] for seed in sorted(values[arm])] for arm in arms}
+    summaries = {arm: summarise(row, level=level) for arm, row in scores.items()}
     varies = ArmTable.varies
     if len(set.union(*by_seed.values())) > 1:
         varies += "; and from pair to pair, but not within a pair, the device"
-    return ArmTable(metric, summaries, against, baseline, higher_is_better, varies)
+    return ArmTable(metric, summaries, scores, against, pairs, baseline, higher_is_better, varies)

@@ -150,6 +150,15 @@ def test_seeds_that_one_arm_lacks_are_left_out_of_the_pairs():
     assert arm_table(records, "accuracy").against["colu"].n == 2
 
 
+def test_values_and_pairs_are_those_of_the_summaries_by_seed():
+    records = [record("colu", seed, value) for seed, value in ((3, 7.0), (1, 5.0), (0, 1.0))]
+    records += [record("relu", seed, value) for seed, value in ((0, 2.0), (2, 9.0), (3, 4.0))]
+    table = arm_table(records, "accuracy")
+    assert table.values == {"colu": [1.0, 5.0, 7.0], "relu": [2.0, 9.0, 4.0]}
+    assert table.pairs == {"colu": [-1.0, 3.0]}
+    assert table.against["colu"].mean == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize(
     ("records", "message"),
     [
