@@ -11,6 +11,7 @@ from colu.geometry import OrthogonalElement
 
 from .fuse import REPAIRS, Fused, fuse, spec_for
 from .groups import Conic, Orthogonal, Permutation, Vectors
+from .inner import Inner
 from .invariance import assert_invariant_under, invariance_error
 from .many import (
     FrankWolfe,
@@ -40,6 +41,7 @@ from .spec import FIXED, Part, Spec, apply, check_states
 from .trace import from_chains, trace_spec
 from .transformer import transformer_spec
 from .transport import Plan, carry, check_coupling, transport_plans
+from .wreath import Wreath, WreathElement
 
 __all__ = [
     "BARRIER",
@@ -51,6 +53,7 @@ __all__ = [
     "FrankWolfe",
     "Fused",
     "FusionMetrics",
+    "Inner",
     "Metrics",
     "Orthogonal",
     "OrthogonalElement",
@@ -60,6 +63,8 @@ __all__ = [
     "Spec",
     "Universe",
     "Vectors",
+    "Wreath",
+    "WreathElement",
     "apply",
     "assert_invariant_under",
     "assign",

@@ -14,13 +14,10 @@ from colu.geometry import ConicElement, OrthogonalElement, sample_orthogonal
 
 from .solve import assign, polar
 
-__all__ = ["MODES", "VIEWS", "Conic", "Group", "Orthogonal", "Permutation", "Vectors", "lifted", "viewed"]
+__all__ = ["MODES", "Conic", "Group", "Orthogonal", "Permutation", "Vectors"]
 
 #: What a matching may use: nothing, permutations of units or cones, or the whole group.
 MODES = ("naive", "permutation", "conic")
-
-#: What a layer may leave of the channels of a group: one entry a unit, or the sections of cones.
-VIEWS = ("units", "sections")
 
 
 class Group(Protocol):
@@ -295,41 +292,6 @@ class Vectors:
 
 def _with_axis(x: Tensor, axis: int) -> Tensor:
     return torch.cat([torch.zeros_like(x.narrow(axis, 0, 1)), x], axis)
-
-
-@dataclass(frozen=True)
-class _Units:
-    """A group as it acts where each unit has one entry: it permutes them."""
-
-    size: int
-
-    def act(self, element: ConicElement, x: Tensor, axis: int) -> Tensor:
-        return x.index_select(axis, element.permutation.to(x.device))
-
-
-def viewed(group, view: str):
-    """The group as it acts on units or on sections alone, with the same elements.
-
-    Examples
-    --------
-    >>> viewed(Conic(2, 4), "units").size, viewed(Conic(2, 4), "sections")
-    (2, Vectors(groups=2, dim=3, rotate=True, blocks=1))
-    """
-    check_choice("view", view, VIEWS)
-    if isinstance(group, Orthogonal) or (view == "sections" and not isinstance(group, Conic)):
-        raise ValueError(f"{group} has no {view}; use a group of {'cones' if view == 'sections' else 'units'}")
-    return _Units(group.groups) if view == "units" else Vectors(group.groups, group.dim - 1)
-
-
-def lifted(group, view: str, product: Tensor) -> Tensor | None:
-    """A covariance of units or sections among those of all channels, for matching; None if it has no place there."""
-    if not isinstance(group, Conic) or group.frame != "coordinate" or group.share_axis:
-        return None
-    axis, section = split(torch.arange(group.size), 0, group.groups, group.dim, False, group.layout)
-    places = (axis if view == "units" else section).flatten().to(product.device)
-    total = product.new_zeros(group.size, group.size)
-    total[places[:, None], places] = product
-    return total
 
 
 @dataclass(frozen=True)

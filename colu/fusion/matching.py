@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from colu.checks import check_choice, check_int
 from colu.geometry import ConicElement
 
-from .groups import MODES, lifted, viewed
+from .groups import MODES
 from .invariance import double_model
 from .observe import inputs_of, observed, points
 from .spec import Spec, State, apply, check_states
 from .states import plain_state, unwrapped
+from .views import lifted, viewed
+from .wreath import Wreath, WreathElement
 
 __all__ = ["Alignment", "match_activations", "match_weights", "random_alignment"]
 
@@ -68,6 +70,8 @@ class Alignment:
                 reflected = torch.linalg.det(element.rotations) < 0 if element.dim > 1 else torch.zeros(1)
                 groups[name] = {"units": element.num_groups, "dim": element.dim, "moved": int(moved.sum()),
                                 "reflections": int(reflected.sum())}  # fmt: skip
+            elif isinstance(element, WreathElement):
+                groups[name] = _figures(element)
             else:
                 moved = int(not element.is_identity())
                 groups[name] = {"units": 1, "dim": len(element.matrix), "moved": moved,
@@ -77,6 +81,20 @@ class Alignment:
             "objective": [self.trace[0], self.objective],
             "groups": groups,
         }
+
+
+def _figures(element: WreathElement) -> dict[str, int]:
+    """Units moved, units inside which anything is done, and reflections among the maps that mix channels."""
+    inside = torch.zeros(element.num_groups, dtype=torch.bool)
+    reflections = 0
+    for one, matrices in element.sets():
+        if matrices is not None:
+            eye = torch.eye(one.size, dtype=matrices.dtype)
+            inside |= (matrices - eye).abs().flatten(1).amax(1) > 1e-9
+            reflections += int((torch.linalg.det(matrices) < 0).sum()) if one.turns else 0
+    moved = int((element.permutation != torch.arange(element.num_groups)).sum())
+    return {"units": element.num_groups, "dim": element.dim, "moved": moved, "inside": int(inside.sum()),
+            "reflections": reflections}  # fmt: skip
 
 
 def random_alignment(spec: Spec, seed: int = 0) -> Alignment:
@@ -97,10 +115,11 @@ def _as_rows(tensor: Tensor, axis: int, offset: int, size: int, repeat: int) -> 
     return stretch.movedim(axis, 0).flatten(1)
 
 
-def _covariance(spec: Spec, name: str, a: State, b: State) -> Tensor:
-    """The sum over all axes that carry a group of what the two models have there."""
-    size = spec.groups[name].size
-    total = None
+def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict[str, Tensor]]:
+    """The sum over all axes that carry a group of what the two models have there, and what its solver takes apart."""
+    group = spec.groups[name]
+    size = group.size
+    total, apart = None, {}
     for parameter, axis, offset, repeat, _ in spec.occurrences(name):
         if parameter in spec.unmatched:
             continue
@@ -110,12 +129,17 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> Tensor:
     for parameter, axis, offset, repeat, view in spec.views(name):
         if parameter in spec.unmatched:
             continue
-        entries = viewed(spec.groups[name], view).size
+        entries = viewed(group, view).size
         one, other = (_as_rows(state[parameter], axis, offset, entries, repeat) for state in (a, b))
-        product = lifted(spec.groups[name], view, one @ other.T)
+        if isinstance(group, Wreath) and view in ("units", "even"):
+            apart[view] = apart.get(view, 0) + one @ other.T
+            continue
+        product = lifted(group, view, one @ other.T)
         if product is not None:
             total = product if total is None else total + product
-    return total
+    if total is None:
+        total = next(iter(a.values())).new_zeros(size, size)
+    return total, apart
 
 
 def match_weights(
@@ -214,7 +238,8 @@ def match_weights(
         before = trace[-1]
         for index in torch.randperm(len(names), generator=generator).tolist():
             name = names[index]
-            element = spec.groups[name].solve(_covariance(spec, name, fixed, moving), mode)
+            covariance, apart = _covariance(spec, name, fixed, moving)
+            element = spec.groups[name].solve(covariance, mode, **apart)
             changed = spec.act(name, element, moving)
             affected = [n for n in changed if n not in spec.unmatched]
             gained = inner(affected, changed) - inner(affected, moving)

@@ -43,9 +43,9 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple[str, int]]]:
             continue
         offset, parts = 0, []
         for part in rules[0]:
-            if part.name != FIXED and part.repeat == 1:
+            if part.name != FIXED and part.repeat == 1 and part.view in ("channels", "even"):
                 parts.append((part.name, offset))
-            offset += (part.size or 0) if part.name == FIXED else spec.groups[part.name].size * part.repeat
+            offset += spec.length(part) or 0
         if parts:
             found[name] = parts
     missing = set(spec.groups) - {name for parts in found.values() for name, _ in parts}

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from colu.checks import check_choice, check_int, settle_ints
 
-from .groups import VIEWS, Group, viewed
+from .groups import Group
 from .states import State, check_tensors, plain_state
+from .views import check_view, viewed
 
 __all__ = ["FIXED", "Part", "Spec", "apply", "check_states"]
 
@@ -34,9 +35,11 @@ class Part:
     side : {"out", "in"}, optional
         Whether the axis makes the channels or reads them.
         Only transport asks; by default axis 0 makes and the others read.
-    view : {"channels", "units", "sections"}
-        What the axis has entries for: every channel, each unit once (a radius, an angle, what a maximum leaves), or
-        the channels beside the axes of cones (what gates leave).
+    view : {"channels", "units", "sections", "even"}, int or pair of int
+        What the axis has entries for: every channel, each unit once (a radius, an angle, what a maximum leaves),
+        the channels beside the axes of cones (what gates leave), or every channel without its sign (a variance).
+        Of a :class:`colu.fusion.Wreath` also one set of each unit, by its place, or a pair: its place, and how often
+        the set stands in each unit.
 
     Examples
     --------
@@ -48,12 +51,12 @@ class Part:
     repeat: int = 1
     size: int | None = None
     side: str | None = None
-    view: str = "channels"
+    view: str | int | tuple[int, int] = "channels"
 
     def __post_init__(self):
         settle_ints(self, repeat=1)
         check_choice("side", self.side, (None, "out", "in"))
-        check_choice("view", self.view, ("channels", *VIEWS))
+        check_view(self.view)
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Spec:
     Parameters
     ----------
     groups : dict
-        Name to :class:`colu.fusion.Permutation`, :class:`colu.fusion.Conic` or
-        :class:`colu.fusion.Orthogonal`.
+        Name to :class:`colu.fusion.Permutation`, :class:`colu.fusion.Conic`,
+        :class:`colu.fusion.Orthogonal` or :class:`colu.fusion.Wreath`.
         What is added on a residual stream shares one name.
     axes : dict
         Parameter (or buffer) to one entry an axis: a name, ``FIXED``, a :class:`colu.fusion.Part`,
@@ -115,7 +118,7 @@ class Spec:
                         raise ValueError(
                             f"a fixed part of axis {axis} of {parameter} lacks its size; give Part(size=)"
                         )
-                    length = self._length(part)
+                    length = self.length(part)
                     if part.name != FIXED and part.view != "channels":
                         views[part.name].append((parameter, axis, offset, part.repeat, part.view))
                     elif part.name != FIXED:
@@ -130,7 +133,8 @@ class Spec:
         object.__setattr__(self, "_occurrences", occurrences)
         object.__setattr__(self, "_views", views)
 
-    def _length(self, part: Part) -> int | None:
+    def length(self, part: Part) -> int | None:
+        """The entries of a part; None for a fixed one that takes the whole axis."""
         if part.name == FIXED:
             return None if part.size is None else part.size * part.repeat
         group = self.groups[part.name]
@@ -141,7 +145,7 @@ class Spec:
         return list(self._occurrences[name])
 
     def views(self, name: str) -> list[tuple[str, int, int, int, str]]:
-        """Where only units or sections of a group are: (parameter, axis, offset, repeat, view)."""
+        """Where only part of what the channels of a group are is: (parameter, axis, offset, repeat, view)."""
         return list(self._views[name])
 
     def touched(self) -> set[str]:
@@ -168,7 +172,7 @@ class Spec:
                     f"give {tensor.dim()}, FIXED where nothing acts"
                 )
             for axis, parts in enumerate(rules):
-                lengths = [self._length(part) for part in parts]
+                lengths = [self.length(part) for part in parts]
                 if None not in lengths and sum(lengths) != tensor.shape[axis]:
                     what = " + ".join(part.name for part in parts)
                     raise ValueError(

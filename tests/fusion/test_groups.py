@@ -1,4 +1,4 @@
-"""Groups on one axis: each solves its layer to the optimum, and views of it act with the same elements."""
+"""Groups on one axis: each solves its layer to the optimum."""
 
 import itertools
 
@@ -6,8 +6,7 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from colu.fusion import Conic, Orthogonal, Permutation, Vectors
-from colu.fusion.groups import lifted, viewed
+from colu.fusion import Conic, Permutation, Vectors
 from colu.geometry import ConicElement
 
 
@@ -66,22 +65,6 @@ def test_vectors_turn_and_move_as_wholes_and_are_solved():
     found = still.solve(still.act(moved, big, 0) @ big.T)
     assert torch.equal(found.permutation, moved.permutation)
     assert torch.equal(found.rotations, torch.eye(3).double().expand(4, 3, 3))
-
-
-def test_views_take_the_elements_of_the_whole_group():
-    group = Conic(3, 4, layout="axes_first")
-    element = group.random(generator(5))
-    x = torch.randn(12, 6, dtype=torch.float64, generator=generator(6))
-    whole = group.act(element, x, 0)
-    assert torch.equal(viewed(group, "units").act(element, x[:3], 0), whole[:3])
-    assert torch.allclose(viewed(group, "sections").act(element, x[3:], 0), whole[3:])
-    assert torch.allclose(lifted(group, "units", x[:3] @ x[:3].T)[:3, :3], x[:3] @ x[:3].T)
-    product = lifted(group, "sections", x[3:] @ x[3:].T)
-    assert torch.allclose(product[3:, 3:], x[3:] @ x[3:].T) and not product[:3].any()
-    assert lifted(Vectors(3, 4), "units", torch.eye(3)) is None
-    for wrong in (Orthogonal(4), Permutation(4)):
-        with pytest.raises(ValueError, match="has no sections"):
-            viewed(wrong, "sections")
 
 
 def test_elements_of_other_sizes_are_refused():

@@ -1,0 +1,167 @@
+"""What a layer may leave of the channels of a group, and the group as it acts there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from colu.blocks import split
+from colu.checks import as_int
+
+from .groups import Conic, Orthogonal, Permutation, Vectors
+from .wreath import Wreath
+
+__all__ = ["VIEWS", "check_view", "lifted", "viewed"]
+
+#: One entry a unit; the sections of cones, which is all sets that are not fixed; channels that do not see signs.
+VIEWS = ("units", "sections", "even")
+
+
+def check_view(view) -> None:
+    """Raise ``ValueError`` unless ``view`` is ``"channels"``, one of :data:`VIEWS`, a set, or a set and its copies.
+
+    Examples
+    --------
+    >>> check_view("even"), check_view(1), check_view((1, 4))
+    (None, None, None)
+    """
+    place, copies = view if isinstance(view, tuple) and len(view) == 2 else (view, 1)
+    known = isinstance(view, str) and view in ("channels", *VIEWS)
+    numbers = as_int(place) is not None and place >= 0 and as_int(copies) is not None and copies >= 1
+    if not known and not numbers:
+        raise ValueError(
+            f"view={view!r} is unknown; use one of 'channels', {', '.join(map(repr, VIEWS))}, "
+            "the place of a set of a Wreath, such as 0, or (place, copies)"
+        )
+
+
+@dataclass(frozen=True)
+class _Units:
+    """A group as it acts where each unit has one entry: it permutes them."""
+
+    size: int
+
+    def act(self, element, x: Tensor, axis: int) -> Tensor:
+        return x.index_select(axis, element.permutation.to(x.device))
+
+
+@dataclass(frozen=True)
+class _Even:
+    """A group as it acts on what does not see signs."""
+
+    group: Wreath
+
+    @property
+    def size(self) -> int:
+        return self.group.size
+
+    def act(self, element, x: Tensor, axis: int) -> Tensor:
+        self.group.check(element)
+        return element.apply(x, axis, even=True)
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """Some of the sets of each unit, all of them so many times one after the other."""
+
+    group: Wreath
+    places: tuple[int, ...]
+    copies: int = 1
+
+    @property
+    def width(self) -> int:
+        return sum(self.group.inner[place].size for place in self.places)
+
+    @property
+    def size(self) -> int:
+        return self.group.groups * self.copies * self.width
+
+    def act(self, element, x: Tensor, axis: int) -> Tensor:
+        self.group.check(element)
+        axis %= x.dim()
+        # Copies are put aside, as samples.
+        apart = x.unflatten(axis, (self.group.groups, self.copies, self.width)).movedim(axis + 1, 0)
+        acted = element.apply(apart.flatten(axis + 1, axis + 2), axis + 1, sets=self.places)
+        together = acted.unflatten(axis + 1, (self.group.groups, self.width)).movedim(0, axis + 1)
+        return together.flatten(axis, axis + 2)
+
+    def lifted(self, product: Tensor) -> Tensor:
+        shape = (self.group.groups, self.copies, self.width)
+        product = product.unflatten(1, shape).unflatten(0, shape).diagonal(dim1=1, dim2=4).sum(-1)
+        # From here on (G, width, G, width).
+        starts = torch.tensor([one.size for one in self.group.inner]).cumsum(0)
+        inside = torch.cat([torch.arange(self.group.inner[p].size) + starts[p] - self.group.inner[p].size
+                            for p in self.places])  # fmt: skip
+        places = (torch.arange(shape[0])[:, None] * self.group.dim + inside).flatten().to(product.device)
+        total = product.new_zeros(self.group.size, self.group.size)
+        total[places[:, None], places] = product.reshape(len(places), len(places))
+        return total
+
+
+def viewed(group, view):
+    """The group as it acts on part of what its channels are, with the same elements.
+
+    Parameters
+    ----------
+    group : Group
+    view : {"units", "sections", "even"}, int or pair of int
+        ``even`` is for what does not see signs, such as a variance. A number names one set of a
+        :class:`colu.fusion.Wreath`; a pair the set and how often it stands in each unit, one after the other, as the
+        values of grouped-query attention do.
+
+    Raises
+    ------
+    ValueError
+        A group that has no such view.
+
+    Examples
+    --------
+    >>> viewed(Conic(2, 4), "units").size, viewed(Conic(2, 4), "sections")
+    (2, Vectors(groups=2, dim=3, rotate=True, blocks=1))
+    >>> from colu.fusion import Inner
+    >>> heads = Wreath(2, (Inner("orthogonal", 4), Inner("orthogonal", 3)))
+    >>> viewed(heads, 1).size, viewed(heads, (1, 5)).size
+    (6, 30)
+    """
+    check_view(view)
+    if view == "units" and not isinstance(group, Orthogonal):
+        return _Units(group.groups)
+    if view == "sections" and isinstance(group, Conic):
+        return Vectors(group.groups, group.dim - 1)
+    if view == "even" and (isinstance(group, Permutation) or (isinstance(group, Conic | Vectors) and not group.rotate)):
+        return group
+    if isinstance(group, Wreath):
+        if view == "even" and not any(one.turns for one in group.inner):
+            return _Even(group)
+        if view == "sections":
+            places = tuple(place for place, one in enumerate(group.inner) if one.kind != "fixed")
+            if 0 < len(places) < len(group.inner):
+                return _Sets(group, places)
+        if view != "even" and view != "sections":
+            place, copies = view if isinstance(view, tuple) else (view, 1)
+            if place < len(group.inner):
+                return _Sets(group, (place,), copies)
+    if isinstance(view, str):
+        wanted = {"sections": "cones", "units": "units", "even": "permutations, perhaps with signs"}[view]
+        raise ValueError(f"{group} has no {view}; use a group of {wanted}")
+    raise ValueError(f"{group} has no set {view}; use a Wreath, and the place of one of its sets")
+
+
+def lifted(group, view, product: Tensor) -> Tensor | None:
+    """A covariance of part of the channels among that of all, for matching; None if it has no place there.
+
+    The units and the even channels of a :class:`colu.fusion.Wreath` have none: its ``solve`` takes them apart.
+    """
+    if isinstance(group, Wreath):
+        return None if view in ("units", "even") else viewed(group, view).lifted(product)
+    if view == "even":
+        return product
+    if not isinstance(group, Conic) or group.frame != "coordinate" or group.share_axis:
+        return None
+    axis, section = split(torch.arange(group.size), 0, group.groups, group.dim, False, group.layout)
+    places = (axis if view == "units" else section).flatten().to(product.device)
+    total = product.new_zeros(group.size, group.size)
+    total[places[:, None], places] = product
+    return total
