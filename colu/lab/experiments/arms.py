@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from colu.geometry import sample_orthogonal
-from colu.nn import MPU, AconC, CoLU, MetaAcon, create, list_activations, symmetry_of
+from colu.nn import MPU, AconC, CoLU, MetaAcon, create, glu_width, list_activations, symmetry_of
 
 __all__ = ["ARMS", "STANDARD_ARMS", "Arm", "InFrame", "PartlyLinear", "choose_arms", "get_arm"]
 
@@ -145,6 +145,21 @@ class Arm:
             return channels - channels % self.dim
         return symmetry.width(channels) if symmetry.output == "channels" else channels
 
+    def hidden(self, channels: int) -> tuple[int, int]:
+        """Widths before and behind it in a perceptron, with the weights of a plain one of that many ``channels``.
+
+        Examples
+        --------
+        >>> get_arm("swiglu").hidden(512), get_arm("colu").hidden(512)
+        ((682, 341), (512, 512))
+        """
+        if self.name in GATED:
+            return 2 * glu_width(channels), glu_width(channels)
+        return (self.width(channels),) * 2
+
+
+#: Gated units, which halve the channels.
+GATED = ("glu", "reglu", "geglu", "swiglu")
 
 #: Arms by name.
 ARMS: dict[str, Arm] = {
@@ -186,6 +201,7 @@ ARMS: dict[str, Arm] = {
         Arm("mpu", "MPU m=2", lambda c: MPU(dim=2)),
         Arm("mpu-4", "MPU m=4", lambda c: MPU(dim=4)),
         Arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),
+        Arm("raf", "RAF", lambda c: create("rational-a", init="gelu")),
         Arm("acon-c", "ACON-C", lambda c: AconC(c)),
         Arm("meta-acon", "Meta-ACON", lambda c: MetaAcon(c)),
         Arm("meta-acon-3", "Meta-ACON behind 3 x 3", lambda c: MetaAcon(c), behind=3),

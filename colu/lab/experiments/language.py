@@ -15,8 +15,9 @@ from colu.lab.training import Plan, TokenBatches
 from .arms import STANDARD_ARMS, get_arm
 from .experiment import Config, Experiment, Preset, register
 from .options import TextOptions
+from .sparsity import counted_zeros, only_large
 
-__all__ = ["GPT_TEXT", "NextCharacter"]
+__all__ = ["DROPPED", "GPT_TEXT", "NextCharacter"]
 
 
 @lru_cache(maxsize=4)
@@ -26,12 +27,25 @@ def _text(name: str, split: str):
     return load_text(name, split)
 
 
+#: Shares of the values in the perceptrons that are set to 0, the smallest of each layer.
+DROPPED = (0.5, 0.75, 0.9)
+
+
 class NextCharacter:
-    """Cross-entropy of the next character; only the perceptrons' activation differs between arms."""
+    """Cross-entropy of the next character; only the perceptrons' activation differs between arms.
+
+    Parameters
+    ----------
+    config : Config
+        Options: ``text``, ``length``, ``width``, ``depth``, ``heads``, ``test_size`` (characters, 0 for all); where
+        they are there, ``holdout`` (last characters of the training text, set aside and evaluated in place of the
+        test text, for tuning) and ``details`` (whether more is measured at each evaluation).
+    """
 
     def __init__(self, config: Config) -> None:
         arm, options = get_arm(config.arm), config.options
         train, test = (_text(options["text"], split) for split in ("train", "test"))
+        hidden, activated = arm.hidden(4 * options["width"])
         torch.manual_seed(config.seed)
         self.model = GPT(
             len(train.alphabet),
@@ -39,17 +53,28 @@ class NextCharacter:
             options["width"],
             options["depth"],
             options["heads"],
-            hidden=arm.width(4 * options["width"]),
+            hidden=hidden,
+            activated=activated,
             activation=arm,
         ).to(config.device)
-        self.length = options["length"]
-        self.batches = TokenBatches(
-            train.tokens.to(config.device), config.plan.batch_size, self.length, seed=config.seed
-        )
-        tokens = test.tokens[: options["test_size"] or None].to(config.device)
-        windows = (len(tokens) - 1) // self.length
-        self.test_inputs = tokens[: windows * self.length].view(windows, self.length)
-        self.test_targets = tokens[1 : windows * self.length + 1].view(windows, self.length)
+        self.length, self.split, self.details = options["length"], "test", options.get("details", False)
+        known, tokens = train.tokens, test.tokens[: options["test_size"] or None]
+        if held := options.get("holdout", 0):
+            if not self.length < held < len(known) - self.length:
+                raise ValueError(
+                    f"holdout is {held} of {len(known)} characters to train on, wanted more than a window of "
+                    f"{self.length}, and as much left"
+                )
+            self.split, known, tokens = "validation", known[:-held], known[-held:]
+        self.batches = TokenBatches(known.to(config.device), config.plan.batch_size, self.length, seed=config.seed)
+        self.test_inputs, self.test_targets = self._windows(tokens.to(config.device))
+        # As many as the others, from the beginning.
+        self.train_inputs, self.train_targets = self._windows(known[: len(tokens)].to(config.device))
+
+    def _windows(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        count = (len(tokens) - 1) // self.length
+        inputs, targets = tokens[: count * self.length], tokens[1 : count * self.length + 1]
+        return inputs.view(count, self.length), targets.view(count, self.length)
 
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> tuple[Tensor, Tensor]:
         """Windows of characters and their successors."""
@@ -60,12 +85,31 @@ class NextCharacter:
         return F.cross_entropy(model(batch[0]).flatten(0, 1), batch[1].flatten())
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
-        """Test loss in nats and in bits a character, over consecutive windows."""
+        """Loss in nats and in bits a character, over consecutive windows of the test text, or of what is held out.
+
+        With ``details`` the same of as much training text, the share of the values behind the activations that are
+        exactly 0, and the loss where the smallest values of each layer are set to 0, see :func:`only_large`.
+        """
+        loss = self._measure(model, self.test_inputs, self.test_targets)
+        found = {f"{self.split}_loss": loss, f"{self.split}_bits": loss / math.log(2)}
+        if not self.details:
+            return found
+        found["train_loss"] = self._measure(model, self.train_inputs, self.train_targets)
+        with counted_zeros(self.model) as zeros:
+            self._measure(model, self.test_inputs, self.test_targets)
+        found["exact_zeros"] = zeros.share
+        for share in DROPPED:
+            with only_large(self.model, share):
+                dropped = self._measure(model, self.test_inputs, self.test_targets)
+            found[f"{self.split}_loss_less_{100 * share:.0f}"] = dropped
+        return found
+
+    @staticmethod
+    def _measure(model: nn.Module, inputs: Tensor, targets: Tensor) -> float:
         total = 0.0
-        for x, y in zip(self.test_inputs.split(64), self.test_targets.split(64), strict=True):
+        for x, y in zip(inputs.split(64), targets.split(64), strict=True):
             total += float(F.cross_entropy(model(x).flatten(0, 1).float(), y.flatten(), reduction="sum"))
-        loss = total / self.test_targets.numel()
-        return {"test_loss": loss, "test_bits": loss / math.log(2)}
+        return total / targets.numel()
 
 
 def _plan(steps: int, batch_size: int, **rest) -> Plan:

@@ -135,7 +135,10 @@ class _Characters(TypedDict):
 
 
 class TextOptions(_Characters, closed=True):
-    """Of ``gpt``."""
+    """Of ``gpt``; ``holdout``, for tuning, and ``details`` are of :class:`colu.lab.experiments.NextCharacter`."""
+
+    holdout: NotRequired[Whole]
+    details: NotRequired[StrictBool]
 
 
 class TextCurveOptions(_Characters, closed=True):

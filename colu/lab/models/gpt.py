@@ -12,12 +12,12 @@ __all__ = ["GPT"]
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, heads: int, hidden: int, activation: Activation) -> None:
+    def __init__(self, width: int, heads: int, hidden: int, activated: int, activation: Activation) -> None:
         super().__init__()
         self.heads = heads
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(activated, width)
         self.act = make_activation(activation, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ class _Block(nn.Module):
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         hidden = self.up(self.norm2(x))
         # Tokens as rows: activations take channels as dimension 1.
-        hidden = self.act(hidden.flatten(0, 1)).view_as(hidden)
+        hidden = self.act(hidden.flatten(0, 1)).view(batch, length, -1)
         return x + self.down(hidden)
 
 
@@ -42,7 +42,9 @@ class GPT(nn.Module):
         Largest context.
     width, depth, heads : int
     hidden : int, optional
-        Width of the perceptrons, four times ``width`` by default.
+        Width of the perceptrons before their activation, four times ``width`` by default.
+    activated : int, optional
+        Width behind it, of a gated unit half of ``hidden``; the same by default.
     activation : str or callable
         Of the perceptrons; see :func:`colu.lab.models.make_activation`.
 
@@ -67,13 +69,16 @@ class GPT(nn.Module):
         heads: int = 4,
         hidden: int | None = None,
         activation: Activation = "gelu",
+        activated: int | None = None,
     ) -> None:
         super().__init__()
         if width % heads:
             raise ValueError(f"width {width} does not divide by {heads} heads; choose a multiple of {heads}")
         self.length = length
         self.tokens, self.positions = nn.Embedding(num_tokens, width), nn.Embedding(length, width)
-        self.blocks = nn.Sequential(*(_Block(width, heads, hidden or 4 * width, activation) for _ in range(depth)))
+        hidden = hidden or 4 * width
+        blocks = (_Block(width, heads, hidden, activated or hidden, activation) for _ in range(depth))
+        self.blocks = nn.Sequential(*blocks)
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, num_tokens, bias=False)
         self._initialise(depth)
 

@@ -41,6 +41,20 @@ def test_every_arm_fits_its_widths(name):
         assert arm.for_channels(width)(x).shape == x.shape
 
 
+def test_a_gated_arm_has_the_weights_of_a_plain_one_and_halves_its_channels():
+    for name in ("swiglu", "geglu"):
+        before, behind = get_arm(name).hidden(512)
+        assert get_arm(name).for_channels(before)(torch.zeros(2, before)).shape == (2, behind)
+        assert 128 * (before + behind) == pytest.approx(2 * 128 * 512, rel=2e-3)
+    assert get_arm("rcolu").hidden(271) == (268, 268)
+
+
+def test_raf_starts_as_gelu_and_learns():
+    arm, x = get_arm("raf").for_channels(8), torch.linspace(-3, 3, 50)
+    assert (arm(x) - torch.nn.functional.gelu(x)).abs().max() < 0.02
+    assert sum(p.numel() for p in arm.parameters()) == 10
+
+
 def test_partly_linear_lets_a_quarter_pass_and_rectifies_the_rest():
     x = torch.randn(6, 16)
     y = PartlyLinear(4)(x)

@@ -57,3 +57,51 @@ def test_a_width_that_the_cones_do_not_fill_is_rounded_to_one_that_they_do():
     model = experiment.build(config).model
     # An axis and 90 sections of three, of 4 * 68 channels.
     assert model.blocks[0].up.out_features == 271
+
+
+def build(arm, **changes):
+    experiment = get_experiment("gpt")
+    return experiment.build(experiment.config("smoke", arm, 0, **changes))
+
+
+def test_what_is_held_out_is_the_end_of_the_training_text_and_no_window_of_training_reaches_it():
+    task = build("relu", holdout=3000)
+    train = load_text("descriptions", "train").tokens
+    assert torch.equal(task.test_inputs[0], train[-3000:][:32])
+    assert torch.equal(task.batches.tokens, train[:-3000])
+    with torch.no_grad():
+        found = task.evaluate(task.model)
+    assert set(found) == {"validation_loss", "validation_bits"}
+    with pytest.raises(ValueError, match="holdout is 10 of"):
+        build("relu", holdout=10)
+
+
+def test_details_are_the_training_loss_exact_zeros_and_the_loss_less_small_values():
+    task = build("relu", details=True)
+    model = task.model.eval()
+    with torch.no_grad():
+        found = task.evaluate(model)
+    assert set(found) == {
+        "test_loss", "test_bits", "train_loss", "exact_zeros",
+        "test_loss_less_50", "test_loss_less_75", "test_loss_less_90",
+    }  # fmt: skip
+    assert task.train_targets.numel() == task.test_targets.numel()
+    assert torch.equal(task.train_inputs[0], load_text("descriptions", "train").tokens[:32])
+    assert found["train_loss"] != found["test_loss"] and 0.4 < found["exact_zeros"] < 0.6
+    # What was measured leaves nothing behind.
+    with torch.no_grad():
+        assert task.evaluate(model) == found
+
+
+@pytest.mark.parametrize(("arm", "least", "most"), [
+    ("gelu", 0.0, 0.0), ("relu", 0.4, 0.6), ("squared-relu", 0.4, 0.6), ("swiglu", 0.0, 0.0), ("colu", 0.3, 0.45),
+])  # fmt: skip
+def test_exact_zeros_are_those_of_the_activation(arm, least, most):
+    task = build(arm, details=True)
+    with torch.no_grad():
+        assert least <= task.evaluate(task.model.eval())["exact_zeros"] <= most
+
+
+def test_a_gated_arm_has_as_many_weights_as_a_plain_one():
+    sizes = {arm: sum(p.numel() for p in build(arm, width=128).model.parameters()) for arm in ("relu", "swiglu")}
+    assert sizes["swiglu"] == pytest.approx(sizes["relu"], rel=2e-3)
