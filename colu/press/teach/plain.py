@@ -6,6 +6,7 @@ numbers their digits, solutions lines that open. The outputs stay.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -31,6 +32,8 @@ _LATEX = re.compile(r"[\\{}~$%&#^_`']|--")
 _PREFIX = "application/papermill.record/text/plain"
 #: What is numbered by its own count in each chapter, and what the number stands behind.
 _STATEMENTS = ("theorem", "proposition", "lemma", "corollary", "definition")
+#: How a drawing looks in a dark mode; inside a notebook it stands on white, whatever the system's mode is.
+_DARK = re.compile(r"\s*@media \(prefers-color-scheme: dark\) \{.*?\}\s*\}", re.DOTALL)
 #: Anything of MyST that a plain notebook must not hold.
 LEFT = re.compile(r"\{[\w:-]+\}`|^[\s>]*(?:`{3,}|:{3,})\s*\{[\w:-]+\}", re.MULTILINE)
 
@@ -168,6 +171,13 @@ def _numbers(notebook: Notebook) -> dict[str, str]:
     return found
 
 
+def drawn_on_white(svg: str) -> str:
+    """Return a drawing for a page of unknown colour: as wide as drawn, on white, without dark mode and idle space."""
+    svg = re.sub(r'(viewBox="0 0 ([\d.]+) ([\d.]+)")', r'\1 width="\2" height="\3"', svg, count=1)
+    light = _DARK.sub("", svg).replace("</style>", "  .drawn { background: #fff; }\n</style>", 1)
+    return re.sub(r"\s*\n\s*", "\n", light).strip()
+
+
 def _glued(notebook: Notebook) -> dict[str, str]:
     """What the cells of an executed notebook hand to the prose: name -> the text of a number."""
     return {
@@ -181,8 +191,9 @@ def _glued(notebook: Notebook) -> dict[str, str]:
 class _Writer:
     """Writes the prose of one chapter without the book's syntax."""
 
-    def __init__(self, notebook: Notebook, shelf: Shelf) -> None:
-        self.notebook, self.shelf = notebook, shelf
+    def __init__(self, notebook: Notebook, shelf: Shelf, embed: bool) -> None:
+        self.notebook, self.shelf, self.embed = notebook, shelf, embed
+        self.held: list[str] = []
         self.glued = _glued(notebook)
         self.counts: Counter[str] = Counter()
         self.cited: dict[str, None] = {}
@@ -269,8 +280,7 @@ class _Writer:
             opened = (_opened(f"Hint {n} of {len(parts)}", "\n".join(part).strip()) for n, part in enumerate(parts, 1))
             return "\n\n".join(opened)
         if kind == "drawing":
-            drawn = f"![{block.options.get('alt', '')}]({self.shelf.address}_static/drawings/{block.title}.svg)"
-            return f"{drawn}\n\n{text}"
+            return f"![{block.options.get('alt', '')}]{self._drawing(block.title)}\n\n{text}"
         if kind == "opening":
             return f"{text} (below: {self._label('', block.title)})"
         if kind == "bibliography":
@@ -278,6 +288,22 @@ class _Writer:
                 self._entry(key) for key in sorted(self.cited, key=lambda key: self.shelf.sources[key].line)
             )
         raise BookError(f"{self.notebook.name}: the plain form has nothing for the directive {{{block.kind}}}")
+
+    def _drawing(self, name: str) -> str:
+        """Where the notebook finds a drawing: in itself, or on the site."""
+        if not self.embed:
+            return f"({self.shelf.address}_static/drawings/{name}.svg)"
+        path = self.shelf.project.pages / "_static" / "drawings" / f"{name}.svg"
+        if not path.is_file():
+            raise BookError(f"{self.notebook.name} shows the drawing {name!r}, and there is no {path}")
+        coded = base64.b64encode(drawn_on_white(path.read_text(encoding="utf8")).encode()).decode()
+        self.held.append(f"[drawing-{name}]: data:image/svg+xml;base64,{coded}")
+        return f"[drawing-{name}]"
+
+    def ended(self, parts: list[str]) -> str:
+        """The text of a cell: its parts, and behind them the drawings that they show."""
+        held, self.held = self.held, []
+        return "\n\n".join([*filter(str.strip, parts), *held])
 
     def _entry(self, key: str) -> str:
         source = self.shelf.sources[key]
@@ -315,13 +341,15 @@ def _caption(cell: Cell, writer: _Writer) -> list[dict]:
 
 def _install(repository: str) -> dict:
     """The cell that installs the package where a notebook is opened on Colab."""
-    source = f'import sys\n\nif "google.colab" in sys.modules:\n    %pip install -q "colu[lab] @ git+{repository}"'
+    package = f'"colu[lab] @ git+{repository}"'
+    source = f'import sys\n\n# On a computer of your own, once and in a terminal: pip install {package}\n'
+    source += f'if "google.colab" in sys.modules:\n    %pip install -q {package}'
     tags = {"tags": ["nbval-ignore-output"], "jupyter": {"source_hidden": True}}
     parts = {"id": "install", "metadata": tags, "source": source, "outputs": [], "execution_count": None}
     return {"cell_type": "code"} | parts
 
 
-def plain_notebook(notebook: Notebook, shelf: Shelf) -> Notebook:
+def plain_notebook(notebook: Notebook, shelf: Shelf, *, embed: bool = False) -> Notebook:
     """The plain form of an executed chapter.
 
     Parameters
@@ -329,13 +357,16 @@ def plain_notebook(notebook: Notebook, shelf: Shelf) -> Notebook:
     notebook : Notebook
         The executed copy.
     shelf : Shelf
+    embed : bool
+        Whether drawings stand in their cells, which Jupyter shows without a network. Colab shows no SVG that a cell
+        holds, and Jupyter none that is an attachment.
 
     Raises
     ------
     BookError
         If the text has a role or a directive that the plain form cannot express; it names both.
     """
-    writer, cells = _Writer(notebook, shelf), []
+    writer, cells = _Writer(notebook, shelf, embed), []
     waiting = [_install(shelf.repository)]
     solution: list[str] | None = None
     for cell in notebook.cells:
@@ -366,7 +397,7 @@ def plain_notebook(notebook: Notebook, shelf: Shelf) -> Notebook:
             else:
                 (kept if solution is None else solution).append(writer.block(block))
         (kept if solution is None else solution).append(writer.roles("\n".join(lines[at:])).strip("\n"))
-        if text := "\n\n".join(part for part in kept if part.strip()):
+        if text := writer.ended(kept):
             cells.append(cell.node | {"source": text})
     made = notebook.with_cells(cells)
     for cell in made.cells:

@@ -103,7 +103,7 @@ def teacher_notebook(notebook: Notebook) -> Notebook:
 def write_teaching_notebooks(
     project: Project, folder: Path, names=(), *, preset: str = "smoke", copies: Path | None = None
 ) -> list[Path]:
-    """Write ``students/`` and ``teachers/`` below ``folder``, in the plain form and without outputs.
+    """Write ``students/`` and ``teachers/`` below ``folder``, in the plain form, without outputs and links to pictures.
 
     Parameters
     ----------
@@ -133,6 +133,6 @@ def write_teaching_notebooks(
         for kind, edition in (("students", student_notebook), ("teachers", teacher_notebook)):
             target = folder / kind / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, plain_notebook(edition(notebook), shelf).stripped().dumps())
+            write_atomically(target, plain_notebook(edition(notebook), shelf, embed=True).stripped().dumps())
             written.append(target)
     return written

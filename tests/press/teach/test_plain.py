@@ -1,5 +1,6 @@
 """The plain form of a chapter: readable without the book's own syntax, and nothing lost."""
 
+import base64
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from colu.press.notebook import Notebook
 from colu.press.project import BookError, Project
-from colu.press.teach.plain import LEFT, Shelf, plain_notebook
+from colu.press.teach.plain import LEFT, Shelf, drawn_on_white, plain_notebook
 
 ROOT = Path(__file__).resolve().parents[3]
 SITE = "https://example.org/toy/notebooks/01-one.html"
@@ -100,6 +101,47 @@ def test_blocks_become_quotations_headings_and_lines_that_open(shelf):
     assert solution in prose
 
 
+DRAWING = "# T\n\nQ?\n\n```{drawing} cone\n:alt: A cone\n\nA cone.\n```"
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" class="drawn" viewBox="0 0 640 242">
+<style>
+  .drawn { --ink: #222; }
+  @media (prefers-color-scheme: dark) { .drawn { --ink: #eee; } }
+  .drawn text { fill: var(--ink); }
+</style>
+<text>cone</text>
+</svg>
+"""
+
+
+def test_a_drawing_is_a_link_to_the_site_or_stands_in_its_cell(shelf):
+    notebook = Notebook("01-one", nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(DRAWING, id="m0")]))
+    with pytest.raises(BookError, match=r"01-one shows the drawing 'cone', and there is no .*cone\.svg"):
+        plain_notebook(notebook, shelf, embed=True)
+    (folder := shelf.project.pages / "_static" / "drawings").mkdir(parents=True)
+    (folder / "cone.svg").write_text(SVG)
+    linked, held = plain_notebook(notebook, shelf), plain_notebook(notebook, shelf, embed=True)
+    assert "![A cone](https://example.org/toy/_static/drawings/cone.svg)\n\nA cone." in linked.prose
+    assert "data:" not in linked.prose
+    text, kept = held.prose.split("\n\n[drawing-cone]: data:image/svg+xml;base64,")
+    assert "![A cone][drawing-cone]\n\nA cone." in text and "https://" not in text
+    assert base64.b64decode(kept).decode() == drawn_on_white(SVG)
+
+
+def test_a_drawing_in_a_cell_stands_on_white_in_every_mode():
+    light = drawn_on_white(SVG)
+    assert "prefers-color-scheme" not in light and "#eee" not in light
+    assert ".drawn { --ink: #222; }" in light and ".drawn { background: #fff; }" in light
+    assert light.startswith("<svg") and 'viewBox="0 0 640 242" width="640" height="242">' in light and "<text>cone</text>" in light
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "book/_static/drawings").glob("*.svg")), ids=lambda path: path.stem)
+def test_every_drawing_can_be_put_on_white(path):
+    svg = path.read_text(encoding="utf8")
+    light = drawn_on_white(svg)
+    assert "prefers-color-scheme" in svg and "@media" not in light and "background: #fff" in light
+    assert light.count("{") == light.count("}") and ' width="' in light.partition(">")[0] and len(light) < len(svg)
+
+
 def test_a_slide_is_left_out_with_what_only_it_glues_and_cites(shelf):
     slide = "```{slide} Look\n:show: fig-x\n\nOf {cite:t}`one` and {glue:text}`nothing`.\n\n---\n\nSay it.\n```"
     _, prose = plain(shelf, "# T", "Before.\n\n" + slide, slide, ("x = 1", []), "```{bibliography}\n```")
@@ -115,7 +157,8 @@ def test_outputs_captions_and_the_cell_that_installs_are_there_and_serving_code_
         ("def f(x):\n    return x", []),
     )
     assert [cell.id for cell in code] == ["install", "c1", "c2"]
-    assert "colu[lab] @ git+https://example.org/toy.git" in code[0].text
+    assert code[0].text.count('pip install "colu[lab] @ git+https://example.org/toy.git"') == 1
+    assert code[0].text.count('%pip install -q "colu[lab] @ git+https://example.org/toy.git"') == 1
     assert code[1].outputs == [picture] and code[1].metadata["jupyter"] == {"source_hidden": True}
     assert "jupyter" not in code[2].metadata
     assert "**Fig. 01.1.** See Two and Two (2002)." in prose

@@ -50,6 +50,21 @@ def test_a_checked_cell_says_how_many_numbers_are_wanted():
     assert "answer = None  # put your 5 numbers, as a list, here" in _sources(student_notebook(Notebook.read(path)))
 
 
+def test_what_students_get_shows_its_pictures_without_a_network(tmp_path, monkeypatch):
+    monkeypatch.setattr("colu.press.teach.plain._Writer._glue", lambda self, content: "0")
+    written = write_teaching_notebooks(Project(ROOT), tmp_path, copies=ROOT / "notebooks")
+    assert len(written) == 2 * len(NOTEBOOKS)
+    held = 0
+    for path in written:
+        for cell in Notebook.read(path).cells:
+            text = cell.text if cell.kind == "markdown" else ""
+            assert not re.search(r"!\[[^\]]*\]\(|<img", text), path
+            names = re.findall(r"!\[[^\]]*\]\[([^]]*)\]", text)
+            assert names == re.findall(r"^\[(drawing-\w+)\]: data:image/svg\+xml;base64,", text, re.MULTILINE), path
+            held += len(names)
+    assert held >= 2 * 20
+
+
 @pytest.mark.long
 @pytest.mark.slow
 def test_a_student_notebook_runs(tmp_path, monkeypatch):
