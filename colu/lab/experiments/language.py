@@ -17,7 +17,7 @@ from .experiment import Config, Experiment, Preset, register
 from .options import TextOptions
 from .sparsity import counted_zeros, only_large
 
-__all__ = ["DROPPED", "GPT_TEXT", "NextCharacter"]
+__all__ = ["DROPPED", "GPT_TEXT", "NextCharacter", "pairs_loss"]
 
 
 @lru_cache(maxsize=4)
@@ -29,6 +29,31 @@ def _text(name: str, split: str):
 
 #: Shares of the values in the perceptrons that are set to 0, the smallest of each layer.
 DROPPED = (0.5, 0.75, 0.9)
+
+
+def pairs_loss(known: Tensor, tokens: Tensor, size: int) -> float:
+    r"""Loss on a text of a model that looks one character back, in nats a character.
+
+    .. math:: p(b \mid a) = \frac{n_{ab} + 5\,q_b}{\sum_b n_{ab} + 5}, \qquad q_b = \frac{n_b + 1}{\sum_b (n_b + 1)}
+
+    Parameters
+    ----------
+    known, tokens : Tensor, shape (n,), int64
+        The text that is counted, and the one that is predicted.
+    size : int
+        Of the alphabet.
+
+    Examples
+    --------
+    >>> alternating = torch.arange(1000) % 2
+    >>> pairs_loss(alternating, alternating, 2) < 0.01
+    True
+    """
+    single = torch.bincount(known, minlength=size).double() + 1
+    single /= single.sum()
+    pairs = torch.bincount(size * known[:-1] + known[1:], minlength=size**2).double().view(size, size)
+    after = (pairs + 5 * single) / (pairs.sum(1, keepdim=True) + 5)
+    return float(-after[tokens[:-1], tokens[1:]].log().mean())
 
 
 class NextCharacter:
@@ -67,6 +92,7 @@ class NextCharacter:
                 )
             self.split, known, tokens = "validation", known[:-held], known[-held:]
         self.batches = TokenBatches(known.to(config.device), config.plan.batch_size, self.length, seed=config.seed)
+        self.pairs_loss = pairs_loss(known, tokens, len(train.alphabet)) if self.details else None
         self.test_inputs, self.test_targets = self._windows(tokens.to(config.device))
         # As many as the others, from the beginning.
         self.train_inputs, self.train_targets = self._windows(known[: len(tokens)].to(config.device))
@@ -88,12 +114,14 @@ class NextCharacter:
         """Loss in nats and in bits a character, over consecutive windows of the test text, or of what is held out.
 
         With ``details`` the same of as much training text, the share of the values behind the activations that are
-        exactly 0, and the loss where the smallest values of each layer are set to 0, see :func:`only_large`.
+        exactly 0, the loss where the smallest values of each layer are set to 0, see :func:`only_large`, and that of
+        :func:`pairs_loss`.
         """
         loss = self._measure(model, self.test_inputs, self.test_targets)
         found = {f"{self.split}_loss": loss, f"{self.split}_bits": loss / math.log(2)}
         if not self.details:
             return found
+        found["pairs_loss"] = self.pairs_loss
         found["train_loss"] = self._measure(model, self.train_inputs, self.train_targets)
         with counted_zeros(self.model) as zeros:
             self._measure(model, self.test_inputs, self.test_targets)

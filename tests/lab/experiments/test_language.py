@@ -8,6 +8,7 @@ from torch import nn
 
 from colu.lab.data import load_text
 from colu.lab.experiments import get_experiment
+from colu.lab.experiments.language import pairs_loss
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_details_are_the_training_loss_exact_zeros_and_the_loss_less_small_value
     with torch.no_grad():
         found = task.evaluate(model)
     assert set(found) == {
-        "test_loss", "test_bits", "train_loss", "exact_zeros",
+        "test_loss", "test_bits", "train_loss", "pairs_loss", "exact_zeros",
         "test_loss_less_50", "test_loss_less_75", "test_loss_less_90",
     }  # fmt: skip
     assert task.train_targets.numel() == task.test_targets.numel()
@@ -100,6 +101,14 @@ def test_exact_zeros_are_those_of_the_activation(arm, least, most):
     task = build(arm, details=True)
     with torch.no_grad():
         assert least <= task.evaluate(task.model.eval())["exact_zeros"] <= most
+
+
+def test_the_loss_of_pairs_is_that_of_smoothed_counts():
+    known, tokens = torch.tensor([0, 1, 0, 1, 1, 0]), torch.tensor([1, 0, 1])
+    # Behind 0 stands 1 twice; behind 1 stands 0 twice and 1 once; both characters are as frequent.
+    after = {(1, 0): (2 + 5 / 2) / (3 + 5), (0, 1): (2 + 5 / 2) / (2 + 5)}
+    wanted = -(math.log(after[1, 0]) + math.log(after[0, 1])) / 2
+    assert pairs_loss(known, tokens, 2) == pytest.approx(wanted)
 
 
 def test_a_gated_arm_has_as_many_weights_as_a_plain_one():
