@@ -9,6 +9,7 @@ require("fusion", __name__)
 
 from colu.geometry import OrthogonalElement
 
+from .carry import carry, norm_kept
 from .fuse import REPAIRS, Fused, fuse, spec_for
 from .groups import Conic, Orthogonal, Permutation, Vectors
 from .inner import Inner
@@ -34,13 +35,14 @@ from .measure import (
     evaluate_ensemble,
     lerp,
 )
+from .plan import DiffusePlanWarning, Plan, check_coupling, softness
 from .propagate import from_sequential
 from .repair import recalibrate_batch_norm, repair_statistics
 from .solve import assign, polar
 from .spec import FIXED, Part, Spec, apply, check_states
 from .trace import from_chains, trace_spec
 from .transformer import transformer_spec
-from .transport import Plan, carry, check_coupling, transport_plans
+from .transport import transport_plans
 from .wreath import Wreath, WreathElement
 
 __all__ = [
@@ -50,6 +52,7 @@ __all__ = [
     "Alignment",
     "BarrierCurve",
     "Conic",
+    "DiffusePlanWarning",
     "FrankWolfe",
     "Fused",
     "FusionMetrics",
@@ -85,11 +88,13 @@ __all__ = [
     "match_activations",
     "match_weights",
     "mean_state",
+    "norm_kept",
     "polar",
     "random_alignment",
     "recalibrate_batch_norm",
     "repair_statistics",
     "sequential_merge",
+    "softness",
     "spec_for",
     "trace_spec",
     "transformer_spec",

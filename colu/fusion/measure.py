@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from colu.checks import as_int
 
+from .carry import carry, norm_kept
 from .matching import Alignment
+from .plan import Plan, softness
 from .spec import Spec, State
 from .states import check_tensors, plain_state, unwrapped
 
@@ -166,12 +168,16 @@ def evaluate_ensemble(model: nn.Module, states: Sequence[State], data) -> Metric
     """
     if not states:
         raise ValueError("an ensemble of no states; give at least one")
-    members = [_predictor(_copied(model), state) for state in states]
+    return _measure(_mixture([_predictor(_copied(model), state) for state in states]), data)
+
+
+def _mixture(members: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:
+    """Log of the mean of the members' probabilities."""
 
     def predict(x: Tensor) -> Tensor:
         return torch.stack([member(x) for member in members]).logsumexp(0) - math.log(len(members))
 
-    return _measure(predict, data)
+    return predict
 
 
 @dataclass(frozen=True)
@@ -285,6 +291,14 @@ class FusionMetrics:
 
     Fused accuracy by itself misleads: where an alignment destroys the second parent,
     the mean behaves like the first one and still looks well.
+
+    Attributes
+    ----------
+    norm_ratios : dict
+        Norm of each matrix of the second parent after alignment, by that before.
+    softness, norm_kept : dict, optional
+        Of plans: partners of a unit (:func:`colu.fusion.softness`), and the share of each norm that is left
+        (:func:`colu.fusion.norm_kept`).
     """
 
     parent_a: Metrics
@@ -294,6 +308,8 @@ class FusionMetrics:
     ensemble: Metrics
     norm_ratios: Mapping[str, float]
     split: str
+    softness: Mapping[str, Mapping[str, float]] | None = None
+    norm_kept: Mapping[str, float] | None = None
 
     @property
     def keeps_the_parent(self) -> bool:
@@ -315,16 +331,19 @@ def compare(
     spec: Spec,
     a: State,
     b: State,
-    alignment: Alignment,
+    alignment: Alignment | Mapping[str, Plan],
     data,
     *,
     split: str,
     t: float = 0.5,
     adjust: Callable[[dict, float], State] | None = None,
+    model_b: nn.Module | None = None,
 ) -> FusionMetrics:
     """Both parents, the second one aligned and alone, the fused network, and the ensemble.
 
     Parameters are those of :func:`colu.fusion.barrier`; ``b`` is the second parent before alignment.
+    ``alignment`` may be the plans of :func:`colu.fusion.transport_plans` from the second network to the first;
+    ``spec`` is that of the second, and where its widths are others, ``model_b`` is its network.
 
     Examples
     --------
@@ -335,7 +354,8 @@ def compare(
     >>> compare(model, spec, state, state, random_alignment(spec), data, split="toy").keeps_the_parent
     True
     """
-    moved = alignment.apply(spec, b)
+    hard = isinstance(alignment, Alignment)
+    moved = alignment.apply(spec, b) if hard else carry(spec, alignment, b)
     fused = lerp(a, moved, t)
     if adjust is not None:
         fused = adjust(fused, t)
@@ -345,9 +365,13 @@ def compare(
         if b[name].is_floating_point() and b[name].dim() > 1
     }
     copied = _copied(model)
+    other = copied if model_b is None else _copied(model_b)
+    seen = ((copied, a), (other, b), (copied, moved), (copied, fused))
     return FusionMetrics(
-        *(_measure(_predictor(copied, state), data) for state in (a, b, moved, fused)),
-        evaluate_ensemble(model, [a, b], data),
+        *(_measure(_predictor(net, state), data) for net, state in seen),
+        _measure(_mixture([_predictor(_copied(net), state) for net, state in seen[:2]]), data),
         ratios,
         split,
+        None if hard else softness(alignment),
+        None if hard else norm_kept(spec, alignment, b, moved),
     )

@@ -133,6 +133,7 @@ def test_rotations_take_away_what_permutations_of_cones_leave(dim, share):
     assert sum(heights["conic"]) < share * sum(heights["permutation"])
 
 
+@pytest.mark.filterwarnings("ignore::colu.fusion.DiffusePlanWarning")
 @pytest.mark.parametrize("activation", [nn.ReLU, lambda: CoLU(dim=4)])
 def test_a_trained_network_keeps_its_answers_when_it_grows(activation):
     small, large = (trained(activation, seed, 5, width) for seed, width in ((0, 32), (1, 64)))

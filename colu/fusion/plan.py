@@ -1,0 +1,170 @@
+"""A transport plan: how the units of a layer of one network become those of another, and how soft it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from colu.blocks import join
+from colu.checks import check_choice
+
+from .groups import Conic, Permutation
+
+__all__ = ["KEPT", "MARGINAL_TOL", "PARTNERS", "DiffusePlanWarning", "Plan", "check_coupling", "softness"]
+
+#: Largest relative error of a plan's marginals. Operators divide by the marginals that the plan has, so that an
+#: error of 1 % moves the share of a partner by 1 % at most; entropic plans with little entropy come nearer slowly.
+MARGINAL_TOL = 1e-2
+#: Partners of a unit, on average, above which a plan is called diffuse. The mean of k uncorrelated units keeps
+#: 1/sqrt(k) of their norm, a layer between two such plans 1/k: with two it keeps half.
+PARTNERS = 2.0
+#: Share of a layer's norm, of what a hard plan leaves, below which a carried network is doubted: see ``PARTNERS``.
+KEPT = 0.5
+
+
+class DiffusePlanWarning(UserWarning):
+    """A plan that averages so many units that the carried network is hardly the parent any more."""
+
+
+def check_coupling(coupling: Tensor, tol: float = MARGINAL_TOL) -> float:
+    r"""The largest relative error of the marginals of a coupling, which should be uniform.
+
+    Parameters
+    ----------
+    coupling : Tensor
+        Shape ``(G_A, G_B)``: mass that unit g of A sends to unit h of B; total 1.
+    tol : float
+        Largest error that is let pass: 1 % by default, since operators divide by the marginals that are there.
+
+    Raises
+    ------
+    ValueError
+        For NaN, negative or zero mass, or marginals that are off: such a plan must not fuse anything.
+
+    Examples
+    --------
+    >>> check_coupling(torch.full((2, 4), 0.125))
+    0.0
+    """
+    _check_mass(coupling)
+    errors = [(coupling.sum(axis) * coupling.shape[1 - axis] - 1).abs().max().item() for axis in (0, 1)]
+    if max(errors) > tol:
+        raise ValueError(
+            f"the marginals of the plan are off by {max(errors):.2g} of a unit's mass (rows {errors[1]:.2g}, "
+            f"columns {errors[0]:.2g}, wanted {tol:g}): it did not converge; raise max_iterations or eps, "
+            "or use solver='emd', which needs neither"
+        )
+    return max(errors)
+
+
+def _check_mass(coupling: Tensor) -> None:
+    if not torch.isfinite(coupling).all():
+        raise ValueError("the plan holds NaN or infinity; raise eps, or use solver='emd'")
+    if (coupling < 0).any():
+        raise ValueError(f"the plan holds the negative mass {coupling.min():.2g}; the solver failed")
+    if not coupling.any():
+        raise ValueError("the plan holds no mass, and would carry nothing; raise eps, or use solver='emd'")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    r"""How the cones of one layer of A become those of the same layer of B.
+
+    Parameters
+    ----------
+    source, target : Permutation or Conic
+        The groups of the layer in A and in B; equal but for the number of units.
+    coupling : Tensor
+        Shape ``(G_A, G_B)``, total mass 1.
+    rotations : Tensor
+        Shape ``(G_B, G_A, S-1, S-1)``: turns the section of g into the frame of h.
+    solver : str
+    eps : float
+        Of the entropy, relative to the largest cost; 0 where there is none.
+        It is not comparable between layers of different numbers of units.
+    """
+
+    source: Permutation | Conic
+    target: Permutation | Conic
+    coupling: Tensor
+    rotations: Tensor
+    solver: str
+    eps: float = 0.0
+
+    def __post_init__(self):
+        _check_mass(self.coupling)
+
+    @property
+    def perplexities(self) -> Tensor:
+        r"""Partners of each unit of B: :math:`\exp(-\sum_g s_g \log s_g)` of its shares, 1 where it has one partner.
+
+        Units of B without any, which the solver ``naive`` leaves where B is wider, are left out.
+        """
+        coupling = self.coupling[:, self.coupling.sum(0) > 0]
+        share = coupling / coupling.sum(0)
+        return (-(share * share.clamp_min(1e-300).log()).sum(0)).exp()
+
+    @property
+    def perplexity(self) -> float:
+        """Partners of a unit of B on geometric average; 1 for a hard plan."""
+        return self.perplexities.log().mean().exp().item()
+
+    @property
+    def largest_perplexity(self) -> float:
+        """Partners of the unit of B that has most."""
+        return self.perplexities.max().item()
+
+    def operator(self, side: str) -> Tensor:
+        r"""The ``(C_B, C_A)`` matrix for an axis that makes (``out``) or reads (``in``) the channels.
+
+        .. math:: O^{out}_{hg} = \frac{T_{gh}}{\sum_{g'} T_{g'h}} R_{hg}, \qquad
+                  O^{in}_{hg} = \frac{T_{gh}}{\sum_{h'} T_{gh'}} R_{hg}
+
+        A unit of B is a mean of units of A; a unit of A shares its outgoing weights among its copies.
+        Using one of the two on both sides scales the next layer by :math:`G_B / G_A`.
+        """
+        check_choice("side", side, ("out", "in"))
+        mass = self.coupling.sum(0 if side == "out" else 1, keepdim=True)
+        weight = (self.coupling / mass.clamp_min(1e-300)).T
+        size = self.source.dim - 1
+        sections = weight[..., None, None] * self.rotations
+        if self.source.share_axis:
+            matrix = torch.zeros(self.target.size, self.source.size, dtype=torch.float64)
+            matrix[0, 0] = 1
+            matrix[1:, 1:] = sections.permute(0, 2, 1, 3).reshape(len(weight) * size, -1)
+            return self._in_frame(matrix)
+        # Columns first: axis and section of every cone of A, then rows: of every cone of B.
+        count = weight.shape[1]
+        axis = join(weight[..., None], torch.zeros(*weight.shape, size, dtype=torch.float64), 1, False,
+                    self.source.layout)  # fmt: skip
+        section = join(torch.zeros(len(weight), size, count, 1, dtype=torch.float64),
+                       sections.transpose(1, 2), 2, False, self.source.layout)  # fmt: skip
+        return self._in_frame(join(axis[:, None], section, 0, False, self.target.layout))
+
+    def _in_frame(self, matrix: Tensor) -> Tensor:
+        return self.target._turn(self.source._turn(matrix, 1), 0)
+
+
+def softness(plans: Mapping[str, Plan]) -> dict[str, dict[str, float]]:
+    """Partners of a unit in each plan, on geometric average and at most.
+
+    Examples
+    --------
+    >>> group = Permutation(2)
+    >>> softness({"0": Plan(group, group, torch.full((2, 2), 0.25), torch.zeros(2, 2, 0, 0), "sinkhorn", 1.0)})
+    {'0': {'mean': 2.0, 'largest': 2.0}}
+    """
+    return {name: {"mean": plan.perplexity, "largest": plan.largest_perplexity} for name, plan in plans.items()}
+
+
+def diffuse(plans: Mapping[str, Plan]) -> list[str]:
+    """What is to be said of plans that average more than ``PARTNERS`` units, in the order of the layers."""
+    return [
+        f"{name!r}: a unit is the mean of {plan.perplexity:.3g} of {plan.source.groups} units, one of "
+        f"{plan.largest_perplexity:.3g}"
+        for name, plan in plans.items()
+        if plan.perplexity > PARTNERS * (1 + 1e-6)
+    ]
