@@ -342,7 +342,7 @@ def _caption(cell: Cell, writer: _Writer) -> list[dict]:
 def _install(repository: str) -> dict:
     """The cell that installs the package where a notebook is opened on Colab."""
     package = f'"colu[lab] @ git+{repository}"'
-    source = f'import sys\n\n# On a computer of your own, once and in a terminal: pip install {package}\n'
+    source = f"import sys\n\n# On a computer of your own, once and in a terminal: pip install {package}\n"
     source += f'if "google.colab" in sys.modules:\n    %pip install -q {package}'
     tags = {"tags": ["nbval-ignore-output"], "jupyter": {"source_hidden": True}}
     parts = {"id": "install", "metadata": tags, "source": source, "outputs": [], "execution_count": None}

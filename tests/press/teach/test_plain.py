@@ -131,7 +131,11 @@ def test_a_drawing_in_a_cell_stands_on_white_in_every_mode():
     light = drawn_on_white(SVG)
     assert "prefers-color-scheme" not in light and "#eee" not in light
     assert ".drawn { --ink: #222; }" in light and ".drawn { background: #fff; }" in light
-    assert light.startswith("<svg") and 'viewBox="0 0 640 242" width="640" height="242">' in light and "<text>cone</text>" in light
+    assert (
+        light.startswith("<svg")
+        and 'viewBox="0 0 640 242" width="640" height="242">' in light
+        and "<text>cone</text>" in light
+    )
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "book/_static/drawings").glob("*.svg")), ids=lambda path: path.stem)
