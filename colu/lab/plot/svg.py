@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from .slim import slim
+
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
@@ -150,5 +152,5 @@ def as_svg(figure: Figure) -> str:
     with mpl.rc_context(fixed), _sorted(figure):
         figure.savefig(stream, format="svg", bbox_inches="tight", pad_inches=0.05, dpi=DPI, metadata={"Date": None})
     text = _HEAD.sub("", stream.getvalue())
-    text = _PICTURE.sub(_stored, _GEOMETRY.sub(_shortened, text))
+    text = slim(_PICTURE.sub(_stored, _GEOMETRY.sub(_shortened, text)))
     return text.replace("<svg ", f'<svg class="{CLASS}" ', 1)
