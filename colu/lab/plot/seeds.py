@@ -155,10 +155,11 @@ def _draw(ax: Axes, x: list, y: list, scaled: Axis, how: dict, *, hollow: bool) 
 
     common = {"x": x, "y": y, "ax": ax, "orient": "y" if scaled.axis_name == "x" else "x", "native_scale": True}
     common |= {"color": how["color"], "marker": how["marker"], "legend": False}
-    sns.stripplot(**common, jitter=False, alpha=0.4, size=5)
     face = {"markerfacecolor": "white"} if hollow else {}
     sns.pointplot(
         **common, **face, estimator=mean, errorbar=interval, linestyle=how["linestyle"], label=how.get("label"),
         markersize=7, linewidth=1.5, markeredgewidth=1.5, capsize=how["capsize"],
         err_kws={"linewidth": 1.5, "linestyle": "-"},
     )  # fmt: skip
+    # Last, though they lie below: the first point alone gives a logarithmic axis no width.
+    sns.stripplot(**common, jitter=False, alpha=0.4, size=5)

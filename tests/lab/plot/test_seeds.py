@@ -69,6 +69,12 @@ def test_series_stand_at_their_numbers_and_no_scale_changes_mean_or_interval(sca
         assert any(np.allclose([np.nanmin(end[:, 1]), np.nanmax(end[:, 1])], [each.low, each.high]) for end in ends)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_drawing_on_a_logarithmic_axis_warns_of_nothing():
+    _, points, means, _ = drawn(SERIES, scale=("log", "log"))
+    assert len(points) == 9 and len(means) == 2
+
+
 def test_series_are_side_by_side_by_equal_steps_of_the_axis():
     for scale, back in (("linear", lambda x: x), ("log", np.log)):
         _, _, means, _ = drawn(SERIES | {"SiLU": SERIES["ReLU"]}, scale=(scale, "linear"))
