@@ -76,7 +76,7 @@ def output_moments(spec_a: Spec, spec_b: Spec, model_a, model_b, batches) -> dic
                         model(x)
             for module in common:
                 one, other = (store[module].cpu() for store in seen)
-                for (name, at), (_, to) in zip(places[0][module], places[1][module], strict=True):
+                for (name, at, _), (_, to, _) in zip(places[0][module], places[1][module], strict=True):
                     source, target = spec_a.groups[name], spec_b.groups[name]
                     a, b = one[:, at : at + source.size], other[:, to : to + target.size]
                     sums = [b.T @ a, source._turn(a, 1).square().sum(0), target._turn(b, 1).square().sum(0)]

@@ -69,7 +69,8 @@ def assert_invariant_under(
     for name in spec.groups:
         error = invariance_error(model, spec, x, spec.identity() | {name: drawn[name]})
         if not error <= tol:
-            places = ", ".join(f"{parameter} axis {axis}" for parameter, axis, *_ in spec.occurrences(name))
+            everywhere = spec.occurrences(name) + spec.views(name)
+            places = ", ".join(f"{parameter} axis {axis}" for parameter, axis, *_ in everywhere)
             raise AssertionError(
                 f"group {name!r} moves the function by {error:.2g} > {tol:g}; its axes: {places}"
             )

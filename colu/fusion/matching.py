@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -189,6 +190,7 @@ def match_weights(
     Notes
     -----
     Objective and linear algebra are in float64.
+    The trace is the objective of the moved weights, computed anew after each update.
     If a parameter carries one group on two axes, the objective is quadratic in it;
     an update that would lower it is then not made, so that the trace never falls.
     Each update costs :math:`O(C^2 D)` for the covariance, :math:`O(G^2 S^3)` for the singular values,
@@ -226,12 +228,13 @@ def match_weights(
     moving = {name: begun[name].detach().to(device).double() for name in touched}
     matched = sorted(touched - set(spec.unmatched))
 
-    def inner(names, state) -> float:
-        return sum((fixed[name] * state[name]).sum().item() for name in names)
+    def products(state) -> dict[str, float]:
+        return {name: (fixed[name] * state[name]).sum().item() for name in matched if name in state}
 
     scale = (sum(fixed[n].square().sum().item() for n in matched) ** 0.5
              * sum(moving[n].square().sum().item() for n in matched) ** 0.5)  # fmt: skip
-    trace = [inner(matched, moving)]
+    parts = products(moving)
+    trace = [math.fsum(parts.values())]
     names, generator = list(spec.groups), torch.Generator().manual_seed(seed)
     sweep, converged = 0, mode == "naive"
     while sweep < max_sweeps and not converged:
@@ -241,12 +244,12 @@ def match_weights(
             covariance, apart = _covariance(spec, name, fixed, moving)
             element = spec.groups[name].solve(covariance, mode, **apart)
             changed = spec.act(name, element, moving)
-            affected = [n for n in changed if n not in spec.unmatched]
-            gained = inner(affected, changed) - inner(affected, moving)
-            if gained > 0:
+            tried = parts | products(changed)
+            if (value := math.fsum(tried.values())) > trace[-1]:
                 moving.update(changed)
                 elements[name] = element.compose(elements[name])
-            trace.append(trace[-1] + max(gained, 0.0))
+                parts = tried
+            trace.append(max(value, trace[-1]))
         sweep += 1
         converged = trace[-1] - before <= tol * scale
     return Alignment(elements, mode, "weights", tuple(trace), sweep, converged, seed)
@@ -338,11 +341,17 @@ def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Align
         matrix = sums[module] / counts[module]
         if centre:
             matrix = matrix - torch.outer(means[0][module], means[1][module]) / counts[module] ** 2
-        for name, offset in parts:
-            size = spec.groups[name].size
-            block = matrix[offset : offset + size, offset : offset + size]
+        for name, offset, view in parts:
+            group = spec.groups[name]
+            size = viewed(group, view).size
+            block = lifted(group, view, matrix[offset : offset + size, offset : offset + size])
+            if block is None:
+                continue
             covariances[name] = covariances[name] + block if name in covariances else block
             available[name] = max(available.get(name, 0), counts[module] - centre)
+    unseen = [name for name in spec.groups if name not in covariances]
+    if unseen:
+        raise ValueError(f"no layer puts out the channels of {unseen}; use match_weights")
     elements, trace = {}, [0.0, 0.0]
     for name, group in spec.groups.items():
         needed = group.rows

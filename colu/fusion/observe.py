@@ -17,8 +17,8 @@ __all__ = ["inputs_of", "observed", "points"]
 _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
 
 
-def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple[str, int]]]:
-    """Layers whose output carries groups: module name to (group, offset of its channels).
+def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
+    """Layers whose output carries groups: module name to (group, offset of its channels, view of them).
 
     Raises
     ------
@@ -30,9 +30,9 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple[str, int]]]:
     >>> from colu.fusion import from_sequential
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     >>> points(from_sequential(model), model)
-    {'0': [('0', 0)]}
+    {'0': [('0', 0, 'channels')]}
     """
-    found: dict[str, list[tuple[str, int]]] = {}
+    found: dict[str, list[tuple]] = {}
     activations = [name for name, module in model.named_modules() if has_symmetry(module)]
     for name, module in model.named_modules():
         rules = spec.axes.get(f"{name}.weight" if name else "weight")
@@ -43,12 +43,14 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple[str, int]]]:
             continue
         offset, parts = 0, []
         for part in rules[0]:
-            if part.name != FIXED and part.repeat == 1 and part.view in ("channels", "even"):
-                parts.append((part.name, offset))
+            # What a norm puts out has the signs that its weight has not; what has one entry a unit is no channel.
+            view = "channels" if part.view == "even" else part.view
+            if part.name != FIXED and part.repeat == 1 and view != "units":
+                parts.append((part.name, offset, view))
             offset += spec.length(part) or 0
         if parts:
             found[name] = parts
-    missing = set(spec.groups) - {name for parts in found.values() for name, _ in parts}
+    missing = set(spec.groups) - {name for parts in found.values() for name, *_ in parts}
     if missing:
         raise ValueError(
             f"no layer of {type(model).__name__} makes the channels of {sorted(missing)}; "

@@ -15,6 +15,8 @@ from .invariance import double_model
 from .observe import inputs_of, observed, points, run
 from .spec import Spec, State
 from .states import loaded, plain_state
+from .views import Sets, viewed
+from .wreath import Wreath
 
 __all__ = ["recalibrate_batch_norm", "repair_statistics"]
 
@@ -53,6 +55,12 @@ def _pooled(group, variance: Tensor, kind: str) -> Tensor:
     """One variance for what a covariant scale must treat alike: the channels of a section."""
     if kind == "channel" or getattr(group, "dim", None) == 1:
         return variance
+    if isinstance(group, Wreath | Sets):
+        inner = group.inner
+        parts = variance.unflatten(0, (-1, group.dim)).split([one.size for one in inner], -1)
+        turning = zip(inner, parts, strict=True)
+        pooled = [part.mean(-1, keepdim=True).expand_as(part) if one.turns else part for one, part in turning]
+        return torch.cat(pooled, -1).flatten()
     if isinstance(group, Orthogonal):
         return variance.mean().expand_as(variance)
     if isinstance(group, Vectors):
@@ -71,8 +79,8 @@ def _statistics(spec: Spec, model: nn.Module, places: dict, batches, kind: str) 
     def see(module: str, rows: Tensor) -> None:
         if module not in order:
             order.append(module)
-        for name, offset in places[module]:
-            group = spec.groups[name]
+        for name, offset, view in places[module]:
+            group = viewed(spec.groups[name], view)
             stretch = _turned(group, rows[:, offset : offset + group.size], kind)
             moments.setdefault((module, offset), _Moments()).see(stretch)
 
@@ -166,8 +174,8 @@ def repair_statistics(
         now, _ = _statistics(spec, work, {module: places[module]}, batches, kind)
         weight = work.get_submodule(module).weight.data
         bias = work.get_submodule(module).bias.data
-        for name, offset in places[module]:
-            group = spec.groups[name]
+        for name, offset, view in places[module]:
+            group = viewed(spec.groups[name], view)
             if (
                 isinstance(work.get_submodule(module), _NORMS)
                 and getattr(group, "frame", "") == "homogeneous"

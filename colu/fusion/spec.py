@@ -125,7 +125,7 @@ class Spec:
                         side = part.side or ("in" if axis else "out")
                         occurrences[part.name].append((parameter, axis, offset, part.repeat, side))
                     offset += length or 0
-        unused = [name for name, places in occurrences.items() if not places]
+        unused = [name for name in self.groups if not occurrences[name] and not views[name]]
         if unused:
             raise ValueError(f"no axis carries the groups {unused}; remove them, or name their axes")
         object.__setattr__(self, "axes", axes)
@@ -137,8 +137,7 @@ class Spec:
         """The entries of a part; None for a fixed one that takes the whole axis."""
         if part.name == FIXED:
             return None if part.size is None else part.size * part.repeat
-        group = self.groups[part.name]
-        return part.repeat * (group.size if part.view == "channels" else viewed(group, part.view).size)
+        return part.repeat * viewed(self.groups[part.name], part.view).size
 
     def occurrences(self, name: str) -> list[tuple[str, int, int, int, str]]:
         """Where a group acts: (parameter, axis, offset, repeat, side), in the order of the parameters."""

@@ -11,6 +11,7 @@ from colu.blocks import split
 from colu.checks import as_int
 
 from .groups import Conic, Orthogonal, Permutation, Vectors
+from .inner import Inner
 from .wreath import Wreath
 
 __all__ = ["VIEWS", "check_view", "lifted", "viewed"]
@@ -63,7 +64,7 @@ class _Even:
 
 
 @dataclass(frozen=True)
-class _Sets:
+class Sets:
     """Some of the sets of each unit, all of them so many times one after the other."""
 
     group: Wreath
@@ -71,29 +72,32 @@ class _Sets:
     copies: int = 1
 
     @property
-    def width(self) -> int:
-        return sum(self.group.inner[place].size for place in self.places)
+    def inner(self) -> tuple[Inner, ...]:
+        return tuple(self.group.inner[place] for place in self.places)
+
+    @property
+    def dim(self) -> int:
+        return sum(one.size for one in self.inner)
 
     @property
     def size(self) -> int:
-        return self.group.groups * self.copies * self.width
+        return self.group.groups * self.copies * self.dim
 
     def act(self, element, x: Tensor, axis: int) -> Tensor:
         self.group.check(element)
         axis %= x.dim()
         # Copies are put aside, as samples.
-        apart = x.unflatten(axis, (self.group.groups, self.copies, self.width)).movedim(axis + 1, 0)
+        apart = x.unflatten(axis, (self.group.groups, self.copies, self.dim)).movedim(axis + 1, 0)
         acted = element.apply(apart.flatten(axis + 1, axis + 2), axis + 1, sets=self.places)
-        together = acted.unflatten(axis + 1, (self.group.groups, self.width)).movedim(0, axis + 1)
+        together = acted.unflatten(axis + 1, (self.group.groups, self.dim)).movedim(0, axis + 1)
         return together.flatten(axis, axis + 2)
 
     def lifted(self, product: Tensor) -> Tensor:
-        shape = (self.group.groups, self.copies, self.width)
+        shape = (self.group.groups, self.copies, self.dim)
         product = product.unflatten(1, shape).unflatten(0, shape).diagonal(dim1=1, dim2=4).sum(-1)
-        # From here on (G, width, G, width).
-        starts = torch.tensor([one.size for one in self.group.inner]).cumsum(0)
-        inside = torch.cat([torch.arange(self.group.inner[p].size) + starts[p] - self.group.inner[p].size
-                            for p in self.places])  # fmt: skip
+        # From here on (G, dim, G, dim).
+        stretches = torch.arange(self.group.dim).split([one.size for one in self.group.inner])
+        inside = torch.cat([stretches[place] for place in self.places])
         places = (torch.arange(shape[0])[:, None] * self.group.dim + inside).flatten().to(product.device)
         total = product.new_zeros(self.group.size, self.group.size)
         total[places[:, None], places] = product.reshape(len(places), len(places))
@@ -106,7 +110,7 @@ def viewed(group, view):
     Parameters
     ----------
     group : Group
-    view : {"units", "sections", "even"}, int or pair of int
+    view : {"channels", "units", "sections", "even"}, int or pair of int
         ``even`` is for what does not see signs, such as a variance. A number names one set of a
         :class:`colu.fusion.Wreath`; a pair the set and how often it stands in each unit, one after the other, as the
         values of grouped-query attention do.
@@ -126,6 +130,8 @@ def viewed(group, view):
     (6, 30)
     """
     check_view(view)
+    if view == "channels":
+        return group
     if view == "units" and not isinstance(group, Orthogonal):
         return _Units(group.groups)
     if view == "sections" and isinstance(group, Conic):
@@ -138,11 +144,11 @@ def viewed(group, view):
         if view == "sections":
             places = tuple(place for place, one in enumerate(group.inner) if one.kind != "fixed")
             if 0 < len(places) < len(group.inner):
-                return _Sets(group, places)
+                return Sets(group, places)
         if view != "even" and view != "sections":
             place, copies = view if isinstance(view, tuple) else (view, 1)
             if place < len(group.inner):
-                return _Sets(group, (place,), copies)
+                return Sets(group, (place,), copies)
     if isinstance(view, str):
         wanted = {"sections": "cones", "units": "units", "even": "permutations, perhaps with signs"}[view]
         raise ValueError(f"{group} has no {view}; use a group of {wanted}")
@@ -154,6 +160,8 @@ def lifted(group, view, product: Tensor) -> Tensor | None:
 
     The units and the even channels of a :class:`colu.fusion.Wreath` have none: its ``solve`` takes them apart.
     """
+    if view == "channels":
+        return product
     if isinstance(group, Wreath):
         return None if view in ("units", "even") else viewed(group, view).lifted(product)
     if view == "even":

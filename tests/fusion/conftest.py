@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from colu.fusion import FIXED, Inner, Part, Spec, Wreath
 from colu.nn import MPU, CoLU, RCoLU
 
 
@@ -45,6 +46,33 @@ def conv(activation=nn.ReLU, norm=lambda channels: nn.Identity(), pool=lambda: n
     )
 
 
+def batch_normed(seed=0):
+    return randomised(
+        nn.Sequential(nn.Linear(12, 16), nn.BatchNorm1d(16), CoLU(dim=4), nn.Linear(16, 16), nn.BatchNorm1d(16),
+                      CoLU(dim=4), nn.Linear(16, 5)),
+        seed,
+    )  # fmt: skip
+
+
+def batch_normed_spec(inner=("fixed", "signed"), scales="even"):
+    """What BatchNorm leaves of cones of four: permutations of cones, and with signs inside their sections."""
+    group = Wreath(4, (Inner(inner[0]), Inner(inner[1], 3)))
+    axes, statistics, before = {}, [], FIXED
+    for linear, norm, name in ((0, 1, "first"), (3, 4, "second")):
+        scale = FIXED if scales == FIXED else Part(name, view=scales)
+        axes |= {f"{linear}.weight": (name, before), f"{linear}.bias": (name,), f"{norm}.weight": (scale,),
+                 f"{norm}.bias": (name,), f"{norm}.running_mean": (name,), f"{norm}.running_var": (scale,)}  # fmt: skip
+        statistics += [f"{norm}.running_mean", f"{norm}.running_var"]
+        before = name
+    axes |= {"6.weight": (FIXED, before), "6.bias": (FIXED,)}
+    return Spec({"first": group, "second": group}, axes, tuple(statistics))
+
+
+def distance(a, b):
+    """The largest difference of two states."""
+    return max((a[name] - b[name]).abs().max().item() for name in a if a[name].is_floating_point())
+
+
 def vectors(num=40, width=6, seed=5):
     return torch.randn(num, width, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
@@ -82,5 +110,6 @@ SHARED = {
 def nets():
     """The builders of this file."""
     return types.SimpleNamespace(
-        randomised=randomised, mlp=mlp, conv=conv, vectors=vectors, images=images, mlps=MLPS, shared=SHARED
-    )
+        randomised=randomised, mlp=mlp, conv=conv, vectors=vectors, images=images, mlps=MLPS, shared=SHARED,
+        batch_normed=batch_normed, distance=distance, batch_normed_spec=batch_normed_spec,
+    )  # fmt: skip

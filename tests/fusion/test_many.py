@@ -131,3 +131,12 @@ def test_shares_out_of_range_are_refused(share):
         sequential_merge(base, states, share=share)
     with pytest.raises(ValueError, match="nothing to merge"):
         sequential_merge(base, [])
+
+
+def test_signs_have_one_frame_too(nets):
+    spec = nets.batch_normed_spec()
+    state = nets.batch_normed().state_dict()
+    states = [state, *(apply(spec, spec.random(seed), state) for seed in (1, 2))]
+    frame = universe_match(spec, states)
+    for moved in frame.states(spec, states):
+        assert nets.distance(moved, state) < 1e-12

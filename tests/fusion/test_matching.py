@@ -10,14 +10,18 @@ from torch import nn
 from colu.fusion import (
     FIXED,
     Conic,
+    Inner,
     Orthogonal,
+    Part,
     Permutation,
     Spec,
+    Wreath,
     apply,
     from_sequential,
     match_activations,
     match_weights,
     random_alignment,
+    trace_spec,
 )
 from colu.nn import CoLU
 
@@ -35,10 +39,6 @@ def planted(nets, model, spec, seed=3, noise=0.0):
         if tensor.is_floating_point() and tensor.numel() > 1:
             tensor += noise * tensor.std() * torch.randn(tensor.shape, generator=draw, dtype=tensor.dtype)
     return truth, moved
-
-
-def distance(a, b):
-    return max((a[name] - b[name]).abs().max().item() for name in a if a[name].is_floating_point())
 
 
 PLANTED = {
@@ -61,7 +61,7 @@ def test_a_planted_element_is_recovered_from_weights(nets, name):
     spec = from_sequential(model)
     truth, moved = planted(nets, model, spec)
     found = match_weights(spec, model.state_dict(), moved, tol=1e-14, max_sweeps=300)
-    assert distance(found.apply(spec, moved), model.state_dict()) < 1e-4
+    assert nets.distance(found.apply(spec, moved), model.state_dict()) < 1e-4
     for group, element in found.elements.items():
         assert torch.equal(element.permutation, truth[group].inverse().permutation)
 
@@ -86,7 +86,7 @@ def test_permutations_alone_do_not_recover_a_rotated_network(nets):
     _, moved = planted(nets, model, spec)
     state = model.state_dict()
     conic, cones = (match_weights(spec, state, moved, mode=mode) for mode in ("conic", "permutation"))
-    assert distance(conic.apply(spec, moved), state) < 1e-2 < distance(cones.apply(spec, moved), state)
+    assert nets.distance(conic.apply(spec, moved), state) < 1e-2 < nets.distance(cones.apply(spec, moved), state)
     assert all(torch.equal(e.rotations, torch.eye(3).double().expand(8, 3, 3)) for e in cones.elements.values())
     assert conic.objective > 1.2 * cones.objective
 
@@ -171,7 +171,7 @@ def test_a_planted_element_is_recovered_from_activations_at_once(nets, name):
     x = nets.images(40) if name in ("conv", "batch norm") else nets.vectors(400, 20)
     for centre in (False, True):
         found = match_activations(spec, model, other, x.split(150), centre=centre)
-        assert distance(found.apply(spec, moved), model.state_dict()) < 1e-9
+        assert nets.distance(found.apply(spec, moved), model.state_dict()) < 1e-9
         assert found.trace[1] > found.trace[0]
 
 
@@ -222,7 +222,7 @@ def test_the_random_control_is_far_from_the_model(nets):
     one = nets.mlp()
     spec = from_sequential(one)
     control = random_alignment(spec, seed=1).apply(spec, one.state_dict())
-    assert distance(control, one.state_dict()) > 0.5
+    assert nets.distance(control, one.state_dict()) > 0.5
 
 
 def test_bad_states_are_refused_with_what_differs(nets):
@@ -236,3 +236,139 @@ def test_bad_states_are_refused_with_what_differs(nets):
         match_weights(spec, state, state | {"0.bias": torch.full((16,), torch.nan)})
     with pytest.raises(ValueError, match="mode='all' is unknown"):
         match_weights(spec, state, state, mode="all")
+
+
+def objective(spec, a, b):
+    """The sum of products over what is matched, from the states alone."""
+    matched = sorted(spec.touched() - set(spec.unmatched))
+    return sum((a[name].double() * b[name].double()).sum().item() for name in matched)
+
+
+@pytest.mark.parametrize("dtype, tol", [(torch.float64, 1e-12), (torch.float32, 1e-6), (torch.bfloat16, 1e-2)])
+def test_planted_signed_permutations_are_recovered(nets, dtype, tol):
+    spec = nets.batch_normed_spec()
+    state = {k: v.to(dtype) if v.is_floating_point() else v for k, v in nets.batch_normed().state_dict().items()}
+    truth = spec.random(3)
+    moved = apply(spec, truth, state)
+    found = match_weights(spec, state, moved)
+    assert found.converged
+    assert all(found.elements[name].compose(truth[name]).is_identity() for name in truth)
+    back = found.apply(spec, moved)
+    # Signs and places are exact in every format.
+    assert all(back[name].dtype == state[name].dtype and torch.equal(back[name], state[name]) for name in state)
+    noisy = {
+        name: value + 0.3 * value.std() * torch.randn(value.shape, generator=torch.Generator().manual_seed(4)).to(dtype)
+        if value.is_floating_point() else value
+        for name, value in moved.items()
+    }  # fmt: skip
+    found = match_weights(spec, state, noisy)
+    assert all(found.elements[name].compose(truth[name]).is_identity() for name in truth)
+
+
+def test_whole_cones_alone_do_not_recover_them(nets):
+    spec, model = nets.batch_normed_spec(), nets.batch_normed()
+    state = model.state_dict()
+    moved = apply(spec, spec.random(3), state)
+    for other, mode in ((spec, "permutation"), (trace_spec(model, rotate=False), "conic")):
+        near = match_weights(other, state, moved, mode=mode)
+        assert nets.distance(near.apply(other, moved), state) > 0.5
+        assert near.objective < 0.9 * match_weights(spec, state, moved).objective
+
+
+@pytest.mark.parametrize("mode", ["permutation", "conic"])
+def test_the_objective_of_the_moved_weights_never_falls(nets, mode):
+    spec = nets.batch_normed_spec()
+    a, b = (nets.batch_normed(seed).state_dict() for seed in (0, 9))
+    values = [objective(spec, a, b)]
+    for sweeps in range(1, 9):
+        found = match_weights(spec, a, b, mode=mode, max_sweeps=sweeps, tol=0)
+        values.append(objective(spec, a, found.apply(spec, b)))
+        assert found.objective == pytest.approx(values[-1], rel=1e-12)
+        assert found.trace[0] == pytest.approx(values[0], rel=1e-12)
+    assert all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(values))
+    assert values[-1] > values[0] + 1
+
+
+def test_each_update_gains_what_its_solver_says(nets):
+    """The even scales count too: without them an update may lower the objective."""
+    spec = nets.batch_normed_spec()
+    a, b = (nets.batch_normed(seed).state_dict() for seed in (0, 9))
+    for name in spec.groups:
+        only = Spec({name: spec.groups[name]}, {
+            parameter: tuple(tuple(part if part.name == name else Part(FIXED) for part in parts) for parts in rules)
+            for parameter, rules in spec.axes.items()
+        }, spec.unmatched)  # fmt: skip
+        best = objective(only, a, match_weights(only, a, b).apply(only, b))
+        for seed in range(100):
+            assert objective(only, a, apply(only, only.random(seed), b)) <= best + 1e-9
+        # All elements next to the optimum: one sign, one exchange in a section, one of two cones.
+        start = match_weights(only, a, b).elements[name]
+        for step in neighbours(only.groups[name]):
+            assert objective(only, a, apply(only, {name: step.compose(start)}, b)) <= best + 1e-9
+
+
+def neighbours(group):
+    """Elements that exchange two units, or two channels of a section, or turn one sign."""
+    identity = group.identity()
+    for i, j in itertools.combinations(range(group.groups), 2):
+        order = torch.arange(group.groups)
+        order[[i, j]] = order[[j, i]]
+        yield type(identity)(order, group.inner, identity.matrices)
+    for unit, one in itertools.product(range(group.groups), range(3)):
+        for change in ("sign", "exchange"):
+            matrices = identity.matrices[0].clone()
+            if change == "sign":
+                matrices[unit, one, one] = -1
+            else:
+                order = torch.arange(3)
+                order[[one, (one + 1) % 3]] = order[[(one + 1) % 3, one]]
+                matrices[unit] = matrices[unit][order]
+            yield type(identity)(identity.permutation, group.inner, (matrices,))
+
+
+def test_reports_say_what_moved(nets):
+    spec = nets.batch_normed_spec()
+    a, b = (nets.batch_normed(seed).state_dict() for seed in (0, 9))
+    figures = match_weights(spec, a, b).describe()["groups"]["first"]
+    assert figures["units"] == figures["dim"] == 4 and figures["reflections"] == 0
+    assert 0 < figures["moved"] <= 4 and 0 < figures["inside"] <= 4
+    still = match_weights(spec, a, a).describe()["groups"]["first"]
+    assert still["moved"] == still["inside"] == 0
+
+
+def test_activations_tell_the_same_elements(nets):
+    spec, model, other = nets.batch_normed_spec(), nets.batch_normed(), nets.batch_normed()
+    truth = spec.random(3)
+    other.load_state_dict(apply(spec, truth, model.state_dict()))
+    found = match_activations(spec, model, other, nets.vectors(200, 12))
+    assert all(found.elements[name].compose(truth[name]).is_identity() for name in truth)
+
+
+@pytest.mark.parametrize("group", [
+    Wreath(8, Inner("signed")), Wreath(1, Inner("mean", 8)), Wreath(2, (Inner("fixed"), Inner("signed", 3))),
+], ids=str)  # fmt: skip
+def test_the_trace_is_the_objective_where_a_group_acts_twice_on_a_weight(nets, group):
+    one, other = (nets.randomised(nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 3)), seed)
+                  for seed in (0, 2))  # fmt: skip
+    axes = {"0.weight": ("h", FIXED), "0.bias": ("h",), "1.weight": ("h", "h"), "1.bias": ("h",),
+            "2.weight": (FIXED, "h"), "2.bias": (FIXED,)}  # fmt: skip
+    spec, a, b = Spec({"h": group}, axes), one.state_dict(), other.state_dict()
+    values = [objective(spec, a, b)]
+    for sweeps in range(1, 6):
+        found = match_weights(spec, a, b, max_sweeps=sweeps, tol=0)
+        values.append(objective(spec, a, found.apply(spec, b)))
+        assert found.objective == pytest.approx(values[-1], rel=1e-12)
+    assert all(later >= earlier - 1e-9 for earlier, later in itertools.pairwise(values))
+    assert values[-1] > values[0]
+
+
+def test_cones_of_a_wreath_product_match_as_conic_groups_do(nets):
+    one, other = nets.mlp(seed=0), nets.mlp(seed=7)
+    old = trace_spec(one)
+    assert all(isinstance(group, Conic) for group in old.groups.values())
+    new = Spec({name: Wreath(group.groups, (Inner("fixed"), Inner("orthogonal", group.dim - 1)))
+                for name, group in old.groups.items()}, old.axes)  # fmt: skip
+    a, b = one.state_dict(), other.state_dict()
+    for mode in ("naive", "permutation", "conic"):
+        before, after = (match_weights(spec, a, b, mode=mode) for spec in (old, new))
+        assert after.trace == pytest.approx(before.trace, rel=1e-12)

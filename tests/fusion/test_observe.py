@@ -14,6 +14,6 @@ def test_activations_make_no_channels(nets, name):
     torch.manual_seed(0)
     model = nets.randomised(nn.Sequential(nn.Linear(6, 16), create(name, 16), nn.Linear(16, 5)))
     spec = from_sequential(model)
-    assert points(spec, model) == {"0": [("0", 0)]}
+    assert points(spec, model) == {"0": [("0", 0, "channels")]}
     found = match_activations(spec, model, model, nets.vectors(100))
     assert all(element.is_identity() for element in found.elements.values())

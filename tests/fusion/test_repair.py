@@ -148,3 +148,15 @@ def test_one_row_in_all_has_no_variance(nets):
     # One image has pixels enough.
     model = nets.conv(nn.ReLU, nn.BatchNorm2d)
     assert recalibrate_batch_norm(model, model.state_dict(), nets.images(1))["0.1.running_var"].isfinite().all()
+
+
+def test_repair_beside_signs_does_not_depend_on_the_frame(nets):
+    spec, (one, other) = nets.batch_normed_spec(), (nets.batch_normed(seed) for seed in (0, 9))
+    a, b, x = one.state_dict(), other.state_dict(), nets.vectors(100, 12)
+    fused = {n: (a[n] + b[n]) / 2 if a[n].is_floating_point() else a[n] for n in a}
+    elements = spec.random(5)
+    here = apply(spec, elements, repair_statistics(spec, one, fused, (a, b), x))
+    parents = tuple(apply(spec, elements, state) for state in (a, b))
+    there = repair_statistics(spec, one, apply(spec, elements, fused), parents, x)
+    assert nets.distance(here, there) < 1e-9
+    assert nets.distance(here, apply(spec, elements, fused)) > 1e-2

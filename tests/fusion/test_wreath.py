@@ -5,8 +5,23 @@ import time
 
 import pytest
 import torch
+from torch import nn
 
-from colu.fusion import Conic, Inner, Orthogonal, Permutation, Vectors, Wreath, WreathElement
+from colu.fusion import (
+    FIXED,
+    Conic,
+    Inner,
+    Orthogonal,
+    Permutation,
+    Spec,
+    Vectors,
+    Wreath,
+    WreathElement,
+    apply,
+    assert_invariant_under,
+    invariance_error,
+    match_weights,
+)
 from colu.fusion.inner import KINDS
 from colu.geometry import sample_orthogonal
 from colu.testing import assert_equivariant, assert_not_equivariant, assert_preserves
@@ -258,8 +273,14 @@ def test_ties_stay_where_they_are(group):
         assert group.solve(matrix).is_identity()
         assert group.solve(matrix, "permutation").is_identity()
     dead = torch.diag(torch.arange(group.size).double() % 2)
-    dead[dead == 1] += 1e-16 * normal(group.size, seed=3)[: int(dead.sum())]
     assert group.solve(dead).is_identity(1e-7)
+
+
+@pytest.mark.parametrize("kind", ["signed", "orthogonal"])
+def test_rounding_beside_the_rest_turns_no_sign(kind):
+    matrix = torch.diag(torch.tensor([1.0, -1e-16, -1.0]).double())
+    assert torch.equal(Wreath(1, Inner(kind, 3)).solve(matrix).as_matrix().diagonal().sign(),
+                       torch.tensor([1.0, 1.0, -1.0]).double())  # fmt: skip
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
@@ -309,3 +330,39 @@ def test_wide_layers_are_solved_in_seconds(group, seconds):
 def test_bad_input_is_refused_with_the_fix(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+class Stream(nn.Module):
+    """A residual stream between norms without gains, with what reads it and adds to it."""
+
+    def __init__(self, norm):
+        super().__init__()
+        self.embed, self.up, self.down, self.head = nn.Linear(5, 8), nn.Linear(8, 7), nn.Linear(7, 8), nn.Linear(8, 3)
+        self.norm = norm
+
+    def forward(self, x):
+        h = self.embed(x)
+        h = h + self.down(torch.tanh(self.up(self.norm(h))))
+        return self.head(self.norm(h))
+
+
+@pytest.mark.parametrize("kind", ["mean", "orthogonal"])
+def test_norms_without_gains_leave_maps_of_the_stream(nets, kind):
+    norms = {"mean": nn.LayerNorm(8, elementwise_affine=False), "orthogonal": nn.RMSNorm(8, elementwise_affine=False)}
+    model, x = nets.randomised(Stream(norms[kind])), nets.vectors(60, 5)
+    groups = {"stream": Wreath(1, Inner(kind, 8)), "hidden": Wreath(7, Inner("signed"))}
+    axes = {"embed.weight": ("stream", FIXED), "embed.bias": ("stream",), "up.weight": ("hidden", "stream"),
+            "up.bias": ("hidden",), "down.weight": ("stream", "hidden"), "down.bias": ("stream",),
+            "head.weight": (FIXED, "stream"), "head.bias": (FIXED,)}  # fmt: skip
+    spec = Spec(groups, axes)
+    for seed in range(3):
+        assert_invariant_under(spec, model, x, tol=1e-11, seed=seed)
+    state = model.state_dict()
+    moved = apply(spec, spec.random(4), state)
+    found = match_weights(spec, state, moved, max_sweeps=300, tol=1e-14)
+    assert nets.distance(found.apply(spec, moved), state) < 1e-4
+    if kind == "mean":
+        larger = Spec(groups | {"stream": Wreath(1, Inner("orthogonal", 8))}, axes)
+        assert invariance_error(model, larger, x) > 1e-2
+    turned = Spec(groups | {"hidden": Wreath(1, Inner("orthogonal", 7))}, axes)
+    assert invariance_error(model, turned, x) > 1e-2
