@@ -134,7 +134,9 @@ class AutoencoderTask:
         Options: ``dataset``; ``widths`` (the largest; an arm takes the largest that its cones fill);
         ``code_channels``, ``train_size``, ``test_size`` and ``loss``: ``bce`` is
         the cross-entropy between grey levels in nats an image, ``mse`` the mean squared error of a pixel.
-        ``pad`` are black pixels on each side, none where it is left out.
+        ``pad`` are black pixels on each side, none where it is left out; ``holdout`` are the last training images, set
+        aside and evaluated in place of the test set; with ``components`` the error of as many principal components as
+        the code has numbers stands beside that of the network.
     """
 
     def __init__(self, config: Config) -> None:
@@ -144,11 +146,28 @@ class AutoencoderTask:
         margin = (options.get("pad", 0),) * 4
         self.test = F.pad(test.scaled()[: options["test_size"] or None], margin)
         images, labels = train.images[: options["train_size"] or None], train.labels[: options["train_size"] or None]
-        images = F.pad(images, margin)
+        images, self.split = F.pad(images, margin), "test"
+        if held := options.get("holdout", 0):
+            if held >= len(images):
+                raise ValueError(f"holdout is {held} of {len(images)} training images; leave some to train on")
+            self.split, self.test = "validation", images[-held:].to(torch.float32) / train.top
+            images, labels = images[:-held], labels[:-held]
         torch.manual_seed(config.seed)
         widths = [arm.width(width) for width in options["widths"]]
         self.model = ConvAutoencoder(images.shape[1], widths, options["code_channels"], arm).to(config.device)
         self.batches = ImageBatches(images, labels, config.plan.batch_size, seed=config.seed, top=train.top)
+        self.components_mse = None
+        if options.get("components", False):
+            with torch.no_grad():
+                numbers = self.model.encode(self.test[:1]).numel()
+            self.components_mse = float((self._kept(numbers) - self.test.flatten(1)).square().mean())
+
+    def _kept(self, numbers: int) -> Tensor:
+        """What is left of the test images behind that many principal components of all training images."""
+        known = self.batches.normalise(self.batches.images).flatten(1).double()
+        mean = known.mean(0)
+        first = torch.linalg.eigh(known.T.cov())[1][:, -numbers:]
+        return (self.test.flatten(1).double() - mean) @ first @ first.T + mean
 
     def batch(self, step: int, rank: int = 0, world_size: int = 1) -> tuple[Tensor, Tensor]:
         """Images and labels of one update; the labels are not used."""
@@ -173,7 +192,9 @@ class AutoencoderTask:
         """Cross-entropy in nats an image and mean squared error a pixel, on 5,000 training images and the test set."""
         train = self._measure(model, self.batches.normalise(self.batches.images[:5000]))
         test = self._measure(model, self.test)
-        return {"train_bce": train[0], "train_mse": train[1], "test_bce": test[0], "test_mse": test[1]}
+        found = {"train_bce": train[0], "train_mse": train[1]}
+        found |= {f"{self.split}_bce": test[0], f"{self.split}_mse": test[1]}
+        return found if self.components_mse is None else {**found, "components_mse": self.components_mse}
 
     @torch.no_grad()
     def pictures(self, model: nn.Module) -> Pictures:
@@ -183,10 +204,7 @@ class AutoencoderTask:
         """
         shown = self.test[:COLUMNS]
         numbers = model.encode(shown[:1]).numel()
-        known = self.batches.normalise(self.batches.images).flatten(1).double()
-        mean = known.mean(0)
-        first = torch.linalg.eigh(known.T.cov())[1][:, -numbers:]
-        kept = (self.test.flatten(1).double() - mean) @ first @ first.T + mean
+        kept = self._kept(numbers)
         error = float((kept - self.test.flatten(1)).square().mean())
         linear = kept[:COLUMNS].float().clamp(0, 1).view(shown.shape)
         rows = {"data": shown, "principal components": linear, "reconstructed": model(shown).sigmoid()}

@@ -170,7 +170,9 @@ class VAEOptions(TypedDict, closed=True):
 
 
 class AutoencoderOptions(TypedDict, closed=True):
-    """Of ``autoencoder``; ``pad`` is of those that ``latent-diffusion`` trains."""
+    """Of ``autoencoder``; ``pad`` is of those that ``latent-diffusion`` trains, ``holdout`` for tuning, and with
+    ``components`` the error of as many principal components is measured.
+    """
 
     dataset: Dataset
     widths: TwoWidths
@@ -179,6 +181,8 @@ class AutoencoderOptions(TypedDict, closed=True):
     train_size: Whole
     test_size: Whole
     pad: NotRequired[Whole]
+    holdout: NotRequired[Whole]
+    components: NotRequired[StrictBool]
 
 
 class _Denoised(TypedDict):

@@ -55,3 +55,26 @@ def test_the_autoencoder_learns_under_both_losses(loss):
 def test_options_that_are_not_known_are_refused(name, changes):
     with pytest.raises(ValueError, match=next(iter(changes.values()))):
         task(name, **changes)
+
+
+def test_what_an_autoencoder_is_tuned_on_is_the_end_of_the_training_set_and_is_not_trained_on():
+    whole, held = task("autoencoder"), task("autoencoder", holdout=100)
+    images = whole.batches.images
+    assert torch.equal(held.batches.images, images[:-100])
+    assert torch.equal(held.test, whole.batches.normalise(images[-100:]))
+    record = run_arms("autoencoder", arms=["relu"], seeds=[0], steps=2, holdout=100)[0]
+    assert {"validation_mse", "validation_bce"} <= record.metrics.keys() and "test_mse" not in record.metrics
+    with pytest.raises(ValueError, match="leave some to train on"):
+        task("autoencoder", holdout=2000)
+
+
+def test_the_error_of_the_components_is_that_of_the_spectrum_on_the_images_that_they_are_of():
+    built = task("autoencoder", components=True)
+    numbers = built.model.encode(built.test[:1]).numel()
+    pixels = built.batches.normalise(built.batches.images).flatten(1).double()
+    built.test = built.batches.normalise(built.batches.images)
+    left = float((built._kept(numbers) - pixels).square().mean())
+    lost = torch.linalg.eigvalsh(pixels.T.cov(correction=0))[:-numbers].sum() / pixels.shape[1]
+    assert left == pytest.approx(float(lost), rel=1e-6)
+    record = run_arms("autoencoder", arms=["relu"], seeds=[0], steps=2, components=True)[0]
+    assert 0 < record.metrics["components_mse"] < record.metrics["test_mse"]
