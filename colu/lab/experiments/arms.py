@@ -201,6 +201,7 @@ ARMS: dict[str, Arm] = {
         Arm("mpu", "MPU m=2", lambda c: MPU(dim=2)),
         Arm("mpu-4", "MPU m=4", lambda c: MPU(dim=4)),
         Arm("relu-linear", "ReLU, 1/4 linear", lambda c: PartlyLinear(4)),
+        Arm("relu-linear-3", "ReLU, 1/3 linear", lambda c: PartlyLinear(3)),
         Arm("raf", "RAF", lambda c: create("rational-a", init="gelu")),
         Arm("acon-c", "ACON-C", lambda c: AconC(c)),
         Arm("meta-acon", "Meta-ACON", lambda c: MetaAcon(c)),
