@@ -10,6 +10,7 @@ from .palette import LINESTYLES, PALETTE
 __all__ = ["LOOKS", "look"]
 
 _DOTTED, _LONG, _DOUBLE, _TIGHT, _WIDE = LINESTYLES[3:]
+_SPARSE, _TRIPLE = (0, (1, 3)), (0, (5, 2, 1, 2, 1, 2))
 #: Activation -> colour in :data:`PALETTE`, marker, line.
 LOOKS = {
     "relu": ("relu", "o", "-"),
@@ -23,9 +24,12 @@ LOOKS = {
     "colu-16": ("colu", "d", "--"),
     "colu-shared": ("colu", "P", "-."),
     "colu-frame": ("colu", "X", _DOUBLE),
+    "colu-cones": ("colu", "v", _SPARSE),
+    "colu-rectified": ("colu", "<", _TRIPLE),
     "rcolu": ("colu", "D", _WIDE),
     "colu-soft": ("soft", "^", "-"),
     "colu-soft-shared": ("soft", ">", "--"),
+    "colu-soft-rectified": ("soft", "<", _DOUBLE),
     "colu-firm": ("soft", "*", "-."),
     "colu-sqrt": ("soft", "p", _DOTTED),
     "colu-log": ("soft", "h", _LONG),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["seed_points"]
 
 #: How far series stand beside one another, as a share of the least gap of places: at numbers, at names, and of all.
-JOINED, NAMED, ALL = 0.06, 0.16, 0.7
+JOINED, NAMED, ALL = 0.08, 0.16, 0.7
 
 
 def seed_points(
@@ -106,7 +106,7 @@ def _draw_rows(ax: Axes, values: Mapping[str, Sequence], looks: Mapping[str, str
         alike.setdefault(kind, []).extend((place, value) for value in row)
     for (color, marker, is_hollow), pairs in alike.items():
         places, row = (list(part) for part in zip(*pairs, strict=True))
-        how = {"color": color, "marker": marker, "linestyle": "none", "capsize": 0.3 / _gap(places)}
+        how = {"color": color, "marker": marker, "linestyle": "none", "capsize": 0.3 / _gap(places), "markersize": 7}
         _draw(ax, row, places, ax.xaxis, how, hollow=is_hollow)
     ax.set_yticks(range(len(values)), values)
     ax.set_ylim(len(values) - 0.5, -0.5)
@@ -126,7 +126,7 @@ def _draw_series(ax: Axes, values: Mapping[str, Mapping], looks: Mapping[str, st
             how["linestyle"] = "none"
         shift = step * (index - (len(values) - 1) / 2)
         at = {key: float(scale.inverted().transform(places[key] + shift)) for key in row}
-        how |= {"label": name, "capsize": 0.6 * step / _gap(places[key] for key in row)}
+        how |= {"label": name, "capsize": 0.6 * step / _gap(places[key] for key in row), "markersize": 6}
         pairs = [(at[key], value) for key in row for value in row[key]]
         x, y = zip(*pairs, strict=True)
         _draw(ax, list(x), list(y), ax.yaxis, how, hollow=name in hollow)
@@ -158,7 +158,7 @@ def _draw(ax: Axes, x: list, y: list, scaled: Axis, how: dict, *, hollow: bool) 
     face = {"markerfacecolor": "white"} if hollow else {}
     sns.pointplot(
         **common, **face, estimator=mean, errorbar=interval, linestyle=how["linestyle"], label=how.get("label"),
-        markersize=7, linewidth=1.5, markeredgewidth=1.5, capsize=how["capsize"],
+        markersize=how["markersize"], linewidth=1.5, markeredgewidth=1.5, capsize=how["capsize"],
         err_kws={"linewidth": 1.5, "linestyle": "-"},
     )  # fmt: skip
     # Last, though they lie below: the first point alone gives a logarithmic axis no width.

@@ -98,7 +98,7 @@ def test_numbers_are_joined_and_names_are_not():
 def test_a_series_may_leave_out_places_and_its_caps_are_as_wide_as_the_others():
     _, _, means, ends = drawn({"a": {1: [1.0, 2.0], 2: [1.0, 2.0], 4: [1.0, 2.0]}, "b": {1: [1.0, 2.0], 4: [2.0, 3.0]}})
     assert [len(line.get_xdata()) for line in means] == [3, 2]
-    np.testing.assert_allclose([np.nanmax(end[:, 0]) - np.nanmin(end[:, 0]) for end in ends], 0.6 * 0.06)
+    np.testing.assert_allclose([np.nanmax(end[:, 0]) - np.nanmin(end[:, 0]) for end in ends], 0.6 * 0.08)
 
 
 @pytest.mark.parametrize("scale", ["linear", "symlog", "log"])
