@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +19,18 @@ __all__ = ["draw_cone", "moving_point_figure", "moves", "orbit_figure", "section
 
 #: How far the eye is above the floor.
 ELEVATION = math.radians(18)
-#: Tone and mark of the first, second and third thing that is compared.
-LOOKS = (("relu", "dots"), ("colu", "squares"), ("soft", "crosses"))
+#: Tone and mark of what has a colour in the book, and of the first, second and third thing that has none.
+KNOWN = {
+    "Euclidean": ("mpu", "dots"),
+    "skew": ("colu", "squares"),
+    "hard": ("colu", "squares"),
+    "soft": ("soft", "crosses"),
+}
+OTHERS = (("relu", "dots"), ("colu", "squares"), ("soft", "crosses"))
+
+
+def _looks(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [KNOWN.get(name, other) for name, other in zip(names, OTHERS, strict=False)]
 
 
 def _seen(points: np.ndarray, turn: float = 0.0) -> np.ndarray:
@@ -87,7 +97,7 @@ def moving_point_figure(
         turn = math.radians(float(turned.removesuffix("°")))
         point = np.array([height, *section])
         traces = [Trace(_seen(_ring(max(height, 0.0))), "the cone at this height", "neutral", "thin")]
-        for (name, f), (tone, mark) in zip(maps.items(), LOOKS, strict=False):
+        for (name, f), (tone, mark) in zip(maps.items(), _looks(maps), strict=False):
             image = f(torch.tensor(point)).numpy()
             path = _seen([point, image], turn)
             traces += [Trace(path, "", tone, "line"), Trace(path[1:], name, tone, mark)]
@@ -233,7 +243,7 @@ def orbit_figure(orbits: Mapping[str, torch.Tensor], *, alt: str, size: float = 
     def draw(count: int) -> list[Trace]:
         return [
             Trace(path[count].flip(-1).numpy(), name, tone, mark)
-            for (name, path), (tone, mark) in zip(orbits.items(), LOOKS, strict=False)
+            for (name, path), (tone, mark) in zip(orbits.items(), _looks(orbits), strict=False)
         ]
 
     starts = next(iter(orbits.values()))[0].flip(-1)

@@ -1,11 +1,13 @@
 """Figures of the cone: right in space and light in bytes."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from colu.geometry import LorentzCone
-from colu.lab.plot import moves, moving_point_figure, orbit_figure, section_figure
+from colu.lab.plot import PALETTE, moves, moving_point_figure, orbit_figure, section_figure
 from colu.lab.plot.cones import ELEVATION, _ring, _seen
 
 
@@ -69,6 +71,17 @@ def test_the_orbit_figure_moves_points_pass_by_pass():
     assert hard[0] != hard[1] == hard[2], "a projection moves once"
     assert len(set(still)) == 1
     assert figure.controls == {"passes": ["0", "1", "2"]}
+
+
+def test_what_is_drawn_on_other_pages_has_its_colour_in_the_figures_with_sliders():
+    path = torch.tensor([[[1.0, 2.0]], [[1.0, 1.0]]])
+    svg = orbit_figure({"hard": path, "soft": path}, alt="A.").svg
+    assert re.findall(r'class="tone-(\w+)"[^>]*data-trace', svg) == ["colu", "soft"]
+    cone = LorentzCone(3)
+    maps = {"Euclidean": cone.project, "skew": cone.skew_project}
+    svg = moving_point_figure([1.2, 0.5], [0.0, 1.0], maps, alt="A.").svg
+    found = [tone for tone in re.findall(r'class="tone-(\w+)"[^>]*data-trace', svg) if tone in PALETTE]
+    assert [tone for tone in found if tone not in ("neutral", "axis")] == ["mpu", "mpu", "colu", "colu"]
 
 
 def test_the_orbit_figure_refuses_unequal_paths():
