@@ -3,6 +3,7 @@
 import pytest
 
 from colu.lab.bench import ratio_figure
+from colu.lab.plot import look
 
 
 def record(arm="fused", ratio=1.25, case="one", threads=1, passes="both", allocator="warm"):
@@ -39,3 +40,15 @@ def test_only_the_passes_and_the_allocator_that_were_asked_for_are_shown(axis):
 def test_a_figure_without_a_good_control_says_so(axis):
     shown = axis(record(ratio=None), record("silu", None))
     assert not shown.containers and "no case has a good control" in shown.texts[0].get_text()
+
+
+def test_an_activation_has_its_look_and_the_ways_to_compute_colu_its_colour_with_a_mark_each(axis):
+    ways = ("fused", "blocked", "reference", "compiled", "triton", "jax-colu")
+    shown = axis(*map(record, (*ways, "silu", "gelu", "jax-relu")))
+    lines = {each.get_label(): each.lines[0] for each in shown.containers}
+    assert {lines[way].get_color() for way in ways} == {look("colu")["color"]}
+    assert len({lines[way].get_marker() for way in ways}) == len(ways)
+    for arm in ("silu", "gelu", "relu"):
+        line = lines["jax-relu" if arm == "relu" else arm]
+        assert (line.get_color(), line.get_marker()) == (look(arm)["color"], look(arm)["marker"])
+    assert lines["jax-relu"].get_fillstyle() == "none"
