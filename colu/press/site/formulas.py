@@ -13,7 +13,8 @@ __all__ = ["reserved", "width_of"]
 #: What each page with a formula needs: loaded at once, and not when MathJax comes to it.
 FONTS = ("MathJax_Main-Regular", "MathJax_Math-Italic", "MathJax_Zero", "MathJax_AMS-Regular")
 _FOLDER = "_static/mathjax/output/chtml/fonts/woff-v2"
-_INLINE = re.compile(r'<span class="math notranslate nohighlight">\\\((.*?)\\\)</span>', re.DOTALL)
+#: A formula in a line, and the marks that belong to its line: a browser would begin a line with them.
+_INLINE = re.compile(r'<span class="math notranslate nohighlight">\\\((.*?)\\\)</span>([.,;:!?)’”]*)', re.DOTALL)
 #: Commands that only say how what follows them is set; room of a fixed size; names that are spelled out.
 _STYLE = re.compile(
     r"\\(?:operatorname\*?|math\w+|boldsymbol|text|tilde|hat|bar|overline|left|right|[bB]igg?[lr]?|displaystyle)(?![a-zA-Z])"
@@ -49,8 +50,13 @@ def width_of(tex: str) -> float:
     return _width(_SCRIPT.sub("", tex)) + SMALL * scripts
 
 
+def _with_room(match: re.Match) -> str:
+    formula = match[0].replace(">", f' style="--room: {width_of(match[1]):.1f}em">', 1)
+    return f'<span class="with-mark">{formula}</span>' if match[2] else formula
+
+
 def reserved(page: str, up: str) -> str:
-    """A page whose formulas say how wide they will be, and which loads their type at once.
+    """A page whose formulas say how wide they will be and keep their full stops, and which loads their type at once.
 
     Parameters
     ----------
@@ -59,9 +65,7 @@ def reserved(page: str, up: str) -> str:
     up : str
         From the page to the root of the site, such as ``"../"``.
     """
-    page, count = _INLINE.subn(
-        lambda match: match[0].replace(">", f' style="--room: {width_of(match[1]):.1f}em">', 1), page
-    )
+    page, count = _INLINE.subn(_with_room, page)
     if not count:
         return page
     begin = '<link rel="preload" as="font" type="font/woff" crossorigin="" href="'
