@@ -38,7 +38,7 @@ class Group(Protocol):
     def rows(self) -> int: ...
 
 
-class _Wreath:
+class _Cones:
     """Action and matching common to permutations and conic groups: G units of dimension S."""
 
     @property
@@ -139,7 +139,7 @@ def _check_blocks(groups: int, blocks: int) -> None:
 
 
 @dataclass(frozen=True)
-class Permutation(_Wreath):
+class Permutation(_Cones):
     """All permutations of ``n`` channels: the symmetry of a pointwise activation.
 
     Parameters
@@ -180,7 +180,7 @@ class Permutation(_Wreath):
 
 
 @dataclass(frozen=True)
-class Conic(_Wreath):
+class Conic(_Cones):
     r"""The wreath product :math:`O(S-1) \wr \mathrm{Perm}(G)`: the symmetry of a conic activation.
 
     Parameters

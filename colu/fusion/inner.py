@@ -140,6 +140,7 @@ class Inner:
             order = torch.zeros(len(blocks), 1, dtype=torch.long)
         else:
             order = torch.stack([assign(table) for table in scores])
+        order = order.to(blocks.device)
         matrices = F.one_hot(order, self.size).to(blocks)
         if self.acting == "signed":
             # What is rounding beside the rest of the block decides no sign.
@@ -156,7 +157,7 @@ class Inner:
 def _ones_first(blocks: Tensor) -> Tensor:
     """Blocks in the frame whose first direction is that of ones, by a reflection on both sides; its own inverse."""
     size = blocks.shape[-1]
-    v = torch.full((size,), -(size**-0.5), dtype=blocks.dtype)
+    v = torch.full((size,), -(size**-0.5), dtype=blocks.dtype, device=blocks.device)
     v[0] += 1
     scale = 2 / v.square().sum()
     blocks = blocks - scale * (blocks @ v)[..., None] * v
@@ -181,6 +182,6 @@ def _assigned(scores: Tensor) -> Tensor:
         return best
     from scipy.optimize import linear_sum_assignment
 
-    tables = scores.reshape(-1, size, size).numpy()
+    tables = scores.reshape(-1, size, size).cpu().numpy()
     found = [table[linear_sum_assignment(table, maximize=True)].sum() for table in tables]
-    return torch.tensor(found, dtype=scores.dtype).view(scores.shape[:-2])
+    return torch.tensor(found, dtype=scores.dtype, device=scores.device).view(scores.shape[:-2])

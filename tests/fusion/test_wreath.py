@@ -185,6 +185,31 @@ def test_a_planted_element_is_found_under_noise(group):
     assert torch.allclose(exact.as_matrix(), truth.as_matrix(), atol=1e-9)
 
 
+def small_turns(group, scale, seed):
+    """An element near the identity, in each set whose maps mix channels."""
+    matrices = list(group.identity().matrices)
+    for place, one in enumerate(one for one in group.inner if one.kind != "fixed"):
+        if one.turns:
+            slope = scale * normal(group.groups, one.size, one.size, seed=seed + place)
+            if one.kind == "mean":
+                slope = slope - slope.mean(1, keepdim=True)
+                slope = slope - slope.mean(2, keepdim=True)
+            matrices[place] = torch.matrix_exp(slope - slope.mT)
+    return WreathElement(torch.arange(group.groups), group.inner, tuple(matrices))
+
+
+@pytest.mark.parametrize("name", ["cones", "heads", "root mean squares", "layer norm", "means of units", "all"])
+def test_no_turn_from_the_best_element_is_better(name):
+    group = GROUPS[name]
+    matrix = normal(group.size, group.size, seed=4)
+    best = group.solve(matrix)
+    for scale, seed in itertools.product((1e-4, 1e-2, 0.3), range(20)):
+        turned = small_turns(group, scale, seed) @ best
+        assert value(turned, matrix) < value(best, matrix) + 1e-12
+        # Second order: an optimum loses a share that falls with the square of the turn.
+        assert value(best, matrix) - value(turned, matrix) < 200 * scale**2 * matrix.norm()
+
+
 @pytest.mark.parametrize("small, large", [
     (Wreath(2, Inner("fixed", 3)), Wreath(2, Inner("permutation", 3))),
     (Wreath(2, Inner("permutation", 3)), Wreath(2, Inner("signed", 3))),
