@@ -159,7 +159,7 @@ def _draw(ax: Axes, x: list, y: list, scaled: Axis, how: dict, *, hollow: bool) 
     sns.pointplot(
         **common, **face, estimator=mean, errorbar=interval, linestyle=how["linestyle"], label=how.get("label"),
         markersize=how["markersize"], linewidth=1.5, markeredgewidth=1.5, capsize=how["capsize"],
-        err_kws={"linewidth": 1.5, "linestyle": "-"},
+        err_kws={"linewidth": 1.5, "linestyle": "-", "zorder": 1.9},
     )  # fmt: skip
     # Last, though they lie below: the first point alone gives a logarithmic axis no width.
     sns.stripplot(**common, jitter=False, alpha=0.4, size=5)
