@@ -119,15 +119,17 @@ def _wrap(figure: Figure, legend: Legend) -> float:
     """Give a legend of the figure as many columns as there is room for, above; return the height that it gains."""
     from matplotlib.offsetbox import VPacker
 
-    if legend._outside_loc in ("left", "right"):
+    beside = legend._outside_loc in ("left", "right")
+    if beside:
         legend.set_loc("outside upper center")
     box = legend._legend_handle_box
     packs = box.get_children()
     items = [item for pack in packs for item in pack.get_children()]
-    gap, before = packs[0].sep, max(len(pack.get_children()) for pack in packs)
+    # Beside the panels it took no height, and one column was enough.
+    gap, before = packs[0].sep, 0 if beside else max(len(pack.get_children()) for pack in packs)
     renderer = figure.canvas.get_renderer()
     room = figure.get_figwidth() * figure.dpi - 10
-    for columns in range(len(packs), 0, -1):
+    for columns in range(len(items) if beside else len(packs), 0, -1):
         rows = math.ceil(len(items) / columns)
         parts = [items[at : at + rows] for at in range(0, len(items), rows)]
         box._children = [VPacker(pad=0, sep=gap, align="baseline", children=part) for part in parts]

@@ -115,6 +115,22 @@ def test_a_legend_beside_the_panels_gets_lines_above_them(where):
     assert len({round(x) for x, _ in found}) < 3 and max(y for _, y in found) < 72 * box(svg)[1] / 3
 
 
+def test_a_low_panel_keeps_its_height_when_the_legend_beside_it_goes_above():
+    figure, axes = drawn((1, 1), size=(6.4, 1.8))
+    axes[0].set_yticks([0, 1], ["low", "high"])
+    for number in range(5):
+        axes[0].plot([0, 1], label=f"name {number}")
+    figure.legend(loc="outside right center")
+    wide = as_svg(figure)
+    shown = narrow_svg(figure, wide)
+
+    def height(svg):
+        return places(svg, "low")[0][1] - places(svg, "high")[0][1]
+
+    assert height(shown) > 0.8 * height(wide) > 0
+    assert len({round(x) for x, _ in (places(shown, f"name {number}")[0] for number in range(5))}) > 1
+
+
 def test_rows_of_pictures_stay_rows_with_their_names_above():
     def picture(ax):
         ax.imshow(np.eye(8))
