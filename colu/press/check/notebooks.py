@@ -119,9 +119,12 @@ def lint(project: Project) -> list[str]:
     for page in [*sorted(project.pages.rglob("*.md")), *(project.root / name for name in TEXTS)]:
         if page.is_file():
             found += [f"{page.name}: {problem}" for problem in misspelt(page.read_text(encoding="utf8"))]
-    # It needs PyTorch, which nothing else here does.
+    # They need PyTorch, which nothing else here does.
     from colu.lab.verdicts import lint_protocols
 
+    from .controls import lint_controls
+
     results = project.root / "results"
+    found += lint_controls(notebooks, results)
     found += lint_claims(notebooks, project.pages, project.ledger) + broken_records(results)
     return found + (lint_protocols(results) if (results / "protocols").is_dir() else [])
