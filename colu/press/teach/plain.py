@@ -32,6 +32,7 @@ _LATEX = re.compile(r"[\\{}~$%&#^_`']|--")
 _PREFIX = "application/papermill.record/text/plain"
 #: What is numbered by its own count in each chapter, and what the number stands behind.
 _STATEMENTS = ("theorem", "proposition", "lemma", "corollary", "definition")
+_DISPLAYED = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 #: How a drawing looks in a dark mode; inside a notebook it stands on white, whatever the system's mode is.
 _DARK = re.compile(r"\s*@media \(prefers-color-scheme: dark\) \{.*?\}\s*\}", re.DOTALL)
 #: Anything of MyST that a plain notebook must not hold.
@@ -320,6 +321,8 @@ class _Writer:
 
     @staticmethod
     def _quoted(title: str, text: str) -> str:
+        # Jupyter takes formulas out before it reads Markdown: the sign of a quotation inside one would be shown.
+        text = _DISPLAYED.sub(lambda formula: " ".join(formula[0].split()), text)
         lines = f"**{title}.**\n\n{text}".splitlines()
         return "\n".join(f"> {line}".rstrip() for line in lines)
 

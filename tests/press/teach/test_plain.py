@@ -146,6 +146,15 @@ def test_every_drawing_can_be_put_on_white(path):
     assert light.count("{") == light.count("}") and ' width="' in light.partition(">")[0] and len(light) < len(svg)
 
 
+def test_a_formula_in_a_quotation_stands_on_one_line(shelf):
+    formula = "$$\n\\begin{aligned}\nx &= 1 \\\\\n&= y\n\\end{aligned}\n$$"
+    _, prose = plain(
+        shelf, "# T", f"```{{prf:theorem}} N\n:label: t\n\nSo\n\n{formula}\n\nends.\n```\n\n{formula}", ("x", [])
+    )
+    assert "> So\n>\n> $$ \\begin{aligned} x &= 1 \\\\ &= y \\end{aligned} $$\n>\n> ends." in prose
+    assert prose.endswith(formula)
+
+
 def test_a_slide_is_left_out_with_what_only_it_glues_and_cites(shelf):
     slide = "```{slide} Look\n:show: fig-x\n\nOf {cite:t}`one` and {glue:text}`nothing`.\n\n---\n\nSay it.\n```"
     _, prose = plain(shelf, "# T", "Before.\n\n" + slide, slide, ("x = 1", []), "```{bibliography}\n```")
