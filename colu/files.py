@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -50,7 +50,7 @@ def _temporary(path: Path) -> BinaryIO:
         stream.close()  # another writer took it for a dead one's before it was locked
 
 
-def write_atomically(path: Path, content: bytes | str, *, make_folder: bool = True) -> None:
+def write_atomically(path: Path, content: bytes | str | Iterable[bytes], *, make_folder: bool = True) -> None:
     """Write to a temporary name beside ``path``, flush to the disk, then rename; nothing half-written is left.
 
     What writers that were killed left in the folder goes first.
@@ -58,8 +58,8 @@ def write_atomically(path: Path, content: bytes | str, *, make_folder: bool = Tr
     Parameters
     ----------
     path : Path
-    content : bytes or str
-        Text is written in UTF-8, its line ends as they are.
+    content : bytes, str or iterable of bytes
+        Text is written in UTF-8, its line ends as they are; pieces are written as they come, each for itself.
     make_folder : bool
         Whether the folder is made where it does not exist; not by a process that others may have cleared up after.
 
@@ -80,10 +80,12 @@ def write_atomically(path: Path, content: bytes | str, *, make_folder: bool = Tr
         path.parent.mkdir(parents=True, exist_ok=True)
     _clear_dead(path.parent)
     data = content.encode("utf8") if isinstance(content, str) else content
+    pieces = [data] if isinstance(data, bytes) else data
     stream = _temporary(path)
     try:
         with stream:
-            stream.write(data)
+            for piece in pieces:
+                stream.write(piece)
             stream.flush()
             os.fsync(stream.fileno())
             if fcntl is not None:  # while it is locked

@@ -674,6 +674,40 @@ def do_library(tree: Path) -> None:
         raise RuntimeError(f"no library is kept: {where}")
 
 
+def make_networks(tree: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    generator = torch.Generator().manual_seed(0)
+    for name in "ab":
+        shapes = {"0.weight": (4, 3), "0.bias": (4,), "2.weight": (2, 4), "2.bias": (2,)}
+        state = {key: torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+        save_file(state, tree / f"{name}.safetensors")
+
+
+def do_fusion(tree: Path) -> None:
+    import typer
+    from torch import nn
+
+    from colu.commands import fuse, fuse_inputs
+
+    def model(_):
+        return nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+    with mock.patch.object(fuse_inputs, "load_model", model), mock.patch.object(sys, "argv", ["colu", "fuse"]):
+        try:
+            files = [tree / f"{name}.safetensors" for name in "ab"]
+            fuse.fuse(files, ["mine:net"], out=tree / "fused.safetensors", shape="3", force=True, aligned=True)
+        except typer.Exit as error:
+            raise RuntimeError(f"colu fuse ends with {error.exit_code}") from error
+
+
+def check_fusion(tree: Path) -> str:
+    """Where the fused network stands, so does its report."""
+    stands = (tree / "fused.safetensors").exists()
+    return "a fused network without its report" if stands and not (tree / "fused.json").exists() else ""
+
+
 class Scenario:
     """A command to fail in.
 
@@ -708,11 +742,12 @@ SCENARIOS = {
     "seals": Scenario(do_seals, make_results, make_seals, check=check_results, twin="waits"),
     "pictures": Scenario(do_pictures, make_results, make_pictures, check=check_pictures, twin="waits"),
     "archive": Scenario(do_unpack, make_archive, twin="waits"),
+    "fusion": Scenario(do_fusion, make_networks, check=check_fusion),
     "library": Scenario(do_library, make_library, twin="waits"),
 }
 
 #: Those that need PyTorch, and come last.
-LAB = ("run", "diverging run", "sweep", "seals", "pictures", "archive", "library")
+LAB = ("run", "diverging run", "sweep", "seals", "pictures", "archive", "fusion", "library")
 
 #: Of a record, what differs between two runs; the seal covers it.
 VARIES = {"seconds", "started", "ended", "peak_memory_bytes", "peak_memory_mb", "curve_sha256", "seal", "command"}

@@ -16,7 +16,9 @@ HERE = Path(__file__).parent
 PACKAGE = Path(colu.__file__).parent
 #: What a build, a run and a sweep consist of.
 MODULES = (
+    "commands/fuse.py",
     "files.py",
+    "fusion/stored.py",
     "programs.py",
     "kernels/_build.py",
     "press/build/*.py",
@@ -86,7 +88,7 @@ def harness(folder: Path, *scenarios: str) -> dict:
 
 
 #: Those of an ordinary run; builds, with more points than all of them, are for a long one.
-QUICK = "abandoned build", "run", "diverging run", "sweep", "seals", "pictures", "archive", "library"
+QUICK = "abandoned build", "run", "diverging run", "sweep", "seals", "pictures", "archive", "fusion", "library"
 SCENARIOS = "build", "chapter", "broken chapter", *QUICK
 
 

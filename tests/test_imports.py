@@ -27,8 +27,9 @@ TOWER = (
     ("checks", "extras", "families", "files", "folders", "presets", "programs"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(reversed(TOWER)) for room in rooms}
-#: Files that import by a name made while running: a wing on first use, and the files of the caller's own folder.
-BY_NAME = ("__init__.py", "families.py")
+#: Files that import by a name made while running: a wing on first use, the files of the caller's own folder, and what
+#: the user of ``colu fuse`` names.
+BY_NAME = ("__init__.py", "families.py", "commands/fuse_inputs.py")
 
 
 class Hidden(Exception):

@@ -1,10 +1,11 @@
-"""``colu fuse``: two networks in, one out, with a report."""
+"""``colu fuse``: networks in, one out, with a report."""
 
 from __future__ import annotations
 
-import html
-import io
 import json
+import platform
+import shlex
+import sys
 import warnings
 from pathlib import Path
 from typing import Annotated
@@ -15,189 +16,219 @@ from rich.console import Console
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
-File = Annotated[Path, typer.Argument(help="Weights as safetensors, or a checkpoint of colu run.")]
-
-
-def _picture(curves: dict) -> str:
-    import matplotlib.pyplot as plt
-
-    from colu.lab.plot import MARKERS, use_style
-
-    with plt.rc_context():
-        use_style()
-        figure, axes = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
-        for marker, (name, curve) in zip(MARKERS, curves.items(), strict=False):
-            label = f"{name}, barrier {curve.loss_barrier:.3g}"
-            axes.plot(curve.lambdas, curve.loss, marker=marker, markevery=4, label=label)
-        samples = next(iter(curves.values()))
-        axes.set_xlabel("share of the second network")
-        axes.set_ylabel(f"loss, {samples.split} (nats)")
-        axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg")
-        plt.close(figure)
-    svg = stream.getvalue()
-    return svg[svg.index("<svg") :]
-
-
-def _table(head: list[str], rows: list[list]) -> str:
-    def line(cells, tag):
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
-
-    return "<table>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
-
-
-STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;"
-    "background:#fff}table{border-collapse:collapse}th,td{padding:.2rem .8rem .2rem 0;text-align:left;"
-    "border-bottom:1px solid #ddd}svg{max-width:100%;height:auto}code{overflow-wrap:anywhere}"
+CONVERT = (
+    "Weights are read from safetensors: a file, an index of shards, or a folder that transformers saved. "
+    "A .pt or .pth file is never unpickled; the command says how to convert it."
 )
 
 
-def render_page(report: dict, curves: dict) -> str:
-    """The report as one HTML page that needs no other file.
-
-    Examples
-    --------
-    >>> report = {"architecture": "toy", "share": 0.5, "repair": "none", "invariance_error": 0.0, "metrics": None,
-    ...           "inputs": ["a", "b"], "distrust": ["Nothing was measured."],
-    ...           "aligned": {"mode": "conic", "sweeps": 1, "converged": True, "seed": 0, "groups": {}}}
-    >>> "What to distrust" in render_page(report, {})
-    True
-    """
-    aligned, metrics = report["aligned"], report["metrics"]
-    groups = [[name, g["units"], g["dim"], g["moved"], g["reflections"]] for name, g in aligned["groups"].items()]
-    parts = [
-        "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>",
-        f"<title>Fusion report</title><style>{STYLE}</style><h1>Fusion report</h1>",
-        f"<p>Architecture <code>{html.escape(report['architecture'])}</code>, share of the second network "
-        f"{report['share']:g}, repair: {report['repair']}.<br>",
-        "<br>".join(f"<code>{html.escape(name)}</code>" for name in report["inputs"]),
-        f"</p><h2>What was aligned</h2><p>Mode {aligned['mode']}, {aligned['sweeps']} sweeps, "
-        f"{'converged' if aligned['converged'] else 'not converged'}, seed {aligned['seed']}. "
-        f"The aligned network differs from the second one by {report['invariance_error']:.2g} of its largest output "
-        "(float64, random inputs).</p>",
-        _table(["group", "units", "dimension", "moved", "reflections"], groups),
-    ]
-    if metrics:
-        names = {
-            "parent_a": "first parent",
-            "parent_b": "second parent",
-            "aligned_alone": "second parent, aligned, alone",
-            "fused": "fused",
-            "ensemble": "ensemble of both (two networks' cost)",
-        }
-        rows = [
-            [label, f"{metrics[k]['loss']:.4f}", f"{100 * metrics[k]['accuracy']:.2f}"] for k, label in names.items()
-        ]
-        labelled = "<svg role='img' aria-label='Loss along the line between the parents'"
-        definition = report["curves"][aligned["mode"]]["definition"]
-        parts += [
-            f"<h2>What it does</h2><p>{metrics['fused']['samples']} samples, {html.escape(metrics['split'])}.</p>",
-            _table(["network", "loss (nats)", "accuracy (%)"], rows),
-            "<h2>Between the parents</h2><figure>",
-            _picture(curves).replace("<svg", labelled, 1),
-            f"<figcaption>Barrier: {html.escape(definition)}.</figcaption></figure>",
-        ]
-    doubts = "".join(f"<li>{html.escape(text)}</li>" for text in report["distrust"])
-    return "\n".join([*parts, f"<h2>What to distrust</h2><ul>{doubts}</ul></html>"]) + "\n"
+def _paths(out: Path, number: int, aligned: bool) -> list[Path]:
+    """Where the aligned networks, the report, the page and the fused network go, in the order of writing."""
+    stem = out.with_suffix("")
+    more = [stem.with_name(f"{stem.name}-aligned-{k}.safetensors") for k in range(1, number + 1)] if aligned else []
+    return [*more, out.with_suffix(".json"), out.with_suffix(".html"), out]
 
 
-def _write(out: Path, made, force: bool) -> list[Path]:
-    from safetensors.torch import save
-
-    from colu.files import write_atomically
-
-    paths = [out.with_suffix(".json"), out.with_suffix(".html"), out]
-    data = [
-        (json.dumps(made.report, indent=1, allow_nan=False) + "\n").encode(),
-        render_page(made.report, made.curves).encode(),
-        save({name: tensor.cpu().contiguous() for name, tensor in made.state.items()}),
-    ]
-    _check_free(out, force)
-    # The network last: where it stands, its report does.
-    fresh = [path for path in paths if not path.exists()]
-    try:
-        for path, content in zip(paths, data, strict=True):
-            write_atomically(path, content)
-    except BaseException:
-        for path in fresh:
-            path.unlink(missing_ok=True)
-        raise
-    return paths
-
-
-def _check_free(out: Path, force: bool) -> None:
-    if out.suffix != ".safetensors":
-        raise ValueError(f"--out is {out}, wanted a name that ends in .safetensors")
-    there = [path for path in (out, out.with_suffix(".json"), out.with_suffix(".html")) if path.exists()]
+def _check_free(paths: list[Path], inputs: list[Path], force: bool) -> None:
+    if paths[-1].suffix != ".safetensors":
+        raise ValueError(f"--out is {paths[-1]}, wanted a name that ends in .safetensors")
+    read = {one.resolve() for one in inputs}
+    if over := [path for path in paths if path.resolve() in read]:
+        raise ValueError(f"{over[0]} is one of the networks that are read; choose another --out")
+    there = [path for path in paths if path.exists()]
     if there and not force:
         raise ValueError(f"{there[0]} exists; choose another --out, or pass --force to replace it")
 
 
-def _read(path: Path, model) -> dict:
-    from colu.lab.experiments.architectures import load_state
+def _versions() -> dict[str, str]:
+    import torch
 
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        state = load_state(path, model)
-    for warning in said:
-        errors.print(str(warning.message), markup=False)
-    return state
+    from colu import __version__
+
+    return {"colu": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
 
 
-def _images(architecture, dataset: str) -> tuple[tuple, tuple]:
-    from colu.lab.data import labelled_images
+def _write(paths: list[Path], made, like: dict, metadata: dict, force: bool, inputs: list[Path]) -> None:
+    from colu.commands.fuse_page import render_page
+    from colu.files import write_atomically
+    from colu.fusion import write_state
 
-    train, test = labelled_images(dataset, 2000)
-    shape, wanted = tuple(test[0].shape[1:]), architecture.input_shape
-    if shape != wanted and test[0][0].numel() != wanted[0]:
-        raise ValueError(
-            f"images of {dataset} have shape {shape}, {architecture.text} reads {wanted}; name another set"
-        )
-    return train, test
+    *aligned, report, page, out = paths
+    text = (json.dumps(made.report, indent=1, allow_nan=False) + "\n").encode()
+    shown = render_page(made.report, made.curves).encode()
+    _check_free(paths, inputs, force)
+    fresh = [path for path in paths if not path.exists()]
+    try:
+        # The fused network last: where it stands, its report does.
+        for place, (path, state) in enumerate(zip(aligned, made.aligned, strict=False), 1):
+            write_state(path, state, metadata | {"aligned": f"network {place} in the frame of network 1"}, like)
+        write_atomically(report, text)
+        write_atomically(page, shown)
+        write_state(out, made.state, metadata, like)
+    except BaseException:
+        for path in fresh:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _say_data(data) -> None:
+    for part in ("fit", "test"):
+        seen = ", ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+                         for key, value in data.seen[part].items())  # fmt: skip
+        console.print(f"data, {part}: {seen}", markup=False)
+    console.print(f"split: {data.split}; scaling: {data.scaling}; nothing is normalised here", markup=False)
 
 
 def fuse(
-    a: File,
-    b: File,
-    arch: Annotated[str, typer.Option(help="Such as mlp:784-128-10:colu, resnet:8:16-32-64:colu, or a record's JSON.")],
-    mode: Annotated[str, typer.Option(help="conic, or permutation of channels or cones.")] = "conic",
-    out: Annotated[Path, typer.Option(help="The fused network; .json and .html go beside it.")] = Path(
-        "fused.safetensors"
-    ),
-    data: Annotated[str | None, typer.Option(help="Images to measure on; a record's own where left out.")] = None,
-    repair: Annotated[str, typer.Option(help="none, cone, channel, or batchnorm (recalibration).")] = "none",
-    share: Annotated[float, typer.Option(help="Of the second network in the mean.")] = 0.5,
+    networks: Annotated[list[Path], typer.Argument(help=f"Two networks or more. {CONVERT}")],
+    model: Annotated[
+        list[str],
+        typer.Option(
+            help="The architecture, whose code is run: package.module:callable, timm:NAME or hf:FOLDER, with arguments "
+            "in parentheses; once for all networks, or once for each where widths differ. timm and transformers are "
+            "not installed with colu."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="The fused network; its report goes beside it as .json and .html.")
+    ] = Path("fused.safetensors"),
+    method: Annotated[
+        str, typer.Option(help="weights, activations (needs --data), transport (other widths too), or naive.")
+    ] = "weights",
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="module:function, which is run and gives ((inputs, labels), (inputs, labels)): samples to take "
+            "outputs and statistics from, and samples to measure on; or a dict with fit, test, split, scaling and "
+            "loss. Nothing is normalised."
+        ),
+    ] = None,
+    merge: Annotated[str, typer.Option(help="average, task, ties (both need --base), or universe.")] = "average",
+    share: Annotated[
+        list[float] | None, typer.Option(help="Of the second of two networks; or once for each network.")
+    ] = None,
+    base: Annotated[Path | None, typer.Option(help="What the networks were fine-tuned from.")] = None,
+    scale: Annotated[float, typer.Option(help="Of the differences from the base.")] = 1.0,
+    density: Annotated[float, typer.Option(help="Share of each difference that TIES keeps.")] = 0.2,
+    repair: Annotated[str, typer.Option(help="auto, none, cone, channel, or batchnorm.")] = "auto",
+    group: Annotated[
+        str, typer.Option(help="whole: what the model's layers leave; or permutation, units alone.")
+    ] = "whole",
+    cost: Annotated[str, typer.Option(help="Of transport: activations or weights.")] = "activations",
+    squared: Annotated[bool, typer.Option(help="Whether transport takes squares of distances.")] = True,
+    solver: Annotated[str, typer.Option(help="Of transport: emd (exact), sinkhorn or partners.")] = "emd",
+    eps: Annotated[float, typer.Option(help="Of sinkhorn, relative to the largest cost.")] = 0.01,
+    iterations: Annotated[int, typer.Option(help="Of sinkhorn, at most.")] = 5000,
+    partners: Annotated[int, typer.Option(help="Of each unit, for the solver of this name.")] = 1,
+    shape: Annotated[
+        str | None, typer.Option("--input", help="Of one sample, such as 3,224,224, to check the alignment on.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the matching's order.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Orders that are tried; the best is kept.")] = 1,
     lambdas: Annotated[int, typer.Option(help="Points of the barrier curves, both ends included.")] = 25,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="Write the aligned networks too, for any other tool that merges.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
-    """Align the second network with the first, average them, and report what to trust."""
-    from colu.fusion import fuse as fuse_states
-    from colu.lab.data import DataCorruptedError, DataUnavailableError
-    from colu.lab.experiments.architectures import parse_architecture
+    """Align networks with the first one, merge them, and report what to trust. --model and --data run code."""
+    from colu.fusion.verdict import doubtful_parent
+
+    from .fuse_inputs import said_accuracy
 
     try:
-        _check_free(out, force)
-        architecture = parse_architecture(arch)
-        states = [_read(path, architecture.model) for path in (a, b)]
-        settings = {"mode": mode, "repair": repair, "share": share, "seed": seed, "lambdas": lambdas}
-        if dataset := data or architecture.dataset:
-            settings |= {"data": _images(architecture, dataset), "split": f"{dataset} test"}
-        model, inputs = architecture.model, architecture.inputs()
-        made = fuse_states(model, *states, inputs, name=architecture.text, **settings)
-        made.report["inputs"] = [str(a), str(b)]
-        paths = _write(out, made, force)
-    except (ValueError, OSError, DataUnavailableError, DataCorruptedError) as error:
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            options = {
+                "method": method, "merge": merge, "scale": scale, "density": density, "repair": repair,
+                "group": group, "cost": cost, "squared": squared, "solver": solver, "eps": eps,
+                "max_iterations": iterations, "partners": partners, "seed": seed, "seeds": seeds, "lambdas": lambdas,
+            }  # fmt: skip
+            options["shares"] = share[0] if share and len(share) == 1 else share
+            paths, made, states, like = _made(networks, model, out, data, base, shape, aligned, force, options)
+        for warning in said:
+            if issubclass(warning.category, UserWarning):
+                errors.print(str(warning.message), markup=False)
+        metrics = made.report["metrics"] or {}
+        for place, (state, one) in enumerate(zip(states, metrics.get("parents", []), strict=False), 1):
+            if text := doubtful_parent(f"Network {place}", one, said_accuracy(state), metrics.get("guess")):
+                errors.print(text, markup=False)
+                plain = doubtful_parent(f"Network {place}", one, guess=metrics.get("guess"))
+                others = [said for said in made.report["distrust"] if said != plain]
+                made.report["distrust"] = [text, *others]
+        metadata = {
+            "format": "pt", "made_by": "colu fuse", "command": made.report["command"],
+            "parents": json.dumps(made.report["files"]), "versions": json.dumps(made.report["versions"]),
+        }  # fmt: skip
+        _write(paths, made, like, metadata, force, networks)
+    except (ValueError, OSError) as error:
         errors.print(str(error), style="red" if errors.is_terminal else None, markup=False)
         raise typer.Exit(2 if isinstance(error, ValueError) else 1) from None
-    console.print(f"invariance error {made.report['invariance_error']:.2g}, mode {mode}")
-    if metrics := made.report["metrics"]:
-        for name in ("parent_a", "parent_b", "aligned_alone", "fused", "ensemble"):
-            value = metrics[name]
-            console.print(f"  {name}: loss {value['loss']:.4f}, accuracy {100 * value['accuracy']:.2f} %")
-        for name, curve in made.report["curves"].items():
-            console.print(f"  barrier, {name}: {curve['loss_barrier']:.4g} nats")
+    _summary(made.report)
     for path in paths:
         console.print(f"wrote {path}", markup=False)
+
+
+def _made(networks, model, out, data, base, shape, aligned, force, options):
+    """Read, fuse, and add to the report what only the command knows."""
+    from colu.fusion import example_for
+    from colu.fusion import fuse as fuse_states
+
+    from .fuse_inputs import bound, load_data, load_model
+
+    if len(networks) < 2:
+        raise ValueError(f"one network, {networks[0]}, has nothing to be fused with; name two or more")
+    if len(model) not in (1, len(networks)):
+        raise ValueError(f"--model is given {len(model)} times for {len(networks)} networks; once, or once for each")
+    paths = _paths(out, len(networks), aligned)
+    _check_free(paths, [*networks, *([base] if base else [])], force)
+    nets = [load_model(text) for text in model]
+    nets *= len(networks) if len(nets) == 1 else 1
+    states = [bound(path, net) for path, net in zip(networks, nets, strict=True)]
+    origin = bound(base, nets[0]) if base else None
+    try:
+        sizes = None if shape is None else tuple(int(part) for part in shape.split(","))
+    except ValueError:
+        raise ValueError(f"--input is {shape!r}; wanted whole numbers with commas, such as 3,224,224") from None
+    found = None
+    if data is not None:
+        found = load_data(data)
+        _say_data(found)
+        options |= {"data": (found.fit, found.test), "split": found.split, "loss": found.loss}
+    x = example_for(nets[0], sizes) if found is None or sizes else None
+    parents = states if found is None else [dict(state) for state in states]
+    options |= {"base": origin, "example_input": x, "models": nets[1:], "name": model[0], "scratch": found is None}
+    made = fuse_states(nets[0], *parents, **options)
+    files = [{"path": str(state.path), "sha256": state.digests(), "says": state.metadata} for state in states]
+    made.report.update({
+        "files": files,
+        "base": None if origin is None else {"path": str(base), "sha256": origin.digests()},
+        "out": str(out),
+        "models": model,
+        "command": shlex.join(["colu", *sys.argv[1:]]),
+        "versions": _versions(),
+        "data": found and {"function": data, "scaling": found.scaling, "split": found.split, **found.seen},
+    })  # fmt: skip
+    like = {name: (states[0].dtypes[name], states[0].shapes[name]) for name in states[0]}
+    return paths, made, states, like
+
+
+def _summary(report: dict) -> None:
+    for place, one in enumerate(report["aligned"], 1):
+        if "invariance_error" in one:
+            error = one["invariance_error"]
+            checked = "not checked, give --input or --data" if error is None else f"{error:.2g}"
+            console.print(f"network {place} aligned by {one['method']}: its function moves by {checked}")
+    far = report["weights"]["distance"]
+    console.print("distance from network 1: " + ", ".join(f"{name} {value:.3g}" for name, value in far.items()))
+    if metrics := report["metrics"]:
+        from .fuse_page import _networks
+
+        for label, loss, accuracy in _networks(metrics):
+            console.print(f"  {label}: loss {loss}" + (f", accuracy {accuracy} %" if accuracy else ""))
+        for name, curve in report["curves"].items():
+            console.print(f"  barrier, {name}: {curve['loss_barrier']:.4g}")
+    else:
+        console.print("nothing was measured; --data module:function gives samples to measure on")
+    for text in report["distrust"]:
+        console.print(f"distrust: {text}", markup=False)

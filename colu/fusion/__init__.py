@@ -9,7 +9,9 @@ require("fusion", __name__)
 
 from colu.geometry import OrthogonalElement
 
+from .align import METHODS
 from .carry import carry, norm_kept
+from .example import example_for
 from .fuse import REPAIRS, Fused, fuse, spec_for
 from .groups import Conic, Orthogonal, Permutation, Vectors
 from .inner import Inner
@@ -35,11 +37,13 @@ from .measure import (
     evaluate_ensemble,
     lerp,
 )
+from .merge import MERGES, merged
 from .plan import DiffusePlanWarning, Plan, check_coupling, softness
 from .propagate import from_sequential
 from .repair import recalibrate_batch_norm, repair_statistics
 from .solve import assign, polar
 from .spec import FIXED, Part, Spec, apply, check_states
+from .stored import StoredState, write_state
 from .trace import from_chains, trace_spec
 from .transformer import transformer_spec
 from .transport import transport_plans
@@ -48,6 +52,8 @@ from .wreath import Wreath, WreathElement
 __all__ = [
     "BARRIER",
     "FIXED",
+    "MERGES",
+    "METHODS",
     "REPAIRS",
     "Alignment",
     "BarrierCurve",
@@ -64,6 +70,7 @@ __all__ = [
     "Permutation",
     "Plan",
     "Spec",
+    "StoredState",
     "Universe",
     "Vectors",
     "Wreath",
@@ -79,6 +86,7 @@ __all__ = [
     "cycle_error",
     "evaluate",
     "evaluate_ensemble",
+    "example_for",
     "frank_wolfe_merge",
     "from_chains",
     "from_sequential",
@@ -88,6 +96,7 @@ __all__ = [
     "match_activations",
     "match_weights",
     "mean_state",
+    "merged",
     "norm_kept",
     "polar",
     "random_alignment",
@@ -100,4 +109,5 @@ __all__ = [
     "transformer_spec",
     "transport_plans",
     "universe_match",
+    "write_state",
 ]

@@ -41,7 +41,7 @@ def carry_tensor(spec: Spec, operators: Mapping, parameter: str, tensor: Tensor,
     return moved
 
 
-def norm_kept(spec_a: Spec, plans: Mapping[str, Plan], state_a: State, carried: State) -> dict[str, float]:
+def norm_kept(spec_a: Spec, state_a: State, carried: State) -> dict[str, float]:
     r"""For each matrix of weights, the share of its norm that a hard plan between these widths would leave.
 
     .. math:: \frac{\lVert W'\rVert}{\lVert W\rVert}\,\sqrt{\frac{n_{out}}{m_{out}}\cdot\frac{m_{in}}{n_{in}}}
@@ -52,30 +52,26 @@ def norm_kept(spec_a: Spec, plans: Mapping[str, Plan], state_a: State, carried: 
     Parameters
     ----------
     spec_a : Spec
-    plans : dict
     state_a, carried : dict of str to Tensor
         Before and after :func:`colu.fusion.carry`.
 
     Examples
     --------
     >>> from colu.fusion import Permutation
-    >>> group = Permutation(2)
-    >>> spec = Spec({"h": group}, {"w": ("h", FIXED)})
-    >>> mixed = {"h": Plan(group, group, torch.full((2, 2), 0.25), torch.zeros(2, 2, 0, 0), "sinkhorn", 1.0)}
-    >>> state = {"w": torch.eye(2)}
-    >>> round(norm_kept(spec, mixed, state, {"w": torch.full((2, 2), 0.5)})["w"], 3)
+    >>> spec = Spec({"h": Permutation(2)}, {"w": ("h", FIXED)})
+    >>> round(norm_kept(spec, {"w": torch.eye(2)}, {"w": torch.full((2, 2), 0.5)})["w"], 3)
     0.707
     """
     found = {}
     for name, tensor in state_a.items():
         if not tensor.is_floating_point() or tensor.dim() < 2 or not tensor.any():
             continue
-        expected = 1.0
+        moved, expected = carried[name], 1.0
         for axis, parts in enumerate(spec_a.axes.get(name, ())):
-            before, after = tensor.shape[axis], carried[name].shape[axis]
+            before, after = tensor.shape[axis], moved.shape[axis]
             side = next((part.side for part in parts if part.side), None) or ("in" if axis else "out")
             expected *= (before / after if side == "in" else after / before) ** 0.5
-        found[name] = (carried[name].double().norm() / tensor.double().norm() / expected).item()
+        found[name] = (moved.double().norm() / tensor.double().norm() / expected).item()
     return found
 
 
@@ -137,18 +133,23 @@ def carry(spec_a: Spec, plans: Mapping[str, Plan], state_a: State) -> dict[str, 
         for name, tensor in state_a.items()
     }
     if all(plan.solver != "naive" for plan in plans.values()):
-        _warn(norm_kept(spec_a, plans, state_a, carried))
+        _warn(norm_kept(spec_a, state_a, carried))
     return carried
 
 
+def lost(kept: Mapping[str, float]) -> str | None:
+    """What is to be said of layers that keep less than ``KEPT`` of their norm."""
+    less = {name: share for name, share in kept.items() if share < KEPT}
+    if not less:
+        return None
+    least = min(less, key=less.__getitem__)
+    return (
+        f"{len(less)} of {len(kept)} layers keep less than {KEPT:g} of the norm that a hard plan leaves, "
+        f"{least} {less[least]:.2g}: the carried network is hardly its parent; measure it alone with compare, "
+        "and take solver='emd' or less eps"
+    )
+
+
 def _warn(kept: Mapping[str, float]) -> None:
-    lost = {name: share for name, share in kept.items() if share < KEPT}
-    if lost:
-        least = min(lost, key=lost.__getitem__)
-        warnings.warn(
-            f"{len(lost)} of {len(kept)} layers keep less than {KEPT:g} of the norm that a hard plan leaves, "
-            f"{least} {lost[least]:.2g}: the carried network is hardly its parent; measure it alone with compare, "
-            "and take solver='emd' or less eps",
-            DiffusePlanWarning,
-            stacklevel=3,
-        )
+    if said := lost(kept):
+        warnings.warn(said, DiffusePlanWarning, stacklevel=3)

@@ -1,26 +1,31 @@
-"""Fuse two networks and say what was done, with everything that speaks against trusting it."""
+"""Fuse networks and say what was done, with everything that speaks against trusting it."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from .groups import Conic, Vectors
-from .invariance import invariance_error
-from .matching import match_weights
-from .measure import BarrierCurve, FusionMetrics, barrier, compare, evaluate, lerp
-from .repair import recalibrate_batch_norm, repair_statistics
-from .spec import Spec
+from colu.checks import check_choice
+
+from .align import Aligned, Way, align
+from .lazy import Moved
+from .many import universe_match
+from .measure import BarrierCurve, Loss
+from .merge import MERGES, merged
+from .repair import fitting_repair, repairer
+from .spec import FIXED, Spec, State
 from .states import check_tensors, plain_state, unwrapped
 from .trace import trace_spec
+from .verdict import differences, doubts, measured
 
 __all__ = ["REPAIRS", "Fused", "fuse", "spec_for"]
 
-#: Ways to reset the statistics of a mean on training images.
-REPAIRS = ("none", "cone", "channel", "batchnorm")
+#: Ways to reset the statistics of a mean on training samples; "auto" takes what fits the network.
+REPAIRS = ("auto", "none", "cone", "channel", "batchnorm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,119 +34,105 @@ class Fused:
 
     Attributes
     ----------
-    state : dict of str to Tensor
+    state : mapping of str to Tensor
+        A dict; made entry by entry where the parents are read from a disk and nothing was measured.
+    aligned : list of mapping of str to Tensor
+        The parents in one frame, for any other recipe of merging.
     report : dict
-        Plain values: ``aligned``, ``invariance_error``, ``metrics``, ``curves``, ``distrust``.
+        Plain values: what was aligned and what is fixed, each parent aligned and alone, norm ratios, softness,
+        the random control, the ensemble, what to distrust.
     curves : dict of str to BarrierCurve
-        ``naive``, the mode, and the mode with its repair; empty without data.
+        ``naive``, ``aligned`` and ``repaired`` where there are two parents and data; else empty.
     """
 
-    state: dict[str, Tensor]
+    state: Mapping[str, Tensor]
+    aligned: list[Mapping[str, Tensor]]
     report: dict
     curves: dict[str, BarrierCurve]
 
 
-def spec_for(model: nn.Module, mode: str, name: str = "the model") -> Spec:
-    """The symmetry of a model, or why a mode does not suit it.
-
-    Raises
-    ------
-    ValueError
-        ``conic`` for a network without cones, or whose norms mix with rotations.
+def spec_for(model: nn.Module, group: str = "whole") -> Spec:
+    """The symmetry of a model: the whole that its layers leave, or permutations of units alone.
 
     Examples
     --------
-    >>> spec_for(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)), "permutation").groups
+    >>> spec_for(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).groups
     {'0': Permutation(n=3, blocks=1)}
     """
-    try:
-        spec = trace_spec(model, rotate=mode == "conic")
-    except ValueError as error:
-        if mode != "conic":
-            raise
-        raise ValueError(f"mode 'conic' does not suit {name}: {error}; use --mode permutation") from error
-    turning = [isinstance(group, Conic | Vectors) and group.rotate and group.rows > 0 for group in spec.groups.values()]
-    if mode == "conic" and not any(turning):
-        raise ValueError(f"mode 'conic' does not suit {name}: no layer has cones to rotate; use --mode permutation")
-    return spec
-
-
-def _doubts(
-    error: float, metrics: FusionMetrics | None, curves: dict, repair: str, mode: str, converged: bool
-) -> list[str]:
-    found = []
-    if not error < 1e-9:
-        found.append(f"The alignment changes the function by {error:.2g}; the specification is wrong for this model.")
-    if not converged:
-        found.append("The matching stopped at its limit of sweeps; another limit or seed gives another alignment.")
-    found.append("The matching ends in a local optimum that depends on the seed of its order.")
-    if metrics is None:
-        return [*found, "Nothing was measured on data: give --data before using the fused network."]
-    if not metrics.keeps_the_parent:
-        found.append("The aligned parent alone no longer answers as it did, so that fused accuracy shows little.")
-    better = max((metrics.parent_a, metrics.parent_b), key=lambda m: m.accuracy)
-    if metrics.fused.accuracy < better.accuracy:
-        found.append(
-            f"The fused network answers {100 * metrics.fused.accuracy:.2f} % rightly and its better parent "
-            f"{100 * better.accuracy:.2f} %: keep the parent unless one frame for both is what you need."
-        )
-    plain = curves[mode]
-    if plain.loss_barrier > 0.02:
-        found.append(
-            f"The loss rises {plain.loss_barrier:.3g} nats above the chord between the parents: "
-            "they do not lie in one basin after alignment."
-        )
-    if plain.loss_barrier >= curves["naive"].loss_barrier and mode != "naive":
-        found.append("The alignment did not lower the barrier of the plain mean.")
-    if repair != "none":
-        found.append("The repair took statistics from training images; with others the network is another.")
-    found.append(f"One pair of networks, {metrics.fused.samples} samples of the {metrics.split} set: no interval.")
-    return found
+    check_choice("group", group, ("whole", "permutation"))
+    if group == "whole":
+        try:
+            return trace_spec(model)
+        except ValueError:
+            # Some layer leaves no rotations; where it is more than that, the next line says so.
+            pass
+    return trace_spec(model, rotate=False)
 
 
 def fuse(
     model: nn.Module,
-    a: dict[str, Tensor],
-    b: dict[str, Tensor],
-    x: Tensor,
-    *,
-    mode: str = "conic",
-    data: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]] | None = None,
+    a: State,
+    b: State,
+    *others: State,
+    method: str = "weights",
+    merge: str = "average",
+    shares: float | Sequence[float] | None = None,
+    base: State | None = None,
+    scale: float = 1.0,
+    density: float = 0.2,
+    repair: str = "auto",
+    data: tuple | None = None,
+    loss: Loss | None = None,
+    example_input: Tensor | Mapping | None = None,
+    models: Sequence[nn.Module] | None = None,
     split: str = "test",
-    repair: str = "none",
-    share: float = 0.5,
-    seed: int = 0,
     lambdas: int = 25,
     name: str = "the model",
+    scratch: bool = False,
+    **way,
 ) -> Fused:
-    r"""Align ``b`` with ``a``, take the mean, repair it, and measure both parents, the aligned one and the mean.
-
-    .. math:: \theta = (1 - t)\,\theta_A + t\, Q\theta_B
+    r"""Align networks with the first one, merge them, repair the merge, and measure what speaks for it and against.
 
     Parameters
     ----------
     model : Module
-        Whose architecture it is; not changed.
-    a, b : dict of str to Tensor
-        States that fit it; not changed.
-    x : Tensor
-        Inputs on which the aligned and the unaligned network are compared.
-    mode : {"conic", "permutation"}
-        The whole symmetry of the activation, or permutations of channels or cones.
-    data : pair of pairs of Tensor, optional
-        Inputs and labels to take statistics from, and to measure on; without, only what the weights say is reported.
+        The architecture of the first network, and of the fused one.
+    a, b, *others : dict of str to Tensor
+        Two states or more; not changed. Mappings such as :class:`colu.fusion.StoredState` are read as needed.
+    method : {"weights", "activations", "transport", "naive"}
+        Matching of weights, or of outputs on ``data``; optimal transport, which alone takes other widths; nothing.
+    merge : {"average", "task", "ties", "universe"}
+        See :func:`colu.fusion.merged`; ``universe`` is the mean in one frame for all that favours none, by weights.
+    shares : float or sequence of float, optional
+        The share of the second of two networks, or one share for each; equal by default.
+    base : dict of str to Tensor, optional
+        What all were fine-tuned from, for ``task`` and ``ties``: the parents are then aligned with it.
+    scale, density : float
+        Of task arithmetic and TIES.
+    repair : {"auto", "none", "cone", "channel", "batchnorm"}
+        Reset of the statistics on the first samples of ``data``. ``auto``: BatchNorm's own where there is any, none
+        beside other norms, else one that commutes with cones, or that of channels.
+    data : pair, optional
+        Samples to take outputs and statistics from, and samples to measure on: each a pair (inputs, labels), or an
+        iterable of such batches that can be read again. Without, nothing is measured.
+    loss : callable, optional
+        ``loss(outputs, labels)``; by default cross-entropy of classes, which has an accuracy too.
+    example_input : Tensor or mapping, optional
+        On which the aligned and the unaligned network are compared; the first samples of ``data`` by default.
+    models : sequence of Module, optional
+        The architectures of ``b`` and ``others`` where widths differ, one each.
     split : str
-        What the second pair is, for the report.
-    repair : {"none", "cone", "channel", "batchnorm"}
-        Reset of the statistics on training images.
-    share : float
-        Of the second network, t.
-    seed : int
-        Of the matching.
+        What the samples to measure on are, for the report.
     lambdas : int
-        Points of the curves.
+        Points of the curves between two networks.
     name : str
         Of the architecture, for the report and messages.
+    scratch : bool
+        Whether ``model`` may be overwritten, which saves a copy.
+    **way
+        ``group`` ("whole", which follows from the model, or "permutation"), ``seed``, ``seeds`` (how many orders are
+        tried, the best kept), ``max_sweeps``; for transport ``cost``, ``squared``, ``solver``, ``eps``, ``partners``,
+        ``max_iterations`` as :func:`colu.fusion.transport_plans` has them.
 
     Returns
     -------
@@ -150,66 +141,217 @@ def fuse(
     Raises
     ------
     ValueError
-        A mode that does not suit the architecture, states that differ, NaN, a share outside [0, 1],
-        a repair without data.
+        States that differ in architecture or dtype, NaN in weights or samples, options that do not go together.
 
     Examples
     --------
     >>> model = nn.Sequential(nn.Linear(5, 4), nn.ReLU(), nn.Linear(4, 3))
-    >>> state, x = model.state_dict(), torch.randn(20, 5)
-    >>> made = fuse(model, state, state, x, mode="permutation")
-    >>> made.report["invariance_error"] < 1e-12, torch.equal(made.state["0.weight"], state["0.weight"])
-    (True, True)
+    >>> state = model.state_dict()
+    >>> made = fuse(model, state, state, example_input=torch.randn(20, 5))
+    >>> made.report["aligned"][1]["invariance_error"] < 1e-12
+    True
+    >>> torch.equal(made.state["0.weight"], state["0.weight"])
+    True
     """
-    if mode not in ("conic", "permutation"):
-        raise ValueError(f"mode is {mode!r}; choose 'conic' or 'permutation'")
-    if repair not in REPAIRS:
-        raise ValueError(f"repair is {repair!r}, choose one of {REPAIRS}")
-    if not 0 <= share <= 1:
-        raise ValueError(f"share is {share}, wanted from 0 (the first network) to 1 (the second, aligned)")
-    if repair != "none" and data is None:
-        raise ValueError(f"repair {repair!r} takes statistics from images; name a set with --data")
+    check_choice("merge", merge, (*MERGES, "universe"))
+    check_choice("repair", repair, REPAIRS)
+    way = Way(method=method, **way)
     model = unwrapped(model)
-    weights = [entry for entry, _ in model.named_parameters()]
-    a = plain_state(a, model.state_dict(), "the first network")
-    b = plain_state(b, model.state_dict(), "the second network")
-    for state, label in ((a, "the first network"), (b, "the second network")):
-        check_tensors(state, label, weights)
-    spec = spec_for(model, mode, name)
-    found = match_weights(spec, a, b, mode=mode, seed=seed)
-    moved = found.apply(spec, b)
-    model = copy.deepcopy(model)
-    model.load_state_dict(b)
-    error = invariance_error(model, spec, x, found.elements)
-    metrics, curves, state = None, {}, lerp(a, moved, share)
-    if data is not None:
-        train, test = data
-        adjust = None
-        if repair in ("cone", "channel"):
-            adjust = lambda mean, t: repair_statistics(  # noqa: E731
-                spec, model, mean, (a, moved), train[0], t=t, kind=repair
-            )
-        elif repair == "batchnorm":
-            adjust = lambda mean, t: recalibrate_batch_norm(model, mean, train[0].split(500))  # noqa: E731
-        settings = {"split": split, "lambdas": lambdas}
-        curves["naive"] = barrier(model, a, b, test, **settings)
-        curves[mode] = barrier(model, a, moved, test, **settings)
-        if adjust is not None:
-            curves[f"{mode}, repaired"] = barrier(model, a, moved, test, adjust=adjust, **settings)
-            state = adjust(state, share) if 0 < share < 1 else state
-        metrics = compare(model, spec, a, b, found, test, split=split, t=share)
-        if adjust is not None:
-            metrics = replace(metrics, fused=evaluate(model, state, test))
-    report = {
-        "architecture": name,
-        "share": share,
-        "repair": repair,
-        "aligned": found.describe(),
-        "invariance_error": error,
-        "metrics": metrics and metrics.to_dict(),
-        "curves": {name: curve.to_dict() for name, curve in curves.items()},
-        "distrust": _doubts(error, metrics, curves, repair, mode, found.converged),
+    parents = [a, b, *others]
+    weights = _shares(shares, len(parents))
+    nets = [model, *(map(unwrapped, models) if models else [model] * (len(parents) - 1))]
+    if len(nets) != len(parents):
+        raise ValueError(f"{len(nets) - 1} models for {len(parents) - 1} further networks; give one each")
+    if repair not in ("auto", "none") and data is None:
+        raise ValueError(f"repair={repair!r} takes statistics from samples; give data")
+    parents = [_checked(state, nets[place], place, parents[0]) for place, state in enumerate(parents)]
+    base = None if base is None else _checked(base, model, "base", parents[0])
+    specs = [spec_for(net, way.group) for net in nets]
+    _check_widths(parents, way, base)
+    fit, test = data or (None, None)
+    # Batches are read for their inputs; a pair is its inputs.
+    samples = fit[0] if isinstance(fit, tuple) and isinstance(fit[0], Tensor) else fit
+    x = example_input if example_input is not None else _first(fit)
+
+    if merge == "universe":
+        aligned = _in_universe(way, specs[0], parents)
+    else:
+        reference = parents[0] if base is None else base
+        settings = {"model": model, "samples": samples}
+        aligned = [
+            Aligned(state, state, None, {"method": "reference"})
+            if base is None and not place
+            else align(way, specs[0], reference, state, spec_other=spec, model_other=net, **settings)
+            for place, (state, spec, net) in enumerate(zip(parents, specs, nets, strict=True))
+        ]
+    for place, one in enumerate(aligned):
+        if one.report["method"] != "reference":
+            error = None if x is None else _moved_by(nets[place], model, parents[place], one, x, scratch)
+            one.report["invariance_error"] = error
+    states = [one.state for one in aligned]
+    kind = "average" if merge == "universe" else merge
+    made = merged(states, kind, shares=weights, base=base, scale=scale, density=density)
+    if data is not None or all(isinstance(state, dict) for state in parents):
+        states, made = [dict(state) for state in states], dict(made)
+
+    kept, why = fitting_repair(specs[0], model, repair, len(parents)) if data is not None else ("none", "no samples")
+    metrics, curves, plain = None, {}, made
+    control = Moved(specs[0], specs[0].random(way.seed + 1), states[-1])
+    controls = {"random": [*states[:-1], control]}
+    if all(p.keys() == parents[0].keys() for p in parents) and _same_widths(parents):
+        controls["naive"] = parents
+    mixed = {
+        label: merged(some, kind, shares=weights, base=base, scale=scale, density=density)
+        for label, some in controls.items()
     }
-    if not all(torch.isfinite(t).all() for t in state.values() if t.is_floating_point()):
-        raise ValueError("the fused network holds NaN or infinity; nothing is written")
-    return Fused(state, report, curves)
+    if data is not None:
+        adjust = repairer(kept, specs[0], model, states, fit)
+        if adjust is not None and (kind != "average" or 1.0 in weights):
+            adjust, kept, why = None, "none", "only a mean of several networks is repaired"
+        if adjust is not None:
+            try:
+                made = adjust(made, weights[-1])
+            except ValueError as error:
+                if repair != "auto":
+                    raise
+                adjust, kept, why = None, "none", str(error)
+        metrics, curves = measured(
+            nets, parents, states, made, plain, {k: dict(v) for k, v in mixed.items()}, test,
+            split=split, loss=loss, lambdas=lambdas, adjust=adjust, chord=kind == "average", shares=weights,
+        )  # fmt: skip
+    report = {
+        "name": name,
+        "parents": len(parents),
+        "method": method,
+        "group": way.group,
+        "merge": {"kind": merge, "shares": weights}
+        | ({"scale": scale} if base is not None else {})
+        | ({"density": density} if merge == "ties" else {}),
+        "repair": {"asked": repair, "taken": kept, "why": why},
+        "aligned": [one.report for one in aligned],
+        "groups": _groups(specs[0]),
+        "fixed": _fixed(specs[0]),
+        "weights": differences(parents, states, made, {"aligned": plain} | mixed),
+        "metrics": metrics,
+        "curves": {label: curve.to_dict() for label, curve in curves.items()},
+    }
+    report["distrust"] = doubts(report, [text for one in aligned for text in one.doubts], split)
+    if not isinstance(made, dict):
+        return Fused(made, states, report, curves)
+    bad = [key for key, t in made.items() if t.is_floating_point() and not torch.isfinite(t).all()]
+    if bad:
+        raise ValueError(f"the fused network holds NaN or infinity in {bad[:3]}; nothing is given back")
+    return Fused(made, states, report, curves)
+
+
+def _shares(shares, number: int) -> list[float]:
+    if shares is None:
+        return [1 / number] * number
+    if isinstance(shares, int | float):
+        if number != 2:
+            raise ValueError(f"shares={shares} for {number} networks; give one share each")
+        shares = [1 - shares, shares]
+    found = [float(share) for share in shares]
+    if len(found) != number or min(found) < 0 or abs(sum(found) - 1) > 1e-6:
+        raise ValueError(f"shares are {found} for {number} networks; wanted one from 0 to 1 each, that sum to 1")
+    return found
+
+
+def _checked(state: State, net: nn.Module, place: int | str, first: State) -> State:
+    """A state by the names of its network, of which every entry is real, finite, and of the right shape and dtype."""
+    label = "the base" if place == "base" else f"network {place + 1}"
+    wanted = net.state_dict()
+    state = plain_state(state, wanted, label)
+    check_tensors(state, label, [key for key, _ in net.named_parameters()])
+    differ = [f"lacks {key} {tuple(wanted[key].shape)}" for key in wanted if key not in state]
+    differ += [f"has {key} beyond it" for key in state if key not in wanted]
+    for key in wanted:
+        if not differ and state[key].shape != wanted[key].shape:
+            differ.append(f"{key} is {tuple(state[key].shape)}, wanted {tuple(wanted[key].shape)}")
+    if differ:
+        more = f", and {len(differ) - 1} more" if len(differ) > 1 else ""
+        raise ValueError(f"{label} is of another architecture than its model: it {differ[0]}{more}")
+    for key in wanted:
+        tensor = state[key]
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(f"{key} of {label} holds NaN or infinity; take a checkpoint from before it diverged")
+        if key in first and tensor.dtype != first[key].dtype:
+            raise ValueError(
+                f"{key} is {first[key].dtype} in network 1 and {tensor.dtype} in {label}; "
+                "convert one of them, so that both are rounded alike"
+            )
+    return {key: state[key] for key in wanted} if isinstance(state, dict) else state
+
+
+def _same_widths(states: Sequence[State]) -> bool:
+    return all(_shape(s, key) == _shape(states[0], key) for s in states[1:] for key in states[0])
+
+
+def _shape(state: State, key: str) -> tuple:
+    return tuple(state.shapes[key]) if hasattr(state, "shapes") else tuple(state[key].shape)
+
+
+def _check_widths(parents: Sequence[State], way: Way, base: State | None) -> None:
+    for place, state in enumerate(parents[1:], 2):
+        for key in parents[0]:
+            if key not in state:
+                raise ValueError(f"network {place} lacks {key} of network 1: layers have to correspond by name")
+            one, other = _shape(parents[0], key), _shape(state, key)
+            if one != other and way.method not in ("transport", "naive"):
+                raise ValueError(
+                    f"{key} is {one} in network 1 and {other} in network {place}; "
+                    "method 'transport' alone fuses other widths"
+                )
+
+
+def _in_universe(way: Way, spec: Spec, parents: Sequence[State]) -> list[Aligned]:
+    if way.method != "weights":
+        raise ValueError(f"merge='universe' finds one frame for all by their weights; it has no method {way.method!r}")
+    found = universe_match(spec, [dict(state) for state in parents], mode=way.mode, seed=way.seed)
+    doubts = [] if found.converged else ["The common frame was not settled at the limit of sweeps."]
+    report = {"method": "universe", "sweeps": found.sweeps, "converged": found.converged}
+    return [
+        Aligned(*(Moved(spec, own, state, wide=w) for w in (False, True)), own, dict(report), [] if place else doubts)
+        for place, (own, state) in enumerate(zip(found.elements, parents, strict=True))
+    ]
+
+
+def _first(fit) -> Tensor | Mapping | None:
+    if fit is None:
+        return None
+    x = fit[0] if isinstance(fit, tuple) and isinstance(fit[0], Tensor | Mapping) else next(iter(fit))[0]
+    return {key: t[:64] for key, t in x.items()} if isinstance(x, Mapping) else x[:64]
+
+
+@torch.no_grad()
+def _moved_by(net, model, parent: State, one: Aligned, x, scratch: bool) -> float:
+    """How far the aligned network's outputs lie from the parent's, as a share of the largest; one copy at a time."""
+    from .measure import outputs_of
+
+    # In the precision that the weights bear, and no wider than a network of their own size allows.
+    first = next(t for t in parent.values() if t.is_floating_point())
+    dtype = torch.float32 if first.dtype in (torch.bfloat16, torch.float16) else torch.float64
+    found = []
+    for source, state in ((net, parent), (model, one.wide)):
+        work = (source if scratch else copy.deepcopy(source)).to(dtype).eval()
+        for key, slot in work.state_dict(keep_vars=True).items():
+            slot.data.copy_(state[key])
+        found.append(outputs_of(work, x))
+    before, after = found
+    return ((after - before).abs().max() / before.abs().max().clamp_min(1e-300)).item()
+
+
+def _groups(spec: Spec) -> dict:
+    found = {}
+    for name, group in spec.groups.items():
+        made = [key for key, rules in spec.axes.items() if rules and any(part.name == name for part in rules[0])]
+        read = [
+            key for key, rules in spec.axes.items() if any(part.name == name for parts in rules[1:] for part in parts)
+        ]
+        found[name] = {"group": repr(group), "channels": group.size, "made_by": made, "read_by": read}
+    return found
+
+
+def _fixed(spec: Spec) -> list[str]:
+    """Entries on which no group acts."""
+    return [key for key, rules in spec.axes.items() if all(part.name == FIXED for parts in rules for part in parts)]

@@ -14,6 +14,7 @@ from colu.geometry import ConicElement
 
 from .groups import MODES
 from .invariance import double_model
+from .lazy import Moved, groups_on
 from .observe import inputs_of, observed, points
 from .spec import Spec, State, apply, check_states
 from .states import plain_state, unwrapped
@@ -166,7 +167,8 @@ def match_weights(
     ----------
     spec : Spec
     a, b : dict of str to Tensor
-        State dicts of one architecture, on any device; not changed.
+        State dicts of one architecture, on any device; not changed. Mappings that are no dict, such as
+        :class:`colu.fusion.StoredState`, are read entry by entry: no network is ever held whole.
     mode : {"conic", "permutation", "naive"}
         The whole group; permutations of channels or of cones only; nothing.
     seed : int
@@ -217,25 +219,30 @@ def match_weights(
     a, b = plain_state(a, spec.axes, "the first model"), plain_state(b, spec.axes, "the second model")
     check_states(spec, a, b)
     touched = spec.touched()
-    device = next(iter(a.values())).device
-    fixed = {name: a[name].detach().double() for name in touched}
     elements = dict(spec.identity() if start is None else start)
-    begun = (
-        b
-        if start is None
-        else apply(spec, start, {k: v.double() if v.is_floating_point() else v for k, v in b.items()})
-    )
-    moving = {name: begun[name].detach().to(device).double() for name in touched}
+    moving = Moved(spec, elements, b, wide=True)
+    fixed = Moved(spec, {}, a, wide=True)
+    # What is in memory is held in float64; what lies on a disk is read, entry by entry, each time it is asked for.
+    held = isinstance(a, dict) and isinstance(b, dict)
+    if held:
+        device = next(iter(a.values())).device
+        moving = {name: moving[name].to(device) for name in touched}
+        fixed = {name: fixed[name] for name in touched}
     matched = sorted(touched - set(spec.unmatched))
 
-    def products(state) -> dict[str, float]:
-        return {name: (fixed[name] * state[name]).sum().item() for name in matched if name in state}
+    def product(name: str, value: Tensor) -> float:
+        return (fixed[name] * value).sum().item()
 
-    scale = (sum(fixed[n].square().sum().item() for n in matched) ** 0.5
-             * sum(moving[n].square().sum().item() for n in matched) ** 0.5)  # fmt: skip
-    parts = products(moving)
+    parts, squares = {}, [0.0, 0.0]
+    for name in matched:
+        value = moving[name]
+        parts[name] = product(name, value)
+        squares = [squares[0] + fixed[name].square().sum().item(), squares[1] + value.square().sum().item()]
+    scale = squares[0] ** 0.5 * squares[1] ** 0.5
     trace = [math.fsum(parts.values())]
     names, generator = list(spec.groups), torch.Generator().manual_seed(seed)
+    acting = groups_on(spec)
+    affected = {name: [parameter for parameter in acting if name in acting[parameter]] for name in names}
     sweep, converged = 0, mode == "naive"
     while sweep < max_sweeps and not converged:
         before = trace[-1]
@@ -243,12 +250,18 @@ def match_weights(
             name = names[index]
             covariance, apart = _covariance(spec, name, fixed, moving)
             element = spec.groups[name].solve(covariance, mode, **apart)
-            changed = spec.act(name, element, moving)
-            tried = parts | products(changed)
+            tried, changed = dict(parts), {}
+            for parameter in affected[name]:
+                acted = spec.act(name, element, {parameter: moving[parameter]})[parameter]
+                if parameter in parts:
+                    tried[parameter] = product(parameter, acted)
+                if held:
+                    changed[parameter] = acted
             if (value := math.fsum(tried.values())) > trace[-1]:
-                moving.update(changed)
                 elements[name] = element.compose(elements[name])
                 parts = tried
+                if held:
+                    moving.update(changed)
             trace.append(max(value, trace[-1]))
         sweep += 1
         converged = trace[-1] - before <= tol * scale

@@ -31,20 +31,26 @@ __all__ = [
     "lerp",
 ]
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+
 #: The definition that every curve states.
 BARRIER = (
-    "maximum over the lambdas of (loss at (1 - lambda) A + lambda B) "
-    "minus ((1 - lambda) loss(A) + lambda loss(B)); for accuracy the sign is turned"
+    "maximum over the lambdas of (loss((1 - lambda) A + lambda B) - ((1 - lambda) loss(A) + lambda loss(B))); "
+    "for accuracy the sign is turned"
 )
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Mean cross-entropy in nats, share of right answers, and of how many samples."""
+    """Mean cross-entropy in nats (or of a loss that was given), share of right answers, and of how many samples.
+
+    ``confidence`` is the mean of the largest probability. With a loss of one's own there is no accuracy and none.
+    """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     samples: int
+    confidence: float | None = None
 
 
 def lerp(a: State, b: State, t: float) -> dict[str, Tensor]:
@@ -98,38 +104,63 @@ def _pairs(data, chunk: int = 1000) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 @torch.no_grad()
-def _measure(predict: Callable[[Tensor], Tensor], data) -> Metrics:
-    loss = right = count = 0
+def _measure(predict: Callable[[Tensor, Tensor], Tensor], data, loss: Loss | None = None) -> Metrics:
+    total = right = sure = count = answers = 0
     for x, y in _pairs(data):
-        log_probabilities = predict(x)
-        y = y.to(log_probabilities.device)
-        loss += F.nll_loss(log_probabilities, y, reduction="sum").item()
-        right += (log_probabilities.argmax(1) == y).sum().item()
-        count += len(y)
+        if any(t.is_floating_point() and t.isnan().any() for t in (x.values() if isinstance(x, Mapping) else (x,))):
+            raise ValueError("the inputs that were given hold NaN; check what reads and scales them")
+        outputs = predict(x, y)
+        y, count = y.to(outputs.device), count + len(y)
+        if loss is not None:
+            total += float(loss(outputs, y)) * len(y)
+            continue
+        rows = outputs.movedim(_class_axis(outputs, y), -1).flatten(0, -2)
+        flat, top = y.reshape(-1), rows.max(-1)
+        total += F.nll_loss(rows, flat, reduction="sum").item()
+        right, sure = right + (top.indices == flat).sum().item(), sure + top.values.exp().sum().item()
+        answers += len(flat)
     if not count:
         raise ValueError(
             "the data hold no samples; give at least one batch, in a form that can be read again"
         )
-    return Metrics(loss / count, right / count, count)
+    if loss is not None:
+        return Metrics(total / count, None, count)
+    return Metrics(total / answers, right / answers, count, sure / answers)
+
+
+def _class_axis(outputs: Tensor, labels: Tensor) -> int:
+    """Classes are on axis 1, or last where there is a label for each token of a sample."""
+    return -1 if outputs.dim() > 2 and labels.shape == outputs.shape[:-1] else 1
 
 
 def _copied(model: nn.Module) -> nn.Module:
     return copy.deepcopy(unwrapped(model)).eval()
 
 
-def _predictor(copied: nn.Module, state: State) -> Callable[[Tensor], Tensor]:
-    """Log probabilities by a copy of the caller's model, good until the copy takes another state."""
-    copied.load_state_dict(dict(plain_state(state, copied.state_dict())))
-    first = next(copied.parameters())
+def outputs_of(model: nn.Module, x: Tensor | Mapping) -> Tensor:
+    """What a network makes of inputs, by position or by name: the logits where it says which they are."""
+    first = next(model.parameters())
 
-    def predict(x: Tensor) -> Tensor:
-        x = x.to(first.device, first.dtype if x.is_floating_point() else x.dtype)
-        return copied(x).double().log_softmax(1)
+    def sent(t: Tensor) -> Tensor:
+        return t.to(first.device, first.dtype if t.is_floating_point() else t.dtype)
+
+    found = model(**{key: sent(t) for key, t in x.items()}) if isinstance(x, Mapping) else model(sent(x))
+    found = getattr(found, "logits", found)
+    return found[0] if isinstance(found, tuple) else found
+
+
+def _predictor(copied: nn.Module, state: State, plain: bool = False) -> Callable[[Tensor, Tensor], Tensor]:
+    """Log probabilities, or outputs as they are, by a copy that is good until it takes another state."""
+    copied.load_state_dict(dict(plain_state(state, copied.state_dict())))
+
+    def predict(x: Tensor, y: Tensor) -> Tensor:
+        outputs = outputs_of(copied, x).double()
+        return outputs if plain else outputs.log_softmax(_class_axis(outputs, y))
 
     return predict
 
 
-def evaluate(model: nn.Module, state: State, data) -> Metrics:
+def evaluate(model: nn.Module, state: State, data, *, loss: Loss | None = None) -> Metrics:
     """Loss and accuracy of one state.
 
     Parameters
@@ -139,6 +170,8 @@ def evaluate(model: nn.Module, state: State, data) -> Metrics:
     state : dict of str to Tensor
     data : (inputs, labels), or iterable of such batches
         Batches must be iterable more than once where curves are asked for.
+    loss : callable, optional
+        ``loss(outputs, labels)``, the mean over samples; cross-entropy of classes by default.
 
     Returns
     -------
@@ -151,11 +184,15 @@ def evaluate(model: nn.Module, state: State, data) -> Metrics:
     >>> evaluate(model, state, (torch.eye(2), torch.arange(2))).accuracy
     1.0
     """
-    return _measure(_predictor(_copied(model), state), data)
+    return _measure(_predictor(_copied(model), state, loss is not None), data, loss)
 
 
-def evaluate_ensemble(model: nn.Module, states: Sequence[State], data) -> Metrics:
-    """The mean of the probabilities of several states: the upper reference of any fusion.
+def evaluate_ensemble(
+    model: nn.Module | Sequence[nn.Module], states: Sequence[State], data, *, loss: Loss | None = None
+) -> Metrics:
+    """The mean of the probabilities (with a loss of one's own, of the outputs) of several states.
+
+    The upper reference of any fusion. One network for all, or one for each state.
 
     It costs as many networks as it has members; a fused network costs one.
 
@@ -168,16 +205,15 @@ def evaluate_ensemble(model: nn.Module, states: Sequence[State], data) -> Metric
     """
     if not states:
         raise ValueError("an ensemble of no states; give at least one")
-    return _measure(_mixture([_predictor(_copied(model), state) for state in states]), data)
+    models = [model] * len(states) if isinstance(model, nn.Module) else model
+    plain = loss is not None
+    members = [_predictor(_copied(one), state, plain) for one, state in zip(models, states, strict=True)]
 
+    def predict(x: Tensor, y: Tensor) -> Tensor:
+        found = torch.stack([member(x, y) for member in members])
+        return found.mean(0) if plain else found.logsumexp(0) - math.log(len(members))
 
-def _mixture(members: Sequence[Callable[[Tensor], Tensor]]) -> Callable[[Tensor], Tensor]:
-    """Log of the mean of the members' probabilities."""
-
-    def predict(x: Tensor) -> Tensor:
-        return torch.stack([member(x) for member in members]).logsumexp(0) - math.log(len(members))
-
-    return predict
+    return _measure(predict, data, loss)
 
 
 @dataclass(frozen=True)
@@ -210,9 +246,9 @@ class BarrierCurve:
         return self._highest(self.loss)
 
     @property
-    def accuracy_barrier(self) -> float:
-        """As a share, not in points."""
-        return self._highest([-value for value in self.accuracy])
+    def accuracy_barrier(self) -> float | None:
+        """As a share, not in points; None with a loss of one's own."""
+        return self._highest([-value for value in self.accuracy]) if self.accuracy else None
 
     def to_dict(self) -> dict:
         """All of it as plain values, for JSON."""
@@ -228,6 +264,7 @@ def barrier(
     split: str,
     lambdas: int | Sequence[float] = 25,
     adjust: Callable[[dict, float], State] | None = None,
+    loss: Loss | None = None,
 ) -> BarrierCurve:
     r"""The curve between two states, and how high it rises above the chord.
 
@@ -246,6 +283,8 @@ def barrier(
         How many from 0 to 1, or which: ascending, with both ends.
     adjust : callable, optional
         ``adjust(state, lambda)`` between the ends, such as a repair of the statistics.
+    loss : callable, optional
+        As for :func:`colu.fusion.evaluate`.
 
     Returns
     -------
@@ -275,11 +314,11 @@ def barrier(
         state = lerp(a, b, t)
         if adjust is not None and 0 < t < 1:
             state = adjust(state, t)
-        metrics.append(_measure(_predictor(copied, state), data))
+        metrics.append(_measure(_predictor(copied, state, loss is not None), data, loss))
     return BarrierCurve(
         tuple(points),
         tuple(m.loss for m in metrics),
-        tuple(m.accuracy for m in metrics),
+        tuple(m.accuracy for m in metrics) if loss is None else (),
         split,
         metrics[0].samples,
     )
@@ -369,9 +408,9 @@ def compare(
     seen = ((copied, a), (other, b), (copied, moved), (copied, fused))
     return FusionMetrics(
         *(_measure(_predictor(net, state), data) for net, state in seen),
-        _measure(_mixture([_predictor(_copied(net), state) for net, state in seen[:2]]), data),
+        evaluate_ensemble([model, model if model_b is None else model_b], [a, b], data),
         ratios,
         split,
         None if hard else softness(alignment),
-        None if hard else norm_kept(spec, alignment, b, moved),
+        None if hard else norm_kept(spec, b, moved),
     )

@@ -18,7 +18,7 @@ from .states import loaded, plain_state
 from .views import Sets, viewed
 from .wreath import Wreath
 
-__all__ = ["recalibrate_batch_norm", "repair_statistics"]
+__all__ = ["fitting_repair", "recalibrate_batch_norm", "repair_statistics", "repairer"]
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
@@ -278,3 +278,40 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
         else state[name].detach().clone()
         for name, tensor in model.state_dict().items()
     }
+
+
+def fitting_repair(spec: Spec, model: nn.Module, asked: str, number: int) -> tuple[str, str]:
+    """Which reset of the statistics fits a network, and why; what was asked for where that is not ``auto``.
+
+    Examples
+    --------
+    >>> from colu.fusion import from_sequential
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> fitting_repair(from_sequential(model), model, "auto", 2)
+    ('channel', 'units without norms: each channel has a mean and a deviation')
+    """
+    if asked != "auto":
+        if asked in ("cone", "channel") and number > 2:
+            raise ValueError(f"repair={asked!r} interpolates the statistics of two networks, not of {number}")
+        return asked, "asked for"
+    if any(isinstance(module, _BATCH_NORMS) and module.running_mean is not None for module in model.modules()):
+        return "batchnorm", "there are running statistics, which a mean of networks makes wrong"
+    if any(isinstance(module, _NORMS) for module in model.modules()):
+        return "none", "norms standardise each sample, and leave nothing to reset"
+    if number > 2:
+        return "none", f"statistics are interpolated between two networks, not {number}"
+    if any(getattr(group, "dim", 1) > 1 for group in spec.groups.values()):
+        return "cone", "one scale for the axis and one for the section of a cone, which commutes with its turns"
+    return "channel", "units without norms: each channel has a mean and a deviation"
+
+
+def repairer(kind: str, spec: Spec, model: nn.Module, endpoints: list[State], batches):
+    """``adjust(state, t)`` for a mean of endpoints in one frame; None where nothing is to be repaired."""
+    if kind == "none":
+        return None
+    alone = isinstance(batches, tuple) and len(batches) == 2 and isinstance(batches[0], Tensor)
+    if kind == "batchnorm":
+        stream = batches[0].split(500) if alone else batches
+        return lambda state, t: recalibrate_batch_norm(model, state, stream)
+    samples = batches[0] if alone else batches
+    return lambda state, t: repair_statistics(spec, model, state, tuple(endpoints), samples, t=t, kind=kind)

@@ -189,13 +189,15 @@ class Spec:
         return {name: group.random(generator) for name, group in self.groups.items()}
 
     def act(self, name: str, element, state: State) -> dict[str, Tensor]:
-        """The entries that one group changes, transformed; the others are left out."""
+        """The entries of a state, or of part of one, that one group changes, transformed; the others are left out."""
         changed: dict[str, Tensor] = {}
         whole = self.groups[name]
         places = [(*place[:4], whole) for place in self._occurrences[name]]
         places += [(*place[:4], viewed(whole, place[4])) for place in self._views[name]]
         for parameter, axis, offset, repeat, group in places:
-            tensor = changed.get(parameter, state[parameter])
+            if parameter not in state:
+                continue
+            tensor = changed[parameter] if parameter in changed else state[parameter]
             if repeat == 1 and group.size == tensor.shape[axis]:
                 changed[parameter] = group.act(element, tensor, axis)
                 continue

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["check_tensors", "inner", "loaded", "plain_state", "read_state", "unwrapped"]
+__all__ = ["check_tensors", "inner", "loaded", "plain_state", "unwrapped"]
 
 State = Mapping[str, Tensor]
 
@@ -119,47 +119,6 @@ def check_tensors(state: State, label: str = "the state", weights: Collection[st
             fix = "a weight has to be floating: convert it with tensor.float()"
         if kind:
             raise ValueError(f"{name} of {label} is {kind}; {fix}")
-
-
-def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file.
-
-    Raises
-    ------
-    ValueError
-        A pickle, with the command that converts it; a file that cannot be read, or is cut off.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from safetensors.torch import save_file
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_file({"weight": torch.ones(2)}, Path(folder) / "a.safetensors")
-    ...     read_state(Path(folder) / "a.safetensors")
-    {'weight': tensor([1., 1.])}
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import load
-
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror or error}; name a safetensors file") from error
-    if data.startswith(_STARTS):
-        raise ValueError(
-            f"{path} is a pickle, which may run code when it is read: convert it with\n{conversion(path)}"
-        )
-    try:
-        return load(data)
-    except SafetensorError as error:
-        hint = "copy or save it again"
-        if path.suffix in _PICKLES:
-            hint = f"files with the ending {path.suffix} are pickles as a rule, and this one is cut off or damaged"
-        raise ValueError(
-            f"{path} ({len(data)} bytes) cannot be read as safetensors: {error}; "
-            f"the file is cut off, or of another format: {hint}"
-        ) from error
 
 
 def conversion(path: Path) -> str:

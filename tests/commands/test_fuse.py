@@ -1,37 +1,87 @@
-"""The command that fuses two networks: what it writes, and that it writes nothing where something is wrong."""
+"""The command that fuses networks: what it writes, and that it writes nothing where something is wrong."""
 
 import json
+import sys
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
+from torch import nn
 from typer.testing import CliRunner
 
 from colu.cli import app
-from colu.fusion import apply, trace_spec
-from colu.lab.experiments import train_networks
-from colu.lab.experiments.architectures import parse_architecture
+from colu.fusion import apply, spec_for
+from colu.nn import CoLU
 
-ARCH = "mlp:64-32-10:colu"
+CODE = """
+import torch
+from torch import nn
+from colu.nn import CoLU
+
+
+def net(width=16):
+    return nn.Sequential(nn.Linear(6, width), CoLU(dim=4, channel_dim=-1), nn.Linear(width, 3))
+
+
+def plain():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+def samples(scale=1.0, nan=False):
+    x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+    y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+    if nan:
+        x[150, 2] = torch.nan
+    x = x * scale
+    found = {"split": "the last half", "scaling": f"times {scale}"}
+    return found | {"fit": (x[:100], y[:100]), "test": (x[100:], y[100:])}
+
+
+def pair_of_pairs():
+    return samples()["fit"], samples()["test"]
+
+
+def number():
+    return 3
+"""
+
+
+def net(width=16):
+    return nn.Sequential(nn.Linear(6, width), CoLU(dim=4, channel_dim=-1), nn.Linear(width, 3))
 
 
 @pytest.fixture(scope="module")
 def pair():
-    found = train_networks("colu", [0, 1], hidden=[32], steps=60)
-    return [{name: t.detach().clone() for name, t in model.state_dict().items()} for model in found.models]
+    x = torch.randn(400, 6, generator=torch.Generator().manual_seed(1))
+    y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
+    states = []
+    for seed in (0, 1):
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            model = net()
+        optimizer = torch.optim.Adam(model.parameters(), 0.02)
+        for _ in range(60):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            optimizer.step()
+        states.append({name: t.detach().clone() for name, t in model.state_dict().items()})
+    return states
 
 
 @pytest.fixture
-def folder(tmp_path, pair):
+def folder(tmp_path, pair, monkeypatch):
     for name, state in zip("ab", pair, strict=True):
         save_file(state, tmp_path / f"{name}.safetensors")
+    (tmp_path / "mine_to_fuse.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("mine_to_fuse", None)
     return tmp_path
 
 
-def call(folder, *options, first="a", second="b", arch=ARCH):
-    files = [str(folder / f"{name}.safetensors") for name in (first, second)]
-    out = ["--out", str(folder / "fused.safetensors")]
-    return CliRunner().invoke(app, ["fuse", *files, "--arch", arch, *out, *options])
+def call(*options, files=("a.safetensors", "b.safetensors"), model="mine_to_fuse:net"):
+    return CliRunner().invoke(app, ["fuse", *files, "--model", model, *options])
 
 
 def written(folder):
@@ -39,86 +89,160 @@ def written(folder):
 
 
 def test_model_report_and_page(folder, pair):
-    done = call(folder, "--data", "digits", "--lambdas", "5", "--repair", "cone")
+    done = call("--data", "mine_to_fuse:samples", "--lambdas", "5")
     assert done.exit_code == 0, done.output
     assert written(folder) == ["fused.html", "fused.json", "fused.safetensors"]
+    assert "scaling: times 1.0; nothing is normalised" in done.stdout and "split: the last half" in done.stdout
     report = json.loads((folder / "fused.json").read_text())
-    assert report["invariance_error"] < 1e-9
-    assert report["metrics"]["keeps_the_parent"]
-    assert report["metrics"]["aligned_alone"]["accuracy"] == report["metrics"]["parent_b"]["accuracy"]
-    assert set(report["curves"]) == {"naive", "conic", "conic, repaired"}
-    assert report["distrust"]
+    assert report["aligned"][1]["invariance_error"] < 1e-9
+    metrics = report["metrics"]
+    assert metrics["keeps_the_parent"] == [True, True]
+    assert {"random", "naive", "ensemble", "fused", "aligned_alone"} <= set(metrics)
+    assert set(report["curves"]) == {"naive", "aligned", "repaired"} and report["distrust"]
+    assert len(report["files"][0]["sha256"]["a.safetensors"]) == 64 and report["versions"]["torch"]
     page = (folder / "fused.html").read_text()
-    assert "<svg" in page and "What to distrust" in page and "http" not in page.split("<svg")[0]
+    for text in ("<svg", "What to distrust", "What was aligned", "What was fixed", "0.weight", "2.bias",
+                 "network 2, aligned", "loss((1 - lambda) A + lambda B)", "colu", "random alignment"):  # fmt: skip
+        assert text in page
+    assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    ).replace("https://matplotlib.org", "")
     fused = load_file(folder / "fused.safetensors")
     assert all(fused[name].shape == pair[0][name].shape for name in pair[0])
+    with safe_open(folder / "fused.safetensors", "pt") as file:
+        said = file.metadata()
+    assert said["format"] == "pt" and "sha256" in said["parents"] and said["command"].startswith("colu")
 
 
 def test_two_frames_of_one_network_fuse_to_it(folder, pair):
-    architecture = parse_architecture(ARCH)
-    spec = trace_spec(architecture.model)
+    spec = spec_for(net())
     moved = apply(spec, spec.random(3), pair[0])
     save_file({name: t.contiguous() for name, t in moved.items()}, folder / "b.safetensors")
-    assert call(folder).exit_code == 0
+    done = call()
+    assert done.exit_code == 0 and "nothing was measured" in done.stdout
     fused = load_file(folder / "fused.safetensors")
     assert all(torch.allclose(fused[name], pair[0][name], atol=1e-4) for name in fused)
-    assert json.loads((folder / "fused.json").read_text())["metrics"] is None
     # Permutations of cones cannot undo rotations.
-    assert call(folder, "--mode", "permutation", "--force").exit_code == 0
+    assert call("--group", "permutation", "--force").exit_code == 0
     fused = load_file(folder / "fused.safetensors")
     assert not all(torch.allclose(fused[name], pair[0][name], atol=1e-2) for name in fused)
 
 
+def test_weights_read_from_the_disk_fuse_to_the_same_bits(folder, pair):
+    from colu.fusion import fuse
+
+    assert call().exit_code == 0
+    wanted = fuse(net(), *pair).state
+    fused = load_file(folder / "fused.safetensors")
+    assert all(torch.equal(fused[name], wanted[name]) for name in wanted)
+
+
+def test_shards_in_half_precision_and_a_third_network(folder, pair):
+    states = [{name: t.bfloat16() for name, t in state.items()} for state in (*pair, pair[0])]
+    for place, state in enumerate(states):
+        names = list(state)
+        for part, some in enumerate((names[:1], names[1:])):
+            save_file({name: state[name] for name in some}, folder / f"{place}-{part}.safetensors")
+        places = {name: f"{place}-{min(k, 1)}.safetensors" for k, name in enumerate(names)}
+        (folder / f"{place}.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    files = [f"{place}.safetensors.index.json" for place in range(3)]
+    done = call("--aligned", files=files)
+    assert done.exit_code == 0, done.output
+    assert load_file(folder / "fused.safetensors")["0.weight"].dtype == torch.bfloat16
+    aligned = [load_file(folder / f"fused-aligned-{k}.safetensors")["0.weight"].double() for k in (1, 2, 3)]
+    mean = sum(aligned) / 3
+    assert torch.allclose(load_file(folder / "fused.safetensors")["0.weight"].double(), mean, atol=0.02)
+    assert torch.equal(aligned[0], aligned[2])
+    done = call("--force", files=[*files[:1], "b.safetensors"])
+    assert done.exit_code == 2
+    assert "0.weight is torch.bfloat16 in network 1 and torch.float32 in network 2" in done.stderr
+
+
+def test_other_widths_are_carried(folder):
+    save_file(net(8).state_dict(), folder / "n.safetensors")
+    options = ["--model", "mine_to_fuse:net(width=8)", "--method", "transport", "--data", "mine_to_fuse:pair_of_pairs"]
+    done = call(*options, files=["a.safetensors", "n.safetensors"])
+    assert done.exit_code == 0, done.output
+    report = json.loads((folder / "fused.json").read_text())
+    assert report["aligned"][1]["softness"]["0"]["largest"] == pytest.approx(1)
+    assert "scaling: not said by the data function" in done.stdout
+
+
+def test_parents_that_score_below_what_their_file_says(folder, pair):
+    save_file(pair[1], folder / "b.safetensors", {"accuracy": "97.5 %"})
+    done = call("--data", "mine_to_fuse:samples(scale=-1.0)")
+    assert done.exit_code == 0
+    assert "its file says 97.5 %: these are other data, or they are scaled otherwise" in done.stderr
+    assert "its file says 97.5 %" in (folder / "fused.html").read_text()
+    assert "its file says" not in call("--data", "mine_to_fuse:samples", "--force").stderr
+
+
+def test_a_checkpoint_of_colu_run_gives_its_averaged_weights(folder, pair):
+    both = {f"model.{n}": t for n, t in pair[1].items()} | {f"average.{n}": t for n, t in pair[0].items()}
+    save_file(both | {"losses": torch.zeros(3)}, folder / "b.safetensors")
+    done = call()
+    assert done.exit_code == 0, done.output
+    fused = load_file(folder / "fused.safetensors")
+    assert all(torch.allclose(fused[name], pair[0][name], atol=1e-5) for name in fused)
+
+
 @pytest.mark.parametrize(
-    ("options", "arch", "message"),
+    ("options", "model", "message"),
     [
-        ((), "mlp:64-16-10:colu", "1.weight is (32, 64), wanted (16, 64)"),
-        ((), "mlp:64-32-32-10:colu", "lacks 5.weight"),
-        ((), "mlp:64-32-10:relu", "no layer has cones to rotate; use --mode permutation"),
-        ((), "resnet:8:8-16-16:colu:batch", "does not fit the architecture"),
-        ((), "mlp:64-30-10:colu", "width 30 is not filled"),
-        ((), "vgg:16", "of no known form"),
-        ((), "mlp:64-32-10:coluu", "unknown arm"),
-        ((), "missing.json", "is no record"),
-        (("--mode", "naive"), ARCH, "mode is 'naive'"),
-        (("--share", "2"), ARCH, "share is 2.0"),
-        (("--repair", "cone"), ARCH, "name a set with --data"),
-        (("--repair", "batchnorm", "--data", "digits"), ARCH, "no BatchNorm"),
-        (("--repair", "all"), ARCH, "choose one of"),
-        (("--data", "digits", "--lambdas", "2"), ARCH, "at least three"),
+        ((), "mine_to_fuse:net(width=8)", "of another architecture than --model: its 0.weight is (16, 6)"),
+        ((), "mine_to_fuse:missing", "has no 'missing'; it has"),
+        ((), "no_such_module:net", "no_such_module cannot be imported"),
+        ((), "net", "of no known form; wanted package.module:callable"),
+        ((), "model.pt", "pickles and exports are not loaded"),
+        ((), "mine_to_fuse:number", "gives a int; wanted a torch.nn.Module"),
+        ((), "mine_to_fuse:net(width=x)", "are no literals"),
+        ((), "hf:nowhere", "nowhere holds no config.json"),
+        (("--method", "activations"), "mine_to_fuse:net", "compares outputs on samples; give data"),
+        (("--share", "2"), "mine_to_fuse:net", "shares are"),
+        (("--repair", "cone"), "mine_to_fuse:net", "takes statistics from samples"),
+        (("--merge", "ties"), "mine_to_fuse:net", "needs the base"),
+        (("--data", "mine_to_fuse:number"), "mine_to_fuse:net", "gives int; wanted ((inputs, labels)"),
+        (("--data", "mine_to_fuse:samples(nan=True)"), "mine_to_fuse:net", "hold NaN or infinity, first at [50, 2]"),
+        (("--data", "mine_to_fuse:samples", "--lambdas", "2"), "mine_to_fuse:net", "at least three"),
+        (("--out", "a.safetensors"), "mine_to_fuse:net", "one of the networks that are read"),
+        (("--out", "fused.pt"), "mine_to_fuse:net", "ends in .safetensors"),
+        (("--input", "6,x"), "mine_to_fuse:net", "wanted whole numbers with commas"),
     ],
 )
-def test_bad_input_writes_nothing(folder, options, arch, message):
-    done = call(folder, *options, arch=arch)
-    assert done.exit_code == 2
+def test_bad_input_writes_nothing(folder, options, model, message):
+    done = call(*options, model=model)
+    assert done.exit_code == 2, done.output
     assert message in done.stderr
     assert written(folder) == []
 
 
-def test_weights_that_are_not_finite(folder, pair):
+def test_packages_that_are_absent_are_named(folder, monkeypatch):
+    for name in ("timm", "transformers"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert "needs timm, which is not installed: pip install timm" in call(model="timm:resnet18").stderr
+    assert "needs transformers, which is not installed" in call(model="hf:here").stderr
+    assert written(folder) == []
+
+
+def test_weights_that_are_not_finite_or_no_weights(folder, pair):
     bad = {name: t.clone() for name, t in pair[1].items()}
-    bad["1.bias"][3] = float("nan")
+    bad["0.bias"][3] = float("nan")
     save_file(bad, folder / "b.safetensors")
-    done = call(folder)
-    assert done.exit_code == 2 and "NaN or infinity in ['1.bias']" in done.stderr
+    done = call()
+    assert done.exit_code == 2 and "0.bias of network 2 holds NaN or infinity" in done.stderr
     (folder / "b.safetensors").write_bytes(b"no tensors")
-    assert "cannot be read as safetensors" in call(folder).stderr
+    assert "cannot be read as safetensors" in call().stderr
+    torch.save(pair[1], folder / "b.pt")
+    done = call(files=["a.safetensors", "b.pt"])
+    assert done.exit_code == 2 and "is a pickle" in done.stderr and "weights_only=True" in done.stderr
+    assert "name two or more" in call(files=["a.safetensors"]).stderr
     assert written(folder) == []
-
-
-def test_batch_norm_leaves_no_rotations(folder):
-    arch = "resnet:8:8-16-16:colu:batch"
-    save_file(parse_architecture(arch).model.state_dict(), folder / "c.safetensors")
-    done = call(folder, first="c", second="c", arch=arch)
-    assert done.exit_code == 2 and "does not suit" in done.stderr and "--mode permutation" in done.stderr
-    assert written(folder) == []
-    assert call(folder, "--mode", "permutation", first="c", second="c", arch=arch).exit_code == 0
 
 
 def test_files_are_not_replaced_unasked(folder):
-    assert call(folder).exit_code == 0
+    assert call().exit_code == 0
     before = (folder / "fused.json").read_bytes()
-    done = call(folder)
+    done = call()
     assert done.exit_code == 2 and "--force" in done.stderr
     assert (folder / "fused.json").read_bytes() == before
 
@@ -128,37 +252,16 @@ def test_a_failing_disk_leaves_no_network(folder, monkeypatch):
 
     write = files.write_atomically
 
-    def fail(path, content):
+    def fails(path, content):
         if path.suffix == ".safetensors":
-            raise OSError("disk full")
+            raise OSError("no space")
         write(path, content)
 
-    monkeypatch.setattr(files, "write_atomically", fail)
-    done = call(folder)
-    assert done.exit_code == 1 and "disk full" in done.stderr
+    monkeypatch.setattr("colu.fusion.stored.write_atomically", fails)
+    assert call().exit_code == 1
     assert written(folder) == []
 
 
-def test_names_of_a_wrapper_are_dropped_and_said(folder, pair):
-    save_file({f"module._orig_mod.{name}": t for name, t in pair[0].items()}, folder / "a.safetensors")
-    save_file({f"module.{name}": t for name, t in pair[1].items()}, folder / "b.safetensors")
-    done = call(folder)
-    assert done.exit_code == 0, done.output
-    said = [line for line in done.stderr.splitlines() if "dropped" in line]
-    assert len(said) == 2 and "a.safetensors begin with '_orig_mod.' and 'module.'" in said[0]
-    assert set(load_file(folder / "fused.safetensors")) == set(pair[0])
-
-
-def test_a_pickle_is_named_with_its_conversion(folder, pair):
-    torch.save(pair[1], folder / "b.safetensors")
-    done = call(folder)
-    assert done.exit_code == 2 and "is a pickle" in done.stderr and "weights_only=True" in done.stderr
-    assert written(folder) == []
-
-
-def test_weights_that_have_no_mean_are_named(folder, pair):
-    for change, message in ((lambda t: t.long(), "is torch.int64"), (lambda t: t.to(torch.float8_e5m2), "float8_e5m2")):
-        save_file(pair[1] | {"1.weight": change(pair[1]["1.weight"])}, folder / "b.safetensors")
-        done = call(folder)
-        assert done.exit_code == 2 and "1.weight of" in done.stderr and message in done.stderr
-    assert written(folder) == []
+def test_the_help_says_that_code_is_run():
+    text = " ".join(CliRunner().invoke(app, ["fuse", "--help"], env={"COLUMNS": "200"}).stdout.split())
+    assert "whose code is run" in text and "never unpickled" in text

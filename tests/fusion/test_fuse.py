@@ -1,15 +1,17 @@
-"""Fusing is repeatable, changes nothing that it is given, and says what a mode cannot do."""
+"""Fusing is repeatable, changes nothing that it is given, and sets beside its result what speaks against it."""
+
+import json
 
 import pytest
 import torch
 from torch import nn
 
-from colu.fusion import REPAIRS, fuse, spec_for
-from colu.nn import CoLU, GroupSort, NormReLU
+from colu.fusion import Permutation, carry, from_sequential, fuse, lerp, random_alignment, spec_for, transport_plans
+from colu.nn import CoLU, NormReLU
 
 
-def pair(nets, activation=lambda: CoLU(dim=4)):
-    models = [nets.mlp(activation, (6, 16, 16, 5), seed=seed) for seed in (0, 7)]
+def pair(nets, activation=lambda: CoLU(dim=4), number=2):
+    models = [nets.mlp(activation, (6, 16, 16, 5), seed=seed) for seed in (0, 7, 9)[:number]]
     return models[0], [model.state_dict() for model in models]
 
 
@@ -17,37 +19,181 @@ def labelled(nets, num=60):
     return nets.vectors(num), torch.arange(num) % 5
 
 
+def data(nets):
+    return labelled(nets, 300), labelled(nets)
+
+
 def test_inputs_stay_and_the_result_repeats(nets):
     model, states = pair(nets)
     before = [{name: t.clone() for name, t in state.items()} for state in (model.state_dict(), *states)]
-    first, second = (fuse(model, *states, nets.vectors(), seed=2) for _ in range(2))
+    first, second = (fuse(model, *states, example_input=nets.vectors(), seed=2) for _ in range(2))
     assert all(torch.equal(first.state[name], second.state[name]) for name in first.state)
     for old, new in zip(before, (model.state_dict(), *states), strict=True):
         assert all(torch.equal(old[name], new[name]) for name in old)
 
 
-@pytest.mark.parametrize("repair", REPAIRS[:3])
+@pytest.mark.parametrize("method", ["weights", "activations", "transport"])
+@pytest.mark.parametrize("activation", [nn.ReLU, lambda: CoLU(dim=4)], ids=["relu", "cones"])
+def test_two_frames_of_one_network_fuse_to_it(nets, method, activation):
+    model, (state, _) = pair(nets, activation)
+    spec = spec_for(model)
+    moved = random_alignment(spec, seed=3).apply(spec, state)
+    made = fuse(model, state, moved, method=method, data=data(nets), repair="none", lambdas=3)
+    assert all(torch.allclose(made.state[name], state[name], atol=1e-4) for name in state)
+    report = made.report
+    assert report["aligned"][1]["invariance_error"] < 1e-9
+    assert report["metrics"]["keeps_the_parent"] == [True, True]
+    assert report["weights"]["distance"]["aligned"] < 1e-4 < 0.1 < report["weights"]["distance"]["random"]
+    naive = fuse(model, state, moved, method="naive", data=data(nets), repair="none", lambdas=3)
+    assert naive.report["metrics"]["fused"] == pytest.approx(report["metrics"]["naive"])
+
+
+@pytest.mark.parametrize("repair", ["none", "cone", "channel", "auto"])
 @pytest.mark.parametrize("activation", [lambda: CoLU(dim=4), lambda: NormReLU(16)], ids=["cones", "vectors"])
 def test_what_is_measured_is_reported_with_its_doubts(nets, activation, repair):
     model, states = pair(nets, activation)
-    data = labelled(nets, 300), labelled(nets)
-    made = fuse(model, *states, nets.vectors(), data=data, split="toy", repair=repair, lambdas=3, name="a toy")
-    report = made.report
-    assert report["invariance_error"] < 1e-9 and report["architecture"] == "a toy"
-    assert report["metrics"]["split"] == "toy" and report["metrics"]["fused"]["samples"] == 60
-    assert set(made.curves) == {"naive", "conic"} | ({"conic, repaired"} if repair != "none" else set())
-    assert report["distrust"][-1].startswith("One pair of networks, 60 samples of the toy set")
+    made = fuse(model, *states, data=data(nets), split="toy", repair=repair, lambdas=3, name="a toy")
+    report = json.loads(json.dumps(made.report, allow_nan=False))
+    assert report["aligned"][1]["invariance_error"] < 1e-9 and report["name"] == "a toy"
+    assert report["repair"]["taken"] == ("cone" if repair == "auto" else repair)
+    metrics = report["metrics"]
+    assert metrics["split"] == "toy" and metrics["fused"]["samples"] == 60
+    assert {"parents", "aligned_alone", "fused", "random", "naive", "ensemble"} <= set(metrics)
+    assert len(metrics["aligned_alone"]) == 2 and (metrics["without_repair"] is None) == (repair == "none")
+    assert set(made.curves) == {"naive", "aligned"} | ({"repaired"} if repair != "none" else set())
+    assert set(report["weights"]["norm_ratio"]) == {"0.weight", "2.weight", "4.weight"}
+    assert report["distrust"][-1].startswith("One pair of networks and 60 samples of the toy set")
 
 
 def test_sharing_nothing_gives_the_first_network_back(nets):
     model, states = pair(nets)
-    made = fuse(model, *states, nets.vectors(), share=0.0)
+    made = fuse(model, *states, shares=0.0, data=data(nets), lambdas=3)
     assert all(torch.equal(made.state[name], states[0][name]) for name in states[0])
+    half, most = (fuse(model, *states, shares=share).state["0.weight"] for share in (0.5, 0.75))
+    start = states[0]["0.weight"]
+    assert torch.allclose(most - start, 1.5 * (half - start), atol=1e-12)
 
 
-@pytest.mark.parametrize("activation", [nn.ReLU, GroupSort])
-def test_units_without_rotations_have_no_conic_mode(nets, activation):
-    model, states = pair(nets, activation)
-    with pytest.raises(ValueError, match="a toy: no layer has cones to rotate; use --mode permutation"):
-        spec_for(model, "conic", "a toy")
-    assert fuse(model, *states, nets.vectors(), mode="permutation").report["invariance_error"] < 1e-9
+def test_the_group_follows_from_the_model(nets):
+    model, states = pair(nets, nn.ReLU)
+    assert spec_for(model).groups["0"] == Permutation(16)
+    assert fuse(model, *states, example_input=nets.vectors()).report["aligned"][1]["invariance_error"] < 1e-9
+    model, states = pair(nets)
+    whole, units = (fuse(model, *states, group=g).report["groups"]["0"]["group"] for g in ("whole", "permutation"))
+    assert "rotate=True" in whole and "rotate=False" in units
+    batch = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), CoLU(dim=4), nn.Linear(8, 3))
+    state = batch.state_dict()
+    made = fuse(batch, state, state, data=((nets.vectors(40).float(), torch.arange(40) % 3),) * 2, lambdas=3)
+    assert made.report["repair"]["taken"] == "batchnorm"
+
+
+def test_three_networks_in_one_frame(nets):
+    model, states = pair(nets, nn.ReLU, 3)
+    for options in ({}, {"merge": "universe"}, {"method": "transport", "cost": "weights"}, {"method": "activations"}):
+        made = fuse(model, *states, data=data(nets), **options)
+        assert len(made.report["metrics"]["aligned_alone"]) == 3
+        assert made.report["metrics"]["keeps_the_parent"] == [True] * 3
+        for name in made.state:
+            mean = sum(state[name] for state in made.aligned) / 3
+            assert torch.allclose(made.state[name], mean, atol=1e-12)
+        assert made.curves == {} and made.report["repair"]["taken"] == "none"
+    made = fuse(model, *states, shares=[0.2, 0.3, 0.5])
+    assert made.report["merge"]["shares"] == [0.2, 0.3, 0.5]
+
+
+def test_other_widths_are_fused_by_transport_alone(nets):
+    wide, narrow = nets.mlp(nn.ReLU, (6, 16, 24, 5)), nets.mlp(nn.ReLU, (6, 8, 12, 5), seed=2)
+    states = wide.state_dict(), narrow.state_dict()
+    made = fuse(wide, *states, method="transport", data=data(nets), models=[narrow], repair="none", lambdas=3)
+    plans = transport_plans(from_sequential(narrow), from_sequential(wide), narrow, wide, nets.vectors(300))
+    wanted = lerp(states[0], carry(from_sequential(narrow), plans, states[1]), 0.5)
+    assert all(torch.allclose(made.state[name], wanted[name], atol=1e-12) for name in wanted)
+    report = made.report
+    assert report["aligned"][1]["softness"]["0"]["largest"] == pytest.approx(1)
+    assert report["metrics"]["keeps_the_parent"] == [True, True] and "naive" not in report["metrics"]
+    with pytest.raises(ValueError, match=r"0.weight is \(16, 6\) in network 1 and \(8, 6\) in network 2; method"):
+        fuse(wide, *states, models=[narrow])
+
+
+@pytest.mark.filterwarnings("ignore::colu.fusion.DiffusePlanWarning")
+def test_a_plan_that_destroys_the_parent_is_said_to(nets):
+    model, states = pair(nets, nn.ReLU)
+    options = {"method": "transport", "solver": "sinkhorn", "eps": 1.0, "data": data(nets), "lambdas": 3}
+    made = fuse(model, *states, **options)
+    assert made.report["aligned"][1]["softness"]["0"]["mean"] > 2
+    said = " ".join(made.report["distrust"])
+    assert "A diffuse plan, '0'" in said and "hardly its parent" in said
+    assert "Network 2 aligned and alone no longer" in said
+    assert made.report["metrics"]["keeps_the_parent"] == [True, False]
+
+
+def test_task_arithmetic_and_ties_start_from_the_base(nets):
+    model, (base, *_) = pair(nets, nn.ReLU)
+    generator = torch.Generator().manual_seed(1)
+    tuned = [
+        {name: t + 0.01 * torch.randn(t.shape, generator=generator, dtype=t.dtype) for name, t in base.items()}
+        for _ in range(2)
+    ]
+    made = fuse(model, *tuned, base=base, merge="task", scale=0.5)
+    for name in base:
+        assert torch.allclose(made.state[name], (tuned[0][name] + tuned[1][name]) / 2, atol=1e-12)
+    spec = spec_for(model)
+    moved = random_alignment(spec, seed=4).apply(spec, tuned[1])
+    again = fuse(model, tuned[0], moved, base=base, merge="task", scale=0.5)
+    assert all(torch.allclose(again.state[name], made.state[name], atol=1e-6) for name in base)
+    ties = fuse(model, *tuned, base=base, merge="ties", density=0.2)
+    changed = torch.cat([(ties.state[name] - base[name]).flatten() != 0 for name in base]).double().mean()
+    assert 0.2 < changed <= 0.4
+    with pytest.raises(ValueError, match="needs the base"):
+        fuse(model, *tuned, merge="ties")
+
+
+def test_a_loss_of_ones_own_has_no_accuracy(nets):
+    model, states = pair(nets)
+    x = nets.vectors(300)
+    target = torch.func.functional_call(model, states[0], (x,))
+    made = fuse(model, *states, data=((x, target), (x, target)), loss=nn.functional.mse_loss, lambdas=3, repair="none")
+    metrics = made.report["metrics"]
+    assert metrics["parents"][0]["loss"] < 1e-12 and metrics["fused"]["accuracy"] is None
+    assert made.curves["aligned"].accuracy_barrier is None
+    assert any(text.startswith("The fused network has a loss of") for text in made.report["distrust"])
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"method": "weigths"}, "method='weigths' is unknown"),
+        ({"shares": 2.0}, "shares are"),
+        ({"shares": [0.5, 0.2]}, "that sum to 1"),
+        ({"repair": "cone"}, "takes statistics from samples; give data"),
+        ({"method": "activations"}, "compares outputs on samples; give data"),
+        ({"method": "transport"}, "or cost='weights'"),
+        ({"merge": "universe", "method": "naive"}, "it has no method 'naive'"),
+        ({"base": {}}, "the base is of another architecture than its model: it lacks 0.weight"),
+    ],
+)
+def test_bad_options_say_what_to_change(nets, change, message):
+    model, states = pair(nets)
+    with pytest.raises(ValueError, match=message):
+        fuse(model, *states, **change)
+
+
+def test_bad_states_and_samples_are_named(nets):
+    model, (a, b) = pair(nets)
+    with pytest.raises(ValueError, match=r"another architecture than its model: it lacks 4.weight .*and 1 more"):
+        fuse(model, a, {name: t for name, t in b.items() if not name.startswith("4")})
+    with pytest.raises(ValueError, match=r"0.weight is torch.float64 in network 1 and torch.float32 in network 2"):
+        fuse(model, a, {name: t.float() for name, t in b.items()})
+    with pytest.raises(ValueError, match="2.bias of network 2 holds NaN"):
+        fuse(model, a, b | {"2.bias": torch.full((16,), torch.nan)})
+    bad = labelled(nets)
+    bad[0][3, 2] = torch.nan
+    with pytest.raises(ValueError, match="inputs that were given hold NaN"):
+        fuse(model, a, b, data=(labelled(nets), bad), lambdas=3)
+
+
+def test_parents_that_are_sure_and_wrong_point_at_the_scaling(nets):
+    model, states = pair(nets, nn.ReLU)
+    sharp = [{name: 30 * t if name.startswith("4") else t for name, t in state.items()} for state in states]
+    made = fuse(model, *sharp, data=data(nets), lambdas=3)
+    assert sum("scaled otherwise" in text for text in made.report["distrust"]) == 2
