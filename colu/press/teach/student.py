@@ -10,7 +10,7 @@ from pathlib import Path
 
 from colu.files import write_atomically
 from colu.press.notebook import Cell, Exercise, Notebook
-from colu.press.project import Project
+from colu.press.project import BookError, Project
 from colu.press.toc import select
 
 from .expected import number_at_most
@@ -100,6 +100,13 @@ def teacher_notebook(notebook: Notebook) -> Notebook:
     return notebook.with_cells(_Edition(notebook, set(), solutions=True).cells())
 
 
+def _check_current(copy: Notebook, committed: Notebook, where: Path) -> None:
+    """Stop where a copy is of another version of its chapter: its code may be for another package."""
+    texts = ([c.text for c in notebook.cells if "injected-parameters" not in c.tags] for notebook in (copy, committed))
+    if next(texts) != next(texts):
+        raise BookError(f"{where / copy.name}.ipynb is of another version of the chapter: run 'make book' first")
+
+
 def write_teaching_notebooks(
     project: Project, folder: Path, names=(), *, preset: str = "smoke", copies: Path | None = None
 ) -> list[Path]:
@@ -125,11 +132,13 @@ def write_teaching_notebooks(
     Raises
     ------
     BookError
-        If a chapter was not executed, or has what the plain form cannot express.
+        If a chapter was not executed as it is now, or has what the plain form cannot express.
     """
-    written, shelf = [], Shelf(project, copies or project.executed(preset), preset)
+    copies = copies or project.executed(preset)
+    written, shelf = [], Shelf(project, copies, preset)
     for path in select(project, names):
         notebook = shelf.copy(path.stem)
+        _check_current(notebook, shelf.committed(path.stem), copies)
         for kind, edition in (("students", student_notebook), ("teachers", teacher_notebook)):
             target = folder / kind / path.name
             target.parent.mkdir(parents=True, exist_ok=True)

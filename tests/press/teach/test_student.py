@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from colu.press.notebook import Notebook
-from colu.press.project import Project
+from colu.press.project import BookError, Project
 from colu.press.teach.student import student_notebook, teacher_notebook, write_teaching_notebooks
 from colu.testing import answer_ids
 
@@ -63,6 +63,18 @@ def test_what_students_get_shows_its_pictures_without_a_network(tmp_path, monkey
             assert names == re.findall(r"^\[(drawing-\w+)\]: data:image/svg\+xml;base64,", text, re.MULTILINE), path
             held += len(names)
     assert held >= 2 * 20
+
+
+def test_a_copy_of_another_version_is_named(tmp_path):
+    path = NOTEBOOKS[0]
+    notebook = Notebook.read(path)
+    cells = [
+        cell.node | ({"source": cell.text + "\nmore = 1"} if cell.kind == "code" else {}) for cell in notebook.cells
+    ]
+    (tmp_path / path.name).write_text(notebook.with_cells(cells).dumps())
+    with pytest.raises(BookError, match=f"{path.name} is of another version of the chapter: run 'make book' first"):
+        write_teaching_notebooks(Project(ROOT), tmp_path / "out", [path.stem], copies=tmp_path)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.long
