@@ -14,8 +14,9 @@ from colu.checks import check_choice
 from .align import Aligned, Way, align
 from .lazy import Moved
 from .many import universe_match
-from .measure import BarrierCurve, Loss
+from .measure import BarrierCurve, Loss, outputs_of
 from .merge import MERGES, merged
+from .paged import run_paged
 from .repair import fitting_repair, repairer
 from .spec import FIXED, Spec, State
 from .states import check_tensors, plain_state, unwrapped
@@ -128,7 +129,7 @@ def fuse(
     name : str
         Of the architecture, for the report and messages.
     scratch : bool
-        Whether ``model`` may be overwritten, which saves a copy.
+        Whether ``model`` may be emptied, which saves a copy.
     **way
         ``group`` ("whole", which follows from the model, or "permutation"), ``seed``, ``seeds`` (how many orders are
         tried, the best kept), ``max_sweeps``; for transport ``cost``, ``squared``, ``solver``, ``eps``, ``partners``,
@@ -326,17 +327,13 @@ def _first(fit) -> Tensor | Mapping | None:
 @torch.no_grad()
 def _moved_by(net, model, parent: State, one: Aligned, x, scratch: bool) -> float:
     """How far the aligned network's outputs lie from the parent's, as a share of the largest; one copy at a time."""
-    from .measure import outputs_of
-
-    # In the precision that the weights bear, and no wider than a network of their own size allows.
+    # In the precision that the weights bear; of the network one layer at a time, since both are of its size.
     first = next(t for t in parent.values() if t.is_floating_point())
     dtype = torch.float32 if first.dtype in (torch.bfloat16, torch.float16) else torch.float64
     found = []
     for source, state in ((net, parent), (model, one.wide)):
-        work = (source if scratch else copy.deepcopy(source)).to(dtype).eval()
-        for key, slot in work.state_dict(keep_vars=True).items():
-            slot.data.copy_(state[key])
-        found.append(outputs_of(work, x))
+        work = source if scratch else copy.deepcopy(source)
+        found.append(run_paged(work, state, lambda work=work: outputs_of(work, x), dtype))
     before, after = found
     return ((after - before).abs().max() / before.abs().max().clamp_min(1e-300)).item()
 
