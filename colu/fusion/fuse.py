@@ -16,7 +16,7 @@ from .lazy import Moved
 from .many import universe_match
 from .measure import BarrierCurve, Loss, outputs_of
 from .merge import MERGES, merged
-from .paged import run_paged
+from .paged import emptied, run_paged
 from .repair import fitting_repair, repairer
 from .spec import FIXED, Spec, State
 from .states import check_tensors, plain_state, unwrapped
@@ -168,6 +168,8 @@ def fuse(
     parents = [_checked(state, nets[place], place, parents[0]) for place, state in enumerate(parents)]
     base = None if base is None else _checked(base, model, "base", parents[0])
     specs = [spec_for(net, way.group) for net in nets]
+    if scratch and data is None and not way.reads:
+        nets = [emptied(net) for net in nets]
     _check_widths(parents, way, base)
     fit, test = data or (None, None)
     # Batches are read for their inputs; a pair is its inputs.

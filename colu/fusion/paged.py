@@ -9,10 +9,16 @@ from torch import Tensor, nn
 
 from .spec import State
 
-__all__ = ["run_paged"]
+__all__ = ["emptied", "run_paged"]
 
 #: Modules that read the weights of others inside them without calling them.
 _WHOLE = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
+
+
+def emptied(model: nn.Module) -> nn.Module:
+    """The same module, without the memory of its weights."""
+    _release(model.state_dict(keep_vars=True))
+    return model
 
 
 @torch.no_grad()

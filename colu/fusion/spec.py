@@ -154,7 +154,8 @@ class Spec:
     def check(self, state: State, label: str = "the state") -> None:
         """Raise ``ValueError`` unless every axis of every entry is covered exactly once and fits."""
         check_tensors(state, label, [name for name in self.touched() if name in state])
-        shaped = {name: tensor for name, tensor in state.items() if tensor.dim()}
+        # Shapes alone: a state that is read from a disk is not to be held whole.
+        shaped = {name: tuple(tensor.shape) for name, tensor in state.items() if tensor.dim()}
         missing = [name for name in shaped if name not in self.axes]
         if missing:
             raise ValueError(f"the specification leaves out {missing} of {label}; name their axes, or FIXED")
@@ -163,19 +164,19 @@ class Spec:
             raise ValueError(
                 f"{label} lacks {absent} of the specification; take the specification of this model"
             )
-        for name, tensor in shaped.items():
+        for name, shape in shaped.items():
             rules = self.axes[name]
-            if len(rules) != tensor.dim():
+            if len(rules) != len(shape):
                 raise ValueError(
-                    f"{name} has shape {tuple(tensor.shape)} but the specification gives {len(rules)} axes; "
-                    f"give {tensor.dim()}, FIXED where nothing acts"
+                    f"{name} has shape {shape} but the specification gives {len(rules)} axes; "
+                    f"give {len(shape)}, FIXED where nothing acts"
                 )
             for axis, parts in enumerate(rules):
                 lengths = [self.length(part) for part in parts]
-                if None not in lengths and sum(lengths) != tensor.shape[axis]:
+                if None not in lengths and sum(lengths) != shape[axis]:
                     what = " + ".join(part.name for part in parts)
                     raise ValueError(
-                        f"axis {axis} of {name} has {tensor.shape[axis]} entries in {label}, "
+                        f"axis {axis} of {name} has {shape[axis]} entries in {label}, "
                         f"but {what} covers {sum(lengths)}; correct the group, its repeat, or the axis"
                     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import math
 import os
@@ -24,6 +25,21 @@ _DTYPES = {
     "BOOL": torch.bool, "F8_E4M3": torch.float8_e4m3fn, "F8_E5M2": torch.float8_e5m2,
 }  # fmt: skip
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+
+
+#: Bytes that are read between two times at which freed memory is given back to the system.
+_EVERY = 1 << 24
+_read_since = 0
+
+
+def _give_back(size: int) -> None:
+    """Give back what freed tensors left in the heap, now and then: glibc keeps it, up to several networks' worth."""
+    global _read_since
+    _read_since += size
+    if _read_since >= _EVERY:
+        _read_since = 0
+        if trim := getattr(ctypes.pythonapi if os.name == "nt" else ctypes.CDLL(None), "malloc_trim", None):
+            trim(0)
 
 
 def _header(path: Path) -> tuple[dict, int]:
@@ -113,6 +129,7 @@ class StoredState(Made):
 
     def _read(self, name: str) -> Tensor:
         file, start, size = self._places[name]
+        _give_back(size)
         # No memory map: what it has touched would stay in the memory of the process.
         with open(file, "rb", buffering=0) as stream:
             stream.seek(start)

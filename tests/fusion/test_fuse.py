@@ -197,3 +197,38 @@ def test_parents_that_are_sure_and_wrong_point_at_the_scaling(nets):
     sharp = [{name: 30 * t if name.startswith("4") else t for name, t in state.items()} for state in states]
     made = fuse(model, *sharp, data=data(nets), lambdas=3)
     assert sum("scaled otherwise" in text for text in made.report["distrust"]) == 2
+
+
+def test_no_network_on_a_disk_is_held_whole(tmp_path):
+    import weakref
+
+    from colu.fusion import StoredState, write_state
+
+    model = nn.Sequential(*(layer for _ in range(12) for layer in (nn.Linear(16, 16), nn.ReLU())), nn.Linear(16, 3))
+    for place in range(2):
+        state = {name: torch.randn(t.shape) for name, t in model.state_dict().items()}
+        write_state(tmp_path / f"{place}.safetensors", state, {})
+    stored = [StoredState(tmp_path / f"{place}.safetensors") for place in range(2)]
+    alive, most = [0], [0]
+
+    def counted(read):
+        def reading(name):
+            tensor = read(name)
+            alive[0] += tensor.nbytes
+            most[0] = max(most[0], alive[0])
+            weakref.finalize(tensor, lambda size: alive.__setitem__(0, alive[0] - size), tensor.nbytes)
+            return tensor
+
+        return reading
+
+    for one in stored:
+        one._make = counted(one._make)
+    made = fuse(model, *stored, example_input=torch.randn(4, 16), scratch=True)
+    write_state(tmp_path / "out.safetensors", made.state, {})
+    assert made.report["aligned"][1]["invariance_error"] < 1e-9
+    # Some of its 26 entries at once, of which the matrices have 1,024 bytes; a network has 13,000.
+    assert 1024 <= most[0] < 6 * 1024
+    held = {name: t.clone() for name, t in stored[0].items()}, {name: t.clone() for name, t in stored[1].items()}
+    wanted = fuse(model.__class__(*(type(m)(16, m.out_features) if hasattr(m, "out_features") else nn.ReLU()
+                                    for m in model)), *held).state  # fmt: skip
+    assert all(torch.equal(made.state[name], wanted[name]) for name in wanted)
