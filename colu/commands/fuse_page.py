@@ -11,7 +11,7 @@ STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;"
     "background:#fff}table{border-collapse:collapse;display:block;overflow-x:auto}th,td{padding:.2rem .8rem .2rem 0;"
     "text-align:left;vertical-align:top;border-bottom:1px solid #ddd}svg{max-width:100%;height:auto}"
-    "code,pre{overflow-wrap:anywhere;white-space:pre-wrap}"
+    "code,pre,td{overflow-wrap:anywhere}pre{white-space:pre-wrap}"
 )
 LABELS = {"naive": "without alignment", "aligned": "aligned", "repaired": "aligned, statistics repaired"}
 

@@ -206,7 +206,7 @@ def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:
         found.append("The repair took statistics from samples; with others the network is another.")
     samples = fused["samples"]
     found.append(
-        f"{'One pair' if report['parents'] == 2 else 'One set'} of networks and {samples} samples of the {split} set: "
+        f"{'One pair' if report['parents'] == 2 else 'One set'} of networks and {samples} samples ({split}): "
         f"no interval; accuracies bear errors of about {100 * 0.5 / math.sqrt(max(samples, 1)):.2g} points each."
     )
     return list(dict.fromkeys(found))

@@ -62,7 +62,7 @@ def test_what_is_measured_is_reported_with_its_doubts(nets, activation, repair):
     assert len(metrics["aligned_alone"]) == 2 and (metrics["without_repair"] is None) == (repair == "none")
     assert set(made.curves) == {"naive", "aligned"} | ({"repaired"} if repair != "none" else set())
     assert set(report["weights"]["norm_ratio"]) == {"0.weight", "2.weight", "4.weight"}
-    assert report["distrust"][-1].startswith("One pair of networks and 60 samples of the toy set")
+    assert report["distrust"][-1].startswith("One pair of networks and 60 samples (toy): no interval")
 
 
 def test_sharing_nothing_gives_the_first_network_back(nets):
