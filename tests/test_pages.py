@@ -20,5 +20,5 @@ def test_the_code_of_a_page_runs(page):
         report = names.get("report")
         assert report is None or (report.changed and "rows" in report.proofs and not report.unproved), block
     if "fused" in names:
-        naive, conic = (names["fused"].report["curves"][way]["loss_barrier"] for way in ("naive", "conic"))
-        assert conic < naive / 5, "the page says that the mean of the aligned networks is nearly as good as they are"
+        naive, aligned = (names["fused"].report["curves"][way]["loss_barrier"] for way in ("naive", "aligned"))
+        assert aligned < naive / 5, "the page says that the mean of the aligned networks is nearly as good as they are"

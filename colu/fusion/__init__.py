@@ -12,7 +12,7 @@ from colu.geometry import OrthogonalElement
 from .align import METHODS
 from .carry import carry, norm_kept
 from .example import example_for
-from .fuse import REPAIRS, Fused, fuse, spec_for
+from .fuse import REPAIRS, Fused, fuse
 from .groups import Conic, Orthogonal, Permutation, Vectors
 from .inner import Inner
 from .invariance import assert_invariant_under, invariance_error
@@ -39,12 +39,12 @@ from .measure import (
 )
 from .merge import MERGES, merged
 from .plan import DiffusePlanWarning, Plan, check_coupling, softness
-from .propagate import from_sequential
+from .propagate import from_chains
 from .repair import recalibrate_batch_norm, repair_statistics
 from .solve import assign, polar
 from .spec import FIXED, Part, Spec, apply, check_states
 from .stored import StoredState, write_state
-from .trace import from_chains, trace_spec
+from .trace import from_sequential, trace_spec
 from .transformer import transformer_spec
 from .transport import transport_plans
 from .wreath import Wreath, WreathElement
@@ -104,7 +104,6 @@ __all__ = [
     "repair_statistics",
     "sequential_merge",
     "softness",
-    "spec_for",
     "trace_spec",
     "transformer_spec",
     "transport_plans",

@@ -51,9 +51,12 @@ def check_correspond(spec_a: Spec, spec_b: Spec) -> None:
             same = replace(one, **{"n" if isinstance(one, Permutation) else "groups": other.groups})
         if same != other:
             raise ValueError(f"{name!r} is {one} in A and {other} in B; only the number of units may differ")
-    views = sorted({place[0] for name in spec_a.groups for place in spec_a.views(name)})
+    places = [place for name in spec_a.groups for place in (*spec_a.views(name), *spec_a.scattered(name))]
+    views = sorted({place[0] for place in places})
     if views:
-        raise ValueError(f"transport knows every channel of a group, and {views} have only its units or sections")
+        raise ValueError(
+            f"transport knows every channel of a group, and {views} have only some of them, or in another order"
+        )
     for parameter, rules in spec_a.axes.items():
         if rules != spec_b.axes[parameter]:
             raise ValueError(
@@ -78,7 +81,7 @@ def output_moments(spec_a: Spec, spec_b: Spec, model_a, model_b, batches) -> dic
                 one, other = (store[module].cpu() for store in seen)
                 for (name, at, _), (_, to, _) in zip(places[0][module], places[1][module], strict=True):
                     source, target = spec_a.groups[name], spec_b.groups[name]
-                    a, b = one[:, at : at + source.size], other[:, to : to + target.size]
+                    a, b = one[:, at], other[:, to]
                     sums = [b.T @ a, source._turn(a, 1).square().sum(0), target._turn(b, 1).square().sum(0)]
                     found[name] = (
                         [x + y for x, y in zip(found[name], sums, strict=True)] if name in found else sums

@@ -12,7 +12,7 @@ from .states import unwrapped
 __all__ = ["example_for"]
 
 #: Height and width of images that are tried.
-SIDES = (32, 224, 28, 64)
+SIDES = (32, 224, 28, 64, 96, 128, 16, 8, 6)
 
 
 def example_for(model: nn.Module, shape: tuple[int, ...] | None = None) -> Tensor | Mapping[str, Tensor] | None:

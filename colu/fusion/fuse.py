@@ -8,10 +8,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from colu.checks import check_choice
 
 from .align import Aligned, Way, align
+from .groups import Vectors
 from .lazy import Moved
 from .many import universe_match
 from .measure import BarrierCurve, Loss, outputs_of
@@ -22,8 +24,10 @@ from .spec import FIXED, Spec, State
 from .states import check_tensors, plain_state, unwrapped
 from .trace import trace_spec
 from .verdict import differences, doubts, measured
+from .views import written
+from .wreath import Wreath
 
-__all__ = ["REPAIRS", "Fused", "fuse", "spec_for"]
+__all__ = ["REPAIRS", "Fused", "fuse"]
 
 #: Ways to reset the statistics of a mean on training samples; "auto" takes what fits the network.
 REPAIRS = ("auto", "none", "cone", "channel", "batchnorm")
@@ -50,24 +54,6 @@ class Fused:
     aligned: list[Mapping[str, Tensor]]
     report: dict
     curves: dict[str, BarrierCurve]
-
-
-def spec_for(model: nn.Module, group: str = "whole") -> Spec:
-    """The symmetry of a model: the whole that its layers leave, or permutations of units alone.
-
-    Examples
-    --------
-    >>> spec_for(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))).groups
-    {'0': Permutation(n=3, blocks=1)}
-    """
-    check_choice("group", group, ("whole", "permutation"))
-    if group == "whole":
-        try:
-            return trace_spec(model)
-        except ValueError:
-            # Some layer leaves no rotations; where it is more than that, the next line says so.
-            pass
-    return trace_spec(model, rotate=False)
 
 
 def fuse(
@@ -167,14 +153,14 @@ def fuse(
         raise ValueError(f"repair={repair!r} takes statistics from samples; give data")
     parents = [_checked(state, nets[place], place, parents[0]) for place, state in enumerate(parents)]
     base = None if base is None else _checked(base, model, "base", parents[0])
-    specs = [spec_for(net, way.group) for net in nets]
-    if scratch and data is None and not way.reads:
-        nets = [emptied(net) for net in nets]
     _check_widths(parents, way, base)
     fit, test = data or (None, None)
     # Batches are read for their inputs; a pair is its inputs.
     samples = fit[0] if isinstance(fit, tuple) and isinstance(fit[0], Tensor) else fit
     x = example_input if example_input is not None else _first(fit)
+    specs = _specs(nets, way, x, scratch)
+    if scratch and data is None and not way.reads:
+        nets = [emptied(net) for net in nets]
 
     if merge == "universe":
         aligned = _in_universe(way, specs[0], parents)
@@ -245,6 +231,27 @@ def fuse(
     if bad:
         raise ValueError(f"the fused network holds NaN or infinity in {bad[:3]}; nothing is given back")
     return Fused(made, states, report, curves)
+
+
+def _specs(nets: Sequence[nn.Module], way: Way, x, scratch: bool) -> list[Spec]:
+    """The specification of each network, one for those that are one."""
+    found: dict[int, Spec] = {}
+    for net in nets:
+        if id(net) not in found:
+            # Networks too large for copies are tried once, with the elements that are found.
+            spec = trace_spec(net, None if x is None else _few(x), tol=None if scratch else 1e-10)
+            smaller = way.group == "permutation" or way.method in ("transport", "naive")
+            found[id(net)] = spec.units() if smaller and _beyond(spec, way) else spec
+    return [found[id(net)] for net in nets]
+
+
+def _beyond(spec: Spec, way: Way) -> bool:
+    """Whether the specification has groups beyond what is asked for, or beyond what transport knows."""
+    return way.group == "permutation" or any(isinstance(group, Wreath | Vectors) for group in spec.groups.values())
+
+
+def _few(x, count: int = 8):
+    return tree_map(lambda one: one[:count] if isinstance(one, Tensor) and one.dim() else one, x)
 
 
 def _shares(shares, number: int) -> list[float]:
@@ -347,7 +354,8 @@ def _groups(spec: Spec) -> dict:
         read = [
             key for key, rules in spec.axes.items() if any(part.name == name for parts in rules[1:] for part in parts)
         ]
-        found[name] = {"group": repr(group), "channels": group.size, "made_by": made, "read_by": read}
+        said = {"group": written(group), "why": spec.notes.get(name, ""), "channels": group.size}
+        found[name] = said | {"made_by": made, "read_by": read}
     return found
 
 

@@ -16,7 +16,7 @@ from .groups import MODES
 from .invariance import double_model
 from .lazy import Moved, groups_on
 from .observe import inputs_of, observed, points
-from .spec import Spec, State, apply, check_states
+from .spec import Spec, State, apply, check_states, gathered
 from .states import plain_state, unwrapped
 from .views import lifted, viewed
 from .wreath import Wreath, WreathElement
@@ -139,6 +139,14 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
         product = lifted(group, view, one @ other.T)
         if product is not None:
             total = product if total is None else total + product
+    for parameter, axis, places, _, even in spec.scattered(name):
+        if parameter in spec.unmatched:
+            continue
+        one, other = (gathered(state[parameter], axis, places).movedim(axis, 0).flatten(1) for state in (a, b))
+        if even and isinstance(group, Wreath):
+            apart["even"] = apart.get("even", 0) + one @ other.T
+        else:
+            total = one @ other.T if total is None else total + one @ other.T
     if total is None:
         total = next(iter(a.values())).new_zeros(size, size)
     return total, apart
@@ -354,10 +362,11 @@ def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Align
         matrix = sums[module] / counts[module]
         if centre:
             matrix = matrix - torch.outer(means[0][module], means[1][module]) / counts[module] ** 2
-        for name, offset, view in parts:
+        for name, at, view in parts:
             group = spec.groups[name]
-            size = viewed(group, view).size
-            block = lifted(group, view, matrix[offset : offset + size, offset : offset + size])
+            at = at.to(matrix.device)
+            here = (at >= 0).to(matrix.dtype)
+            block = lifted(group, view, matrix[at[:, None], at] * here[:, None] * here)
             if block is None:
                 continue
             covariances[name] = covariances[name] + block if name in covariances else block

@@ -18,7 +18,7 @@ _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
 
 
 def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
-    """Layers whose output carries groups: module name to (group, offset of its channels, view of them).
+    """Layers whose output carries groups: module name to (group, places of its channels, view of them).
 
     Raises
     ------
@@ -30,7 +30,7 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
     >>> from colu.fusion import from_sequential
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     >>> points(from_sequential(model), model)
-    {'0': [('0', 0, 'channels')]}
+    {'0': [('0', tensor([0, 1, 2]), 'channels')]}
     """
     found: dict[str, list[tuple]] = {}
     activations = [name for name, module in model.named_modules() if has_symmetry(module)]
@@ -45,9 +45,11 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
         for part in rules[0]:
             # What a norm puts out has the signs that its weight has not; what has one entry a unit is no channel.
             view = "channels" if part.view == "even" else part.view
+            length = len(part.at) if part.at is not None else spec.length(part) or 0
             if part.name != FIXED and part.repeat == 1 and view != "units":
-                parts.append((part.name, offset, view))
-            offset += spec.length(part) or 0
+                places = torch.arange(offset, offset + length) if part.at is None else torch.tensor(part.at)
+                parts.append((part.name, places, view))
+            offset += length
         if parts:
             found[name] = parts
     missing = set(spec.groups) - {name for parts in found.values() for name, *_ in parts}

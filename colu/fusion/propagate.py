@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from torch import nn
@@ -15,7 +16,7 @@ from .groups import Conic, Permutation, Vectors
 from .spec import FIXED, Part, Spec
 from .states import unwrapped
 
-__all__ = ["from_sequential"]
+__all__ = ["from_chains"]
 
 _KEEPS = (
     nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d,
@@ -380,58 +381,59 @@ def _rule(value: Value | None, side: str | None, names: dict) -> str | tuple[Par
     )
 
 
-def from_sequential(model: nn.Sequential, *, rotate: bool = True, pointwise: tuple[type, ...] = ()) -> Spec:
-    """The specification of a chain of layers; inputs and outputs stay fixed.
+def from_chains(
+    model: nn.Module,
+    chains: Sequence[Sequence[str]],
+    *,
+    rotate: bool = True,
+    pointwise: tuple[type, ...] = (),
+) -> Spec:
+    """The specification of chains of layers inside a larger model, whose other parameters stay fixed.
+
+    For the perceptrons of a transformer: what enters and leaves a chain is fixed, what is between is free.
 
     Parameters
     ----------
-    model : Sequential
-        Linear, Conv1d and Conv2d (also depthwise), activations, norms, pooling, Flatten, Dropout; nested
-        chains too.
-    rotate : bool
-        False asks for permutations of cones only, the symmetry that BatchNorm, GroupNorm and max pooling
-        leave.
-    pointwise : tuple of type
-        Further classes of activations that act on each channel alone, beside those whose symmetry
-        :func:`colu.nn.symmetry_of` knows.
+    model : Module
+    chains : sequence of sequences of str
+        Names of modules in the order in which they run, each chain from its first linear layer to its last
+        one.
+        That nothing else reads the values in between cannot be seen here:
+        check it with :func:`colu.fusion.assert_invariant_under`.
+    rotate, pointwise
+        As for :func:`colu.fusion.from_sequential`.
 
     Returns
     -------
     Spec
-        One group for each hidden layer, named as the layer that makes its channels.
 
     Raises
     ------
     ValueError
-        A layer without known symmetry, or rotations where a layer forbids them; the message names it.
-
-    Notes
-    -----
-    Under a GroupNorm of more than one group, units move only inside a group;
-    that whole groups could be exchanged as well is left unused.
+        For a name that is no module, or a layer without known symmetry.
 
     Examples
     --------
-    >>> from colu.nn import CoLU
-    >>> spec = from_sequential(nn.Sequential(nn.Linear(2, 8), CoLU(dim=4), nn.Linear(8, 1)))
-    >>> spec.groups == {"0": Conic(groups=2, dim=4)}
-    True
+    >>> from colu.lab.models import GPT
+    >>> model = GPT(65, length=16, width=32, depth=2, heads=4)
+    >>> chains = [[f"blocks.{i}.{layer}" for layer in ("up", "act", "down")] for i in range(2)]
+    >>> list(from_chains(model, chains).groups)
+    ['blocks.0.up', 'blocks.1.up']
     """
     model = unwrapped(model)
-    if not isinstance(model, nn.Sequential):
-        raise ValueError(f"a {type(model).__name__} is no chain of layers; use trace_spec, or write a Spec")
+    modules = dict(model.named_modules())
     propagation = Propagation(pointwise=tuple(pointwise))
-    value = Value(None)
-    for name, layer in _layers(model, ""):
-        value = propagation.module(name, layer, value)
-    for leaf in value.leaves():
-        leaf.fixed = True
+    for chain in chains:
+        value = Value(None)
+        for name in chain:
+            if name not in modules:
+                raise ValueError(
+                    f"{type(model).__name__} has no module {name!r}; names are those of named_modules()"
+                )
+            value = propagation.module(name, modules[name], value)
+        for leaf in value.leaves():
+            leaf.fixed = True
+    for name, tensor in model.state_dict().items():
+        if tensor.dim() and name not in propagation.rules:
+            propagation.rules[name] = [(None, None)] * tensor.dim()
     return propagation.spec(rotate)
-
-
-def _layers(model: nn.Sequential, prefix: str):
-    for name, layer in model.named_children():
-        if isinstance(layer, nn.Sequential):
-            yield from _layers(layer, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", layer

@@ -79,10 +79,10 @@ def _statistics(spec: Spec, model: nn.Module, places: dict, batches, kind: str) 
     def see(module: str, rows: Tensor) -> None:
         if module not in order:
             order.append(module)
-        for name, offset, view in places[module]:
+        for name, at, view in places[module]:
             group = viewed(spec.groups[name], view)
-            stretch = _turned(group, rows[:, offset : offset + group.size], kind)
-            moments.setdefault((module, offset), _Moments()).see(stretch)
+            stretch = _turned(group, rows[:, at], kind)
+            moments.setdefault((module, int(at[0])), _Moments()).see(stretch)
 
     with observed(model, places, see):
         if run(model, batches) < 2:
@@ -174,7 +174,7 @@ def repair_statistics(
         now, _ = _statistics(spec, work, {module: places[module]}, batches, kind)
         weight = work.get_submodule(module).weight.data
         bias = work.get_submodule(module).bias.data
-        for name, offset, view in places[module]:
+        for name, at, view in places[module]:
             group = viewed(spec.groups[name], view)
             if (
                 isinstance(work.get_submodule(module), _NORMS)
@@ -183,13 +183,13 @@ def repair_statistics(
                 raise ValueError(
                     f"norm {module!r} scales channels, not the axes of its cones; use kind='channel'"
                 )
-            key = (module, offset)
+            key = (module, int(at[0]))
             deviations = [_pooled(group, m[key].variance, kind).sqrt() for m in (*goals, now)]
             goal = (1 - t) * deviations[0] + t * deviations[1]
             alive = deviations[2] > 1e-12 * deviations[2].amax()
             scale = torch.where(alive, goal / deviations[2].where(alive, torch.ones_like(goal)), 1.0)
             mean = (1 - t) * goals[0][key].mean + t * goals[1][key].mean
-            part = slice(offset, offset + group.size)
+            part = at.to(weight.device)
             rows = _turned(group, weight[part].flatten(1).T if weight.dim() > 1 else weight[part][None], kind)
             # A norm's weight is a scale, not a vector: it has no frame to turn back.
             scaled = rows * scale if weight.dim() > 1 else weight[part][None] * scale

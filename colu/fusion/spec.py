@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from colu.checks import check_choice, check_int, settle_ints
 
 from .groups import Group
 from .states import State, check_tensors, plain_state
-from .views import check_view, viewed
+from .views import check_view, units_of, viewed, written
 
 __all__ = ["FIXED", "Part", "Spec", "apply", "check_states"]
 
@@ -40,11 +40,16 @@ class Part:
         the channels beside the axes of cones (what gates leave), or every channel without its sign (a variance).
         Of a :class:`colu.fusion.Wreath` also one set of each unit, by its place, or a pair: its place, and how often
         the set stands in each unit.
+    at : sequence of int, optional
+        Where the entries are, ``repeat`` for each channel of the group, -1 for those that this axis lacks; by default
+        they follow what stands before. On an axis where one part says so, all do, and what none names is fixed.
 
     Examples
     --------
-    >>> Part("hidden", repeat=49)
-    Part(name='hidden', repeat=49, size=None, side=None, view='channels')
+    >>> Part("hidden", repeat=49).repeat
+    49
+    >>> Part("heads", at=(0, 4, 1, 5)).at
+    (0, 4, 1, 5)
     """
 
     name: str
@@ -52,9 +57,12 @@ class Part:
     size: int | None = None
     side: str | None = None
     view: str | int | tuple[int, int] = "channels"
+    at: tuple[int, ...] | None = None
 
     def __post_init__(self):
         settle_ints(self, repeat=1)
+        if self.at is not None:
+            object.__setattr__(self, "at", tuple(int(place) for place in self.at))
         check_choice("side", self.side, (None, "out", "in"))
         check_view(self.view)
 
@@ -74,6 +82,12 @@ class Spec:
         or a sequence of these where channels of several groups follow each other.
     unmatched : sequence of str
         Entries that are transformed but no evidence for a matching, such as running statistics.
+    notes : dict of str to str, optional
+        For a group, what keeps it from being larger.
+    still : sequence of (str, int, str), optional
+        Parameters that make channels which no group moves: how many, and why.
+    share : float, optional
+        Of the channels that layers make, what the model puts out apart, the share that some group moves.
 
     Raises
     ------
@@ -95,8 +109,12 @@ class Spec:
     groups: Mapping[str, Group]
     axes: Mapping[str, tuple]
     unmatched: tuple[str, ...] = ()
+    notes: Mapping[str, str] = field(default_factory=dict, compare=False)
+    still: tuple[tuple[str, int, str], ...] = field(default=(), compare=False)
+    share: float | None = field(default=None, compare=False)
     _occurrences: dict = field(init=False, repr=False, compare=False)
     _views: dict = field(init=False, repr=False, compare=False)
+    _scattered: dict = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if FIXED in self.groups:
@@ -104,6 +122,7 @@ class Spec:
         axes = {name: tuple(_parts(rule) for rule in rules) for name, rules in self.axes.items()}
         occurrences: dict[str, list] = {name: [] for name in self.groups}
         views: dict[str, list] = {name: [] for name in self.groups}
+        scattered: dict[str, list] = {name: [] for name in self.groups}
         for parameter, rules in axes.items():
             for axis, parts in enumerate(rules):
                 offset = 0
@@ -118,6 +137,9 @@ class Spec:
                         raise ValueError(
                             f"a fixed part of axis {axis} of {parameter} lacks its size; give Part(size=)"
                         )
+                    if part.at is not None:
+                        scattered[part.name].append(self._scatter(parameter, axis, part))
+                        continue
                     length = self.length(part)
                     if part.name != FIXED and part.view != "channels":
                         views[part.name].append((parameter, axis, offset, part.repeat, part.view))
@@ -125,13 +147,24 @@ class Spec:
                         side = part.side or ("in" if axis else "out")
                         occurrences[part.name].append((parameter, axis, offset, part.repeat, side))
                     offset += length or 0
-        unused = [name for name in self.groups if not occurrences[name] and not views[name]]
+        unused = [name for name in self.groups if not occurrences[name] and not views[name] and not scattered[name]]
         if unused:
             raise ValueError(f"no axis carries the groups {unused}; remove them, or name their axes")
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "unmatched", tuple(self.unmatched))
         object.__setattr__(self, "_occurrences", occurrences)
         object.__setattr__(self, "_views", views)
+        object.__setattr__(self, "_scattered", scattered)
+
+    def _scatter(self, parameter: str, axis: int, part: Part) -> tuple:
+        size = self.groups[part.name].size
+        if len(part.at) != size * part.repeat:
+            raise ValueError(
+                f"axis {axis} of {parameter} names {len(part.at)} places of {part.name!r}, whose {size} channels "
+                f"have repeat={part.repeat}; name {size * part.repeat}, -1 for those that are not there"
+            )
+        side = part.side or ("in" if axis else "out")
+        return parameter, axis, torch.tensor(part.at).view(size, part.repeat), side, part.view == "even"
 
     def length(self, part: Part) -> int | None:
         """The entries of a part; None for a fixed one that takes the whole axis."""
@@ -147,9 +180,54 @@ class Spec:
         """Where only part of what the channels of a group are is: (parameter, axis, offset, repeat, view)."""
         return list(self._views[name])
 
+    def scattered(self, name: str) -> list[tuple[str, int, Tensor, str, bool]]:
+        """Where the channels of a group do not follow each other: (parameter, axis, places, side, without signs).
+
+        Places have shape ``(size, repeat)``, -1 for channels that are not there.
+        """
+        return list(self._scattered[name])
+
+    def units(self) -> Spec:
+        """The same axes with the permutations of whole units alone: nothing acts inside them.
+
+        Examples
+        --------
+        >>> from colu.fusion import Conic
+        >>> spec = Spec({"0": Conic(2, 4)}, {"0.weight": ("0", FIXED), "2.weight": (FIXED, "0")})
+        >>> spec.units().groups["0"].rotate
+        False
+        """
+        groups = {name: units_of(group) for name, group in self.groups.items()}
+        axes = {name: tuple(_gathered(parts) for parts in rules) for name, rules in self.axes.items()}
+        return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share)
+
+    def describe(self) -> list[dict]:
+        """For each set of channels the group, why it is no larger, and which parameters make them; then what is fixed.
+
+        Examples
+        --------
+        >>> from colu.fusion import trace_spec
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 1))
+        >>> (row,) = trace_spec(model).describe()
+        >>> row["group"], row["why"], row["made_by"]
+        ('Perm(3)', '1 (ReLU)', ['0.weight', '0.bias'])
+        """
+        found = []
+        for name, group in self.groups.items():
+            places = [(*place[:2], place[4]) for place in self._occurrences[name]]
+            places += [(*place[:2], place[3]) for place in self._scattered[name]]
+            made = [parameter for parameter in self.axes if any(place[::2] == (parameter, "out") for place in places)]
+            found.append({"name": name, "group": written(group), "channels": group.size,
+                          "why": self.notes.get(name, ""), "made_by": made})  # fmt: skip
+        return found + [
+            {"name": name, "group": "1", "channels": count, "why": why, "made_by": [name]}
+            for name, count, why in self.still
+        ]
+
     def touched(self) -> set[str]:
         """The parameters on which any group acts."""
-        return {place[0] for places in (self._occurrences, self._views) for one in places.values() for place in one}
+        kinds = (self._occurrences, self._views, self._scattered)
+        return {place[0] for places in kinds for one in places.values() for place in one}
 
     def check(self, state: State, label: str = "the state") -> None:
         """Raise ``ValueError`` unless every axis of every entry is covered exactly once and fits."""
@@ -172,7 +250,13 @@ class Spec:
                     f"give {len(shape)}, FIXED where nothing acts"
                 )
             for axis, parts in enumerate(rules):
-                lengths = [self.length(part) for part in parts]
+                last = max((place for part in parts for place in part.at or ()), default=-1)
+                if last >= shape[axis]:
+                    raise ValueError(
+                        f"axis {axis} of {name} has {shape[axis]} entries in {label}, but the specification "
+                        f"names place {last}; take the specification of this model"
+                    )
+                lengths = [None if part.at is not None else self.length(part) for part in parts]
                 if None not in lengths and sum(lengths) != shape[axis]:
                     what = " + ".join(part.name for part in parts)
                     raise ValueError(
@@ -207,7 +291,34 @@ class Spec:
             acted = group.act(element, stretch.unflatten(axis, (group.size, repeat)), axis)
             stretch.copy_(acted.flatten(axis, axis + 1))
             changed[parameter] = tensor
+        for parameter, axis, places, _, even in self._scattered[name]:
+            if parameter not in state:
+                continue
+            tensor = changed[parameter] if parameter in changed else state[parameter]
+            group = viewed(whole, "even") if even else whole
+            acted = group.act(element, gathered(tensor, axis, places), axis).flatten(axis, axis + 1)
+            here = places.flatten().to(tensor.device) >= 0
+            changed[parameter] = tensor.index_copy(
+                axis, places.flatten().to(tensor.device)[here], acted.index_select(axis, here.nonzero().flatten())
+            )
         return changed
+
+
+def gathered(tensor: Tensor, axis: int, places: Tensor) -> Tensor:
+    """The entries at places ``(size, repeat)`` of an axis, as two axes; zero where there is none."""
+    places = places.to(tensor.device)
+    found = tensor.index_select(axis, places.flatten().clamp_min(0))
+    here = (places.flatten() >= 0).view(-1, *(1,) * (tensor.dim() - axis - 1))
+    return (found * here.to(found.dtype)).unflatten(axis, tuple(places.shape))
+
+
+def _gathered(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Parts of places that follow each other as the stretch that they are, once signs do not matter."""
+    plain = len(parts) == 1 and parts[0].at == tuple(range(len(parts[0].at or ())))
+    return tuple(
+        replace(part, view="channels" if part.view == "even" else part.view, at=None if plain else part.at)
+        for part in parts
+    )
 
 
 def _parts(rule) -> tuple[Part, ...]:

@@ -7,9 +7,9 @@ from torch import nn
 from colu.checks import check_choice
 
 from .groups import Orthogonal, Permutation
+from .propagate import from_chains
 from .spec import FIXED, Part, Spec
 from .states import unwrapped
-from .trace import from_chains
 
 __all__ = ["transformer_spec"]
 

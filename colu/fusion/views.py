@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from .groups import Conic, Orthogonal, Permutation, Vectors
 from .inner import Inner
 from .wreath import Wreath
 
-__all__ = ["VIEWS", "check_view", "lifted", "viewed"]
+__all__ = ["VIEWS", "check_view", "lifted", "units_of", "viewed", "written"]
 
 #: One entry a unit; the sections of cones, which is all sets that are not fixed; channels that do not see signs.
 VIEWS = ("units", "sections", "even")
@@ -153,6 +153,50 @@ def viewed(group, view):
         wanted = {"sections": "cones", "units": "units", "even": "permutations, perhaps with signs"}[view]
         raise ValueError(f"{group} has no {view}; use a group of {wanted}")
     raise ValueError(f"{group} has no set {view}; use a Wreath, and the place of one of its sets")
+
+
+def units_of(group):
+    """The subgroup that permutes whole units; of one unit, or of orthogonal maps, the channels are the units.
+
+    Examples
+    --------
+    >>> units_of(Conic(2, 4)).rotate, units_of(Orthogonal(3))
+    (False, Permutation(n=3, blocks=1))
+    """
+    if isinstance(group, Orthogonal):
+        return Permutation(group.size)
+    if isinstance(group, Conic | Vectors):
+        return replace(group, rotate=False)
+    if isinstance(group, Wreath):
+        alone = group.groups == 1 and len(group.inner) == 1 and group.inner[0].kind != "fixed"
+        return Permutation(group.size) if alone else Conic(group.groups, group.dim, rotate=False)
+    return group
+
+
+def written(group) -> str:
+    """A group in the signs of the book, in plain text.
+
+    Examples
+    --------
+    >>> from colu.fusion import Inner
+    >>> written(Conic(8, 4)), written(Wreath(4, (Inner("fixed"), Inner("signed", 3)))), written(Permutation(6))
+    ('O(3) wr Perm(8)', 'B(3) wr Perm(4)', 'Perm(6)')
+    """
+    if isinstance(group, Orthogonal):
+        return f"O({group.size})"
+    if isinstance(group, Wreath):
+        signs = {"permutation": "Perm({})", "signed": "B({})", "orthogonal": "O({})", "mean": "O({})"}
+        each = [signs[one.kind].format(one.size - (one.kind == "mean")) for one in group.inner if one.kind != "fixed"]
+        inside, count = " x ".join(each), group.groups if group.exchange else 1
+    else:
+        turned = group.rows if isinstance(group, Vectors) else group.dim - 1
+        inside, count = f"O({turned})" if group.rotate and turned else "", group.groups // group.blocks
+    outside = f"Perm({count})" if count > 1 else ""
+    if " x " in inside and outside:
+        inside = f"({inside})"
+    blocks = getattr(group, "blocks", 1)
+    whole = " wr ".join(filter(None, (inside, outside))) or "1"
+    return whole if blocks == 1 else f"{whole}, in each of {blocks} blocks"
 
 
 def lifted(group, view, product: Tensor) -> Tensor | None:

@@ -11,7 +11,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from colu.cli import app
-from colu.fusion import apply, spec_for
+from colu.fusion import apply, trace_spec
 from colu.nn import CoLU
 
 CODE = """
@@ -115,7 +115,7 @@ def test_model_report_and_page(folder, pair):
 
 
 def test_two_frames_of_one_network_fuse_to_it(folder, pair):
-    spec = spec_for(net())
+    spec = trace_spec(net())
     moved = apply(spec, spec.random(3), pair[0])
     save_file({name: t.contiguous() for name, t in moved.items()}, folder / "b.safetensors")
     done = call()

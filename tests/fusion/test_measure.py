@@ -224,7 +224,7 @@ def test_the_printed_definition_gives_the_barrier(loss):
     # As a reader evaluates it who knows brackets, products and differences.
     formula, sign, rest = curve.definition.removeprefix("maximum over the lambdas of ").partition("; ")
     assert sign and rest == "for accuracy the sign is turned"
-    formula = formula.replace("loss at (1 - lambda) A + lambda B", "here").replace("minus", "-")
+    formula = formula.replace("loss((1 - lambda) A + lambda B)", "here").replace("minus", "-")
     formula = formula.replace("(1 - lambda) loss", "(1 - t) * loss").replace("lambda loss", "t * loss")
     ends = {"A": loss[0], "B": loss[2]}
     values = [

@@ -13,7 +13,8 @@ from colu.nn import create
 def test_activations_make_no_channels(nets, name):
     torch.manual_seed(0)
     model = nets.randomised(nn.Sequential(nn.Linear(6, 16), create(name, 16), nn.Linear(16, 5)))
-    spec = from_sequential(model)
-    assert points(spec, model) == {"0": [("0", 0, "channels")]}
+    spec = from_sequential(model, nets.vectors())
+    (name, ((group, places, view),)), = points(spec, model).items()
+    assert (name, group, view) == ("0", "0", "channels") and places.tolist() == list(range(16))
     found = match_activations(spec, model, model, nets.vectors(100))
     assert all(element.is_identity() for element in found.elements.values())

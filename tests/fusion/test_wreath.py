@@ -351,7 +351,7 @@ def test_wide_layers_are_solved_in_seconds(group, seconds):
     (lambda: Wreath(2, Inner("fixed")).act(Permutation(2).identity(), torch.zeros(2), 0), "same specification"),
     (lambda: Wreath(2, Inner("fixed")).identity().apply(torch.zeros(1, 3)), "3 channels on axis 1"),
     (lambda: Wreath(2, Inner("fixed")).solve(torch.full((2, 2), torch.nan)), "holds NaN or infinity"),
-], ids=str)  # fmt: skip
+])  # fmt: skip
 def test_bad_input_is_refused_with_the_fix(make, message):
     with pytest.raises(ValueError, match=message):
         make()

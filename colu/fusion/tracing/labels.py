@@ -1,0 +1,52 @@
+"""What is known of a tensor, and what all rules for operations share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from colu.geometry import Symmetry
+
+from .atoms import Atoms
+
+__all__ = ["INPUTS", "OUTPUTS", "PIXELS", "SINGLE", "SYMBOLS", "Labels", "Rules"]
+
+INPUTS = "read from the inputs"
+OUTPUTS = "put out by the model"
+PIXELS = "pixels of a kernel"
+SINGLE = "a single channel"
+SYMBOLS = "the rows of a table, one a symbol"
+
+
+@dataclass
+class Labels:
+    """What is known of a tensor: legs, each a tensor of atoms of the same shape, and the parameter that it is.
+
+    An activation has one leg, the channel at each place; a weight has one for each of its axes.
+    """
+
+    legs: list[Tensor]
+    parameter: str | None = None
+
+
+@dataclass
+class Rules:
+    """Demands of a pass, and what it says of parameters."""
+
+    atoms: Atoms
+    #: Parameters whose entries do not see the sign of their channels, and those that are no evidence.
+    even: set[str] = field(default_factory=set)
+    unmatched: set[str] = field(default_factory=set)
+    #: Axes of parameters that read channels, by the first of their atoms; the others make them.
+    readers: set[tuple[str, int]] = field(default_factory=set)
+    #: Channels of activations in their own order, with the symmetry of the activation.
+    forms: list[tuple[Tensor, Symmetry]] = field(default_factory=list)
+
+    def refuse(self, args, kwargs, known, place: str) -> None:
+        """Fix all that an operation touches that is not understood."""
+        for tensor in tree_leaves((args, kwargs)):
+            if isinstance(tensor, Tensor) and (labels := known(tensor)) is not None:
+                for leg in labels.legs:
+                    self.atoms.fix(leg, place)

@@ -1,0 +1,178 @@
+"""Pooling, sums over axes, and normalisation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .atoms import ZERO, canonical, varying
+from .entries import Entries
+from .labels import INPUTS, Labels
+
+__all__ = ["BATCH_NORM", "REDUCTIONS", "SOFTMAX", "SPATIAL", "SPATIAL_EACH", "SUMS", "Norms"]
+
+SPATIAL = {"avg_pool1d", "avg_pool2d", "_adaptive_avg_pool2d", "upsample_nearest1d", "upsample_nearest2d",
+            "_upsample_nearest_exact2d", "upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
+            "_upsample_bicubic2d_aa"}  # fmt: skip
+SPATIAL_EACH = {"max_pool2d_with_indices", "adaptive_max_pool2d"}
+SUMS = {"mean", "sum"}
+REDUCTIONS = {"amax", "amin", "max", "min", "var", "std", "logsumexp", "prod", "argmax", "argmin", "any", "all",
+               "linalg_vector_norm", "norm", "var_mean"}  # fmt: skip
+SOFTMAX = {"_softmax", "_log_softmax", "_safe_softmax"}
+BATCH_NORM = {"native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
+               "cudnn_batch_norm", "batch_norm"}  # fmt: skip
+
+
+
+
+class Norms(Entries):
+    """What reduces channels holds them together; what reduces places leaves them as they are."""
+
+    def _spatial(self, name, labels, out, place):
+        if labels is None:
+            return None
+        first = out if isinstance(out, Tensor) else out[0]
+        legs = []
+        for leg in labels.legs:
+            if varying(leg) & set(range(2, leg.dim())):
+                self.atoms.fix(leg, place)
+                continue
+            if name in SPATIAL_EACH:
+                self.atoms.part(leg, place, signs=False)
+            for dim in range(2, leg.dim()):
+                leg = leg.narrow(dim, 0, 1)
+            legs.append(leg.expand(first.shape))
+        return Labels(legs) if isinstance(out, Tensor) else [Labels(legs), *(None for _ in out[1:])]
+
+    def _reduce(self, name, args, kwargs, labels, out, place):
+        if labels is None:
+            return None
+        first = out if isinstance(out, Tensor) else out[0]
+        x = args[0]
+        if name in ("linalg_vector_norm", "norm"):
+            dims = args[2] if len(args) > 2 else kwargs.get("dim")
+        else:
+            dims = args[1] if len(args) > 1 else kwargs.get("dim")
+        if dims is None or dims == []:
+            dims = list(range(x.dim()))
+        dims = {dim % x.dim() for dim in ([dims] if isinstance(dims, int) else dims)}
+        keepdim = first.dim() == x.dim()
+        legs = []
+        for leg in labels.legs:
+            spread = varying(leg)
+            if not spread & dims:
+                if name not in SUMS:
+                    self.atoms.part(leg, place, signs=False)
+                kept = leg.amax(list(dims), keepdim=True)
+            else:
+                if not (name in ("linalg_vector_norm", "norm") and (len(args) < 2 or args[1] == 2)):
+                    self.atoms.part(leg, place, signs=False)
+                kept = self._rows(leg, dims, place)
+                if kept is None:
+                    continue
+            legs.append(kept.expand([1 if d in dims else n for d, n in enumerate(x.shape)]).reshape(first.shape)
+                        if not keepdim else kept.expand(first.shape))  # fmt: skip
+        return Labels(legs) if isinstance(out, Tensor) else [Labels(legs) for _ in out]
+
+    def _rows(self, leg, dims, place):
+        """Units that hold the channels reduced together, where there are several."""
+        for dim in range(leg.dim()):
+            if leg.shape[dim] > 1 and leg.stride(dim) == 0:
+                leg = leg.narrow(dim, 0, 1)
+        order = [dim for dim in range(leg.dim()) if dim not in dims] + sorted(dims)
+        flat = leg.permute(order).reshape(*[leg.shape[d] for d in order[: leg.dim() - len(dims)]], -1)
+        made = self.atoms.rows(flat, place)
+        if not (made > ZERO).any():
+            return None
+        for dim in sorted(dims):
+            made = made.unsqueeze(dim)
+        return made
+
+    def _softmax(self, args, labels, out, place):
+        if labels is None:
+            return None
+        dim = args[1] % out.dim()
+        for leg in labels.legs:
+            self.atoms.part(leg, place, signs=False)
+            if dim in varying(leg) and len(varying(leg)) > 1:
+                self._rows(leg, {dim}, place)
+        return Labels(labels.legs)
+
+    def _batch_norm(self, args, labels, out, known, place):
+        weight, bias, mean, variance = args[1:5]
+        legs = list(labels.legs) if labels else []
+        shape = out[0].shape
+        for tensor, even in ((weight, True), (bias, False), (mean, False), (variance, True)):
+            found = known(tensor) if isinstance(tensor, Tensor) else None
+            if found is None:
+                continue
+            entries = found.legs[0].view(1, -1, *(1,) * (len(shape) - 2)).expand(shape)
+            channels = next((leg for leg in legs if 1 in varying(leg)), None)
+            if channels is None:
+                self.atoms.fix(entries, INPUTS)
+            elif varying(channels) != {1}:
+                self.atoms.fix(channels, place)
+                self.atoms.fix(entries, place)
+            else:
+                self.atoms.unite(channels, entries)
+            if found.parameter and even:
+                self.even.add(found.parameter)
+            if found.parameter and (tensor is mean or tensor is variance):
+                self.unmatched.add(found.parameter)
+        for leg in legs:
+            self.atoms.part(leg, place, signs=True)
+        return [Labels(legs), *(None for _ in out[1:])] if legs else None
+
+    def _do_native_layer_norm(self, args, kwargs, out, known, place):
+        x, shape, weight, bias = args[:4]
+        return self._norm(known(x), len(shape), weight, bias, out, known, place, centre=True)
+
+    def _norm(self, labels, count, weight, bias, out, known, place, *, centre: bool):
+        first = out if isinstance(out, Tensor) else out[0]
+        legs = list(labels.legs) if labels else []
+        dims = set(range(first.dim() - count, first.dim()))
+        gain = weight is not None and bool((weight != weight.flatten()[0]).any())
+        for leg in legs:
+            if not varying(leg) & dims:
+                self.atoms.part(leg, place, signs=not centre)
+            elif count > 1 or varying(leg) != dims:
+                self.atoms.fix(leg, place)
+            elif gain:
+                self.atoms.part(leg, place, signs=not centre)
+            elif centre:
+                self.atoms.centred.append((torch.unique(leg), place))
+                self.atoms.unsigned.append((torch.unique(leg), place))
+        for tensor, even in ((weight, True), (bias, False)):
+            found = known(tensor) if isinstance(tensor, Tensor) else None
+            if found is None:
+                continue
+            owners: list[str | None] = [None] * len(legs)
+            before = len(legs)
+            self._meet(legs, owners, found.legs[0].expand(first.shape), None, False, place)
+            if len(legs) > before:
+                self.atoms.fix(legs.pop(), place)
+            if even and not centre and found.parameter:
+                self.even.add(found.parameter)
+        result = Labels(legs) if legs else None
+        return result if isinstance(out, Tensor) else [result, *(None for _ in out[1:])]
+
+    def _do_native_group_norm(self, args, kwargs, out, known, place):
+        x, weight, bias, _, channels, _, groups = args[:7]
+        labels = known(x)
+        leg = next((one for one in labels.legs if varying(one) == {1}), None) if labels else None
+        for one in labels.legs if labels else []:
+            if one is not leg:
+                self.atoms.fix(one, place)
+        each = None if leg is None else canonical(self.atoms, leg, (1,))
+        for tensor in (weight, bias):
+            found = known(tensor) if isinstance(tensor, Tensor) else None
+            if found is not None and each is not None:
+                self.atoms.unite(each, found.legs[0])
+            elif found is not None:
+                self.atoms.fix(found.legs[0], place)
+        if each is None:
+            return None
+        self.atoms.part(each, place, signs=False)
+        if 1 < groups < channels:
+            self.atoms.rows(each.view(groups, -1), place)
+        return [Labels([leg]), *(None for _ in out[1:])]

@@ -1,0 +1,446 @@
+"""From what a pass demands of channels to the largest group that this shows, set by set of channels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
+import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from ..groups import Conic, Orthogonal, Permutation, Vectors
+from ..spec import FIXED, Part, Spec
+from ..wreath import Inner, Wreath
+from .atoms import CONSTANT, ZERO
+from .labels import INPUTS, OUTPUTS, PIXELS, SINGLE, SYMBOLS
+from .watch import Followed
+
+__all__ = ["Channels", "Structure"]
+
+#: Reasons that say that an axis has no channels in it.
+NO_CHANNELS = (OUTPUTS, SYMBOLS, PIXELS, SINGLE, INPUTS)
+
+
+@dataclass
+class Channels:
+    """A set of channels with one group: for each unit the classes that it holds, in the order of the inner sets."""
+
+    units: list[list[int]]
+    inner: tuple[Inner, ...]
+    name: str = ""
+    why: str = ""
+    form: object = None
+
+    @property
+    def order(self) -> list[int]:
+        """All classes, unit by unit."""
+        return [one for unit in self.units for one in unit]
+
+    @property
+    def group(self):
+        """The group by its usual name, where it has one."""
+        if self.form is not None:
+            return self.form
+        kinds = [(one.kind, one.size) for one in self.inner]
+        count = len(self.units)
+        if kinds == [("fixed", 1)]:
+            return Permutation(count)
+        if len(kinds) == 1 and kinds[0][0] == "permutation" and count == 1:
+            return Permutation(kinds[0][1])
+        if len(kinds) == 1 and kinds[0][0] == "orthogonal":
+            return Orthogonal(kinds[0][1]) if count == 1 else Vectors(count, kinds[0][1])
+        if len(kinds) == 2 and kinds[0] == ("fixed", 1) and kinds[1][0] == "orthogonal":
+            return Conic(count, 1 + kinds[1][1])
+        return Wreath(count, self.inner)
+
+
+@dataclass
+class Structure:
+    """Classes of atoms, and the sets into which they fall.
+
+    Two channels may be exchanged if everything that the pass has seen of one it has seen of the other: the same axes
+    of the same parameters as often, the same constants, units of the same kind, and so on through the units that
+    hold them: colours are refined until they tell nothing new, as in the test of Weisfeiler and Leman.
+    """
+
+    followed: Followed
+    classes: np.ndarray = field(init=False)
+    fixed: np.ndarray = field(init=False)
+    #: For each class the first of the reasons that bind it, by its place in ``said``.
+    first: np.ndarray = field(init=False)
+    said: list[str] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self._unite()
+        self.first = np.full(self.count, -1, dtype=np.int64)
+        self._fix()
+        self._colour()
+        self._nest()
+
+    # --- classes -----------------------------------------------------------------------------------------------
+
+    def _unite(self) -> None:
+        atoms = self.followed.atoms
+        pairs = torch.cat([*atoms.same, torch.empty(0, 2, dtype=torch.long)]).numpy()
+        while True:
+            ones = np.ones(len(pairs), dtype=np.int8)
+            graph = coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(atoms.count, atoms.count))
+            self.count, self.classes = connected_components(graph, directed=False)
+            more = []
+            for children, units, _ in atoms.units:
+                # A channel is in one unit of each operation, so that units which share channels are one.
+                child, unit = self.classes[children.numpy()], units.numpy()
+                order = np.argsort(child, kind="stable")
+                child, unit = child[order], unit[order]
+                same = (child[1:] == child[:-1]) & (self.classes[unit[1:]] != self.classes[unit[:-1]])
+                more.append(np.stack([unit[1:][same], unit[:-1][same]], 1))
+            more = np.concatenate([*more, np.empty((0, 2), dtype=np.int64)])
+            if not len(more):
+                return
+            pairs = np.concatenate([pairs, more])
+
+    def of(self, atoms) -> np.ndarray:
+        """The classes of atoms."""
+        return self.classes[atoms.numpy() if isinstance(atoms, torch.Tensor) else atoms]
+
+    def _flag(self, found) -> np.ndarray:
+        flag = np.zeros(self.count, dtype=bool)
+        for atoms, why in found:
+            each = self.of(atoms)
+            self._say(each, why)
+            flag[each] = True
+        return flag
+
+    def _say(self, classes, why: str) -> None:
+        self.said.append(why)
+        classes = np.asarray(classes)
+        self.first[classes[self.first[classes] < 0]] = len(self.said) - 1
+
+    def reason(self, one: int) -> str:
+        """Why a class is not freer than it is; empty where nothing binds it."""
+        return self.said[self.first[one]] if self.first[one] >= 0 else ""
+
+    def _fix(self) -> None:
+        atoms = self.followed.atoms
+        self.fixed = self._flag(atoms.fixed)
+        self.fixed[self.classes[CONSTANT]] = True
+        self._say([self.classes[CONSTANT]], "joined with what no group moves")
+        while True:
+            # Where a channel stays, its unit does.
+            before = self.fixed.sum()
+            for children, units, why in atoms.units:
+                self._hold_units(self.of(units)[self.fixed[self.of(children)]], why)
+            if self.fixed.sum() == before:
+                break
+        self.separate = self._flag(atoms.separate)
+        self.unsigned = self._flag(atoms.unsigned)
+        self.centred = self._flag(atoms.centred)
+
+    def _hold_units(self, units: np.ndarray, why: str) -> None:
+        self._say(units, why)
+        self.fixed[units] = True
+
+    # --- colours -----------------------------------------------------------------------------------------------
+
+    def _colour(self) -> None:
+        colour = np.zeros(self.count, dtype=np.uint64)
+        for key, entries in enumerate(self._axes()):
+            each, counts = np.unique(self.of(entries), return_counts=True)
+            colour[each] += _mix(counts.astype(np.uint64) + np.uint64(key << 20))
+        self.seen = colour > 0
+        atoms = self.followed.atoms
+        for key, (which, values) in enumerate(atoms.marks):
+            kept = which.numpy() > ZERO
+            told = values.numpy()[kept].astype(np.uint64) * np.uint64(977) + np.uint64(key << 24)
+            np.add.at(colour, self.of(which)[kept], _mix(told))
+        for key, (which, _) in enumerate(atoms.centred):
+            colour[np.unique(self.of(which))] += _mix(np.uint64([7 + (key << 28)]))[0]
+        for key, flag in enumerate((self.separate, self.unsigned)):
+            colour[flag] += _mix(np.uint64([(key + 1) << 40]))[0]
+        alone = np.flatnonzero(self.fixed)
+        colour[alone] = _mix(alone.astype(np.uint64) + np.uint64(1 << 50))
+        relations = [(self.of(c), self.of(u), key) for key, (c, u, _) in enumerate(atoms.units)]
+        for _ in range(16):
+            kinds = len(np.unique(colour))
+            fresh = colour.copy()
+            for child, unit, key in relations:
+                each = np.unique(np.stack([child, unit], 1), axis=0)
+                child, unit = each[:, 0], each[:, 1]
+                np.add.at(fresh, child, _mix(colour[unit] + np.uint64(2 * key + 1)))
+                np.add.at(fresh, unit, _mix(colour[child] + np.uint64((2 * key + 2) << 8)))
+            fresh[alone] = colour[alone]
+            colour = fresh
+            if len(np.unique(colour)) == kinds:
+                break
+        self.colours = colour
+
+    def _axes(self):
+        for parts in self.followed.entries.values():
+            yield from parts
+
+    # --- units -------------------------------------------------------------------------------------------------
+
+    def _nest(self) -> None:
+        """The smallest unit that holds each channel, and for units the unit around them."""
+        members: dict[int, set[int]] = {}
+        for children, units, _ in self.followed.atoms.units:
+            for child, unit in np.unique(np.stack([self.of(children), self.of(units)], 1), axis=0).tolist():
+                if child != unit:
+                    members.setdefault(unit, set()).add(child)
+        holders: dict[int, list[int]] = {}
+        for unit, held in members.items():
+            for child in held:
+                holders.setdefault(child, []).append(unit)
+        self.parent: dict[int, int] = {}
+        self.alias: dict[int, int] = {}
+        for child, units in holders.items():
+            units = sorted(units, key=lambda one: (len(members[one]), one))
+            # Units with the same channels are one.
+            while len(units) > 1 and members[units[0]] == members[units[1]]:
+                self.alias[units.pop(1)] = units[0]
+            around = list(pairwise(units))
+            if not all(members[a] <= members[b] or a in members[b] for a, b in around):
+                for one in (child, *units):
+                    self.fixed[one] = True
+                    self._say([one], "units that overlap")
+                continue
+            self.parent[child] = units[0]
+            for a, b in around:
+                self.parent.setdefault(a, b)
+
+    def _kind(self, one: int) -> str:
+        if self.separate[one]:
+            return "permutation" if self.unsigned[one] else "signed"
+        if self.centred[one]:
+            return "mean"
+        return "permutation" if self.unsigned[one] else "orthogonal"
+
+    def sets(self) -> list[Channels]:
+        """The sets of channels that move, each with its largest group."""
+        used = [one for one in np.flatnonzero(self.seen & ~self.fixed).tolist() if one not in self.alias]
+        held: dict[int, list[int]] = {}
+        top: dict[int, list[int]] = {}
+        for one in used:
+            if (unit := self.parent.get(one)) is not None:
+                held.setdefault(self.alias.get(unit, unit), []).append(one)
+        for one in used:
+            if one not in self.parent and one not in held:
+                top.setdefault(int(self.colours[one]), []).append(one)
+        found = [self._flat(members) for members in top.values()]
+        together: dict[tuple, list[int]] = {}
+        for unit in held:
+            around = self.parent.get(unit)
+            # Units inside a larger one stay in it; one that is fixed is alone.
+            key = (int(self.colours[unit]), around, unit if self.fixed[unit] else None)
+            together.setdefault(key, []).append(unit)
+        found += [self._wreath(units, held) for units in together.values()]
+        return self._formed([one for one in found if one is not None])
+
+    def _formed(self, sets: list[Channels]) -> list[Channels]:
+        """Sets that are all channels of one activation, as the group in the order and the frame of that activation."""
+        of = {one: index for index, channels in enumerate(sets) for one in channels.order}
+        replaced: dict[int, Channels | None] = {}
+        for atoms, symmetry in self.followed.operations.forms:
+            classes = self.of(atoms).tolist()
+            inside = list(dict.fromkeys(of[one] for one in classes if one in of))
+            if not inside or inside[0] in replaced or len(set(classes)) < len(classes):
+                continue
+            group = _form([sets[index] for index in inside], classes, symmetry)
+            if group is not None:
+                replaced |= dict.fromkeys(inside)
+                first = sets[inside[0]]
+                replaced[inside[0]] = Channels([classes], (), why=first.why, form=group)
+        return [one for one in (replaced.get(index, one) for index, one in enumerate(sets)) if one is not None]
+
+    def _flat(self, members: list[int]) -> Channels | None:
+        kind = self._kind(members[0])
+        if len(members) == 1:
+            return None
+        why = self.reason(members[0])
+        if kind == "permutation":
+            return Channels([[one] for one in members], (Inner("fixed", 1),), why=why)
+        return Channels([members], (Inner(kind, len(members)),), why=why)
+
+    def _wreath(self, units: list[int], held: dict) -> Channels | None:
+        columns = []
+        for unit in sorted(units, key=lambda one: min(held[one])):
+            sets: dict[int, list[int]] = {}
+            if self.seen[unit] and not self.fixed[unit]:
+                sets[-1] = [unit]
+            for one in sorted(held[unit]):
+                sets.setdefault(int(self.colours[one]), []).append(one)
+            columns.append(sets)
+        colours = list(columns[0])
+        inner = []
+        for colour in colours:
+            size, first = len(columns[0][colour]), columns[0][colour][0]
+            kind = self._kind(first)
+            if kind == "permutation" and size == 1 or kind == "mean" and size == 1 or colour == -1:
+                kind = "fixed"
+            inner.append(Inner(kind, size))
+        if len(units) == 1 and all(one.kind == "fixed" for one in inner):
+            return None
+        ordered = [[one for colour in colours for one in sets[colour]] for sets in columns]
+        return Channels(ordered, tuple(inner), why=self.reason(ordered[0][-1]))
+
+    # --- the specification -------------------------------------------------------------------------------------
+
+    def spec(self, refused: Mapping[str, str] = MappingProxyType({})) -> Spec:
+        """The specification; groups that are refused, by name and with the reason, stay fixed."""
+        sets = self._named(self.sets())
+        for channels in sets:
+            if channels.name in refused:
+                self.refused |= dict.fromkeys(channels.order, refused[channels.name])
+        sets = [one for one in sets if one.name not in refused]
+        where = {one: (index, place) for index, channels in enumerate(sets) for place, one in enumerate(channels.order)}
+        signed = {one.name for one in sets if any(inner.acting == "signed" for inner in one.inner)}
+        axes = {}
+        for name, parts in self.followed.entries.items():
+            even = name in self.followed.operations.even
+            rules = []
+            for axis, entries in enumerate(parts):
+                side = self._side(name, entries)
+                # By default axis 0 makes channels and the others read them.
+                side = None if side == ("in" if axis else "out") else side
+                rules.append(_rule(self.of(entries), where, sets, side, even, signed))
+            axes |= dict.fromkeys(self.followed.names[name], tuple(rules))
+        unmatched = [alias for name in self.followed.operations.unmatched for alias in self.followed.names[name]]
+        notes = {one.name: one.why for one in sets if one.why}
+        groups = {one.name: one.group for one in sets}
+        return Spec(groups, axes, tuple(unmatched), notes, tuple(self._still(sets)), self._share(sets))
+
+    def _side(self, name: str, entries) -> str:
+        return "in" if (name, int(entries[0])) in self.followed.operations.readers else "out"
+
+    def _named(self, sets: list[Channels]) -> list[Channels]:
+        """The sets, each named as the first layer that makes its channels."""
+        first: dict[int, tuple[int, str, int]] = {}
+        owner = {one: index for index, channels in enumerate(sets) for one in channels.order}
+        shared: set[tuple[str, int]] = set()
+        # Weights before biases, gains and the like, which have one axis.
+        weights = sorted(self.followed.entries.items(), key=lambda entry: len(entry[1]) < 2)
+        for number, (name, parts) in enumerate(weights):
+            for entries in parts:
+                if self._side(name, entries) == "out":
+                    before: set[int] = set()
+                    for place, one in enumerate(self.of(entries).tolist()):
+                        first.setdefault(one, (number, name, place))
+                        if one in owner:
+                            if before - {owner[one]} and owner[one] not in before:
+                                shared.add((name, place))
+                            before.add(owner[one])
+        taken: set[str] = set()
+        ordered = sorted(sets, key=lambda one: min(first.get(each, (len(first),)) for each in one.order))
+        for channels in ordered:
+            _, name, place = min((first[one] for one in channels.order if one in first), default=(0, "channels", 0))
+            # Behind channels of another group on the same axis, the place says which are meant.
+            title = name.removesuffix(".weight") + (f"[{place}:]" if (name, place) in shared else "")
+            while title in taken:
+                title += "'"
+            taken.add(title)
+            channels.name = title
+        return ordered
+
+    def _made(self):
+        """The channels that layers make, by parameter; what the model puts out and what only labels is none."""
+        for name, parts in self.followed.entries.items():
+            for entries in parts[:2] if len(parts) > 1 else ():
+                each = self.of(entries)
+                labels = self.fixed[each[0]] and self.reason(each[0]) in NO_CHANNELS
+                if self._side(name, entries) == "out" and not labels:
+                    yield name, each.tolist()
+
+    def _still(self, sets: list[Channels]):
+        """Channels that layers make and no group moves: (parameter, how many, why)."""
+        moved = {one for channels in sets for one in channels.order}
+        for name, each in self._made():
+            reasons = Counter(
+                self.refused.get(one) or self.reason(one) or "no other channel is like it"
+                for one in each if one not in moved
+            )  # fmt: skip
+            yield from ((name, count, why) for why, count in reasons.items())
+
+    def _share(self, sets: list[Channels]) -> float:
+        moved = {one for channels in sets for one in channels.order}
+        made = [one for _, each in self._made() for one in each]
+        return sum(one in moved for one in made) / max(len(made), 1)
+
+
+def _form(sets: list[Channels], classes: list[int], symmetry):
+    """The group of an activation on its channels, if these sets are what it leaves."""
+    kinds = [(one.kind, one.size) for one in sets[0].inner]
+    held = set().union(*(one.order for one in sets))
+    count, dim = symmetry.groups, symmetry.dim
+    if symmetry.channelwise:
+        size = len(classes) // symmetry.blocks
+        stretches = [set(classes[start : start + size]) for start in range(0, len(classes), size)]
+        exchanged = kinds in ([("fixed", 1)], [("permutation", size)])
+        whole = symmetry.blocks > 1 and exchanged and [set(one.order) for one in sets] == stretches
+        return Permutation(len(classes), symmetry.blocks) if whole else None
+    if symmetry.kind != "cones" or len(sets) > 1:
+        return None
+    plain = symmetry.layout == "blocks" and symmetry.frame == "coordinate"
+    if symmetry.share_axis and symmetry.frame == "homogeneous":
+        fits = held == set(classes) and [kind for kind, _ in kinds] == ["mean"]
+    elif symmetry.share_axis:
+        fits = held == set(classes[1:]) and kinds == [("orthogonal", dim - 1)]
+    else:
+        turned = [("mean", dim)] if symmetry.frame == "homogeneous" else [("fixed", 1), ("orthogonal", dim - 1)]
+        fits = not plain and held == set(classes) and kinds == turned
+    return Conic(count, dim, symmetry.share_axis, symmetry.layout, symmetry.frame) if fits else None
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """A hash of numbers of 64 bits."""
+    with np.errstate(over="ignore"):
+        x = (x + np.uint64(0x9E3779B97F4A7C15)).astype(np.uint64)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+def _rule(classes: np.ndarray, where: dict, sets: list[Channels], side: str | None, even: bool, signed: set):
+    """The parts of one axis: runs where channels follow each other, places where they do not."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for position, one in enumerate(classes.tolist()):
+        if (place := where.get(one)) is not None:
+            found.setdefault(place[0], []).append((place[1], position))
+    if not found:
+        return FIXED
+    parts, plain = [], True
+    for index, places in found.items():
+        channels = sets[index]
+        size = len(channels.order)
+        each: dict[int, list[int]] = {}
+        for channel, position in places:
+            each.setdefault(channel, []).append(position)
+        repeat = max(len(positions) for positions in each.values())
+        table = np.full((size, repeat), -1, dtype=np.int64)
+        for channel, positions in each.items():
+            table[channel, : len(positions)] = positions
+        flat = table.flatten()
+        run = bool((flat == flat[0] + np.arange(len(flat))).all() and flat[0] >= 0)
+        unsigned = even and channels.name in signed
+        plain = plain and run and not unsigned
+        parts.append((int(flat[flat >= 0].min()), channels.name, repeat, flat, unsigned, len(flat)))
+    parts.sort()
+    if plain:
+        rule, at = [], 0
+        for start, name, repeat, _, _, length in parts:
+            if start > at:
+                rule.append(Part(FIXED, size=start - at))
+            rule.append(Part(name, repeat, side=side))
+            at = start + length
+        if at < len(classes):
+            rule.append(Part(FIXED, size=len(classes) - at))
+        return tuple(rule)
+    return tuple(
+        Part(name, repeat, side=side, view="even" if unsigned else "channels", at=tuple(flat.tolist()))
+        for _, name, repeat, flat, unsigned, _ in parts
+    )
