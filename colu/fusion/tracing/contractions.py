@@ -52,7 +52,7 @@ class Contractions(Entries):
             outer.append([leg for leg in legs if k not in varying(leg) and varying(leg)])
             for leg in legs:
                 if not varying(leg) and leg.numel() and tensor.numel():
-                    self.atoms.fix(leg.flatten()[:1], place)
+                    self.atoms.fix(leg.flatten()[:1], SINGLE)
         for legs in inner:
             for leg in legs[1:]:
                 self.atoms.fix(leg, place)

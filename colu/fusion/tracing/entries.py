@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .atoms import ZERO, matched, squashed, varying
-from .labels import Labels, Rules
+from .labels import SINGLE, Labels, Rules
 
 __all__ = ["LINEAR", "Entries"]
 
@@ -87,7 +87,7 @@ class Entries(Rules):
         if not dims:
             if (leg.flatten()[:1] > ZERO).any() and leg.numel():
                 # A single entry: all of its channel.
-                self.atoms.fix(leg.flatten()[:1], place)
+                self.atoms.fix(leg.flatten()[:1], SINGLE)
             return
         for index, other in enumerate(legs):
             if not varying(other) & dims:
