@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from .atoms import ZERO, matched, squashed, varying
-from .labels import SINGLE, Labels, Rules
+from .labels import POSITIONS, SINGLE, Labels, Rules
 
 __all__ = ["LINEAR", "Entries"]
 
@@ -36,7 +36,7 @@ class Entries(Rules):
                 self._meet(legs, owners, leg.expand(out.shape), labels.parameter, product, place)
         parted, signs = self._demands(name, args, tracked)
         spread = [varying(leg) for leg in legs]
-        for leg, dims in zip(legs, spread, strict=True):
+        for leg, dims, owner in zip(legs, spread, owners, strict=True):
             if parted:
                 self.atoms.part(leg, place, signs=signs)
                 continue
@@ -46,7 +46,7 @@ class Entries(Rules):
                 elif not any(varying(one.expand(out.shape)) & dims for one in labels.legs):
                     if any(size > 1 for size in _sizes(tensor, out, dims)):
                         # Data that are another for each of these channels.
-                        self.atoms.fix(leg, place)
+                        self.atoms.fix(leg, POSITIONS if owner else place)
                     elif not product:
                         # One number for all of these channels is added to each.
                         self.atoms.part(leg, place, signs=False)

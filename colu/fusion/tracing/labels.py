@@ -11,11 +11,12 @@ from colu.geometry import Symmetry
 
 from .atoms import Atoms
 
-__all__ = ["INPUTS", "OUTPUTS", "PIXELS", "SINGLE", "SYMBOLS", "Labels", "Rules"]
+__all__ = ["INPUTS", "OUTPUTS", "PIXELS", "POSITIONS", "SINGLE", "SYMBOLS", "Labels", "Rules"]
 
 INPUTS = "read from the inputs"
 OUTPUTS = "put out by the model"
 PIXELS = "pixels of a kernel"
+POSITIONS = "positions, each of which meets another of the data"
 SINGLE = "a single channel"
 SYMBOLS = "the rows of a table, one a symbol"
 

@@ -95,7 +95,7 @@ class Moves(Rules):
         legs = []
         for leg in labels.legs:
             if len(labels.legs) > 1 and varying(leg) & dims:
-                self.atoms.fix(leg, place)
+                self.atoms.fix(leg, SYMBOLS if labels.parameter else place)
             else:
                 legs.append(torch.ops.aten.index.Tensor(leg.contiguous(), list(where)))
         return Labels(legs, labels.parameter)

@@ -17,13 +17,13 @@ from ..groups import Conic, Orthogonal, Permutation, Vectors
 from ..spec import FIXED, Part, Spec
 from ..wreath import Inner, Wreath
 from .atoms import CONSTANT, ZERO
-from .labels import INPUTS, OUTPUTS, PIXELS, SINGLE, SYMBOLS
+from .labels import INPUTS, OUTPUTS, PIXELS, POSITIONS, SINGLE, SYMBOLS
 from .watch import Followed
 
 __all__ = ["Channels", "Structure"]
 
 #: Reasons that say that an axis has no channels in it.
-NO_CHANNELS = (OUTPUTS, SYMBOLS, PIXELS, SINGLE, INPUTS)
+NO_CHANNELS = (OUTPUTS, SYMBOLS, PIXELS, POSITIONS, SINGLE, INPUTS)
 
 
 @dataclass
