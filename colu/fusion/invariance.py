@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Mapping
 
 import torch
@@ -60,7 +61,10 @@ def outputs(model: nn.Module, state: Mapping, example) -> list[Tensor]:
     """All floating tensors that a fresh copy of a network in float64 puts out with a state."""
     # A copy each time: some networks keep values of an earlier call.
     model = copy.deepcopy(model)
-    model.load_state_dict(dict(state), strict=False)
+    values = OrderedDict(state)
+    # Some modules read from it which version of them wrote the state.
+    values._metadata = model.state_dict()._metadata
+    model.load_state_dict(values, strict=False)
     with torch.no_grad(), _Double():
         result = call(model, example)
     plain = dict(result) if hasattr(result, "to_tuple") else result

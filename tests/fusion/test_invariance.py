@@ -12,6 +12,7 @@ from colu.fusion import (
     assert_invariant_under,
     from_sequential,
     invariance_error,
+    trace_spec,
 )
 from colu.nn import MPU, CoLU, RCoLU
 
@@ -43,3 +44,19 @@ def test_the_group_of_one_frame_is_not_that_of_the_other(nets):
     spec = from_sequential(model)
     wrong = Spec({name: Conic(g.groups, g.dim) for name, g in spec.groups.items()}, spec.axes)
     assert invariance_error(model, wrong, nets.vectors()) > 1e-2
+
+
+class Versioned(nn.Linear):
+    """Reads a state of its own version alone."""
+
+    _version = 2
+
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
+        if local_metadata.get("version") != 2:
+            raise ValueError("version should be 2")
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
+
+def test_a_module_that_asks_for_its_version_can_be_followed():
+    model = nn.Sequential(Versioned(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    assert invariance_error(model, trace_spec(model, torch.randn(4, 2)), torch.randn(4, 2)) < 1e-12

@@ -30,11 +30,14 @@ class Entries(Rules):
         product = name in ("mul", "div")
         legs: list[Tensor] = []
         owners: list[str | None] = []
-        self._by_parameter = False
+        self._by_parameter = self._meets = False
         for _, labels in tracked:
             for leg in labels.legs if labels is not None else ():
                 self._meet(legs, owners, leg.expand(out.shape), labels.parameter, product, place)
         parted, signs = self._demands(name, args, tracked)
+        if name == "div" and len(tracked) > 1:
+            for leg in tracked[1][1].legs if tracked[1][1] is not None else ():
+                self.atoms.part(leg, place, signs=True)
         spread = [varying(leg) for leg in legs]
         for leg, dims, owner in zip(legs, spread, owners, strict=True):
             if parted:
@@ -64,10 +67,11 @@ class Entries(Rules):
             if count == 1:
                 divided = name == "div" and not (isinstance(args[0], Tensor) and tracked[0][1] is not None)
                 return divided, True
-            return True, self._by_parameter
+            # Numbers of whole units, or along other axes, leave the frame of channels as it is.
+            return self._meets, self._by_parameter
         return True, name in _ODD and count == 1
 
-    _by_parameter = False
+    _by_parameter = _meets = False
 
     def _constant(self, name, leg, dims, tensor, place) -> None:
         """A tensor that no group moves meets channels."""
@@ -95,6 +99,7 @@ class Entries(Rules):
             # Where both vary alike, an entry that repeats is one channel at several places.
             kind = "same" if varying(other) == dims else matched(other, leg)
             if kind == "same":
+                self._meets = True
                 if product and (owner or owners[index]):
                     self._by_parameter = True
                     self.even.add(owner or owners[index])
@@ -123,7 +128,8 @@ class Entries(Rules):
 def _sizes(tensor: Tensor, out: Tensor, dims) -> list[int]:
     """The own sizes of a tensor along dimensions of what it is broadcast to."""
     lead = out.dim() - tensor.dim()
-    return [tensor.shape[dim - lead] if dim >= lead else 1 for dim in dims]
+    # What is expanded has one number there.
+    return [tensor.shape[dim - lead] if dim >= lead and tensor.stride(dim - lead) else 1 for dim in dims]
 
 
 def _filled(one: Tensor, other: Tensor) -> Tensor:

@@ -14,9 +14,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..groups import Conic, Orthogonal, Permutation, Vectors
-from ..spec import FIXED, Part, Spec
+from ..spec import Spec
 from ..wreath import Inner, Wreath
 from .atoms import CONSTANT, ZERO
+from .axes import axis_rule
 from .labels import INPUTS, OUTPUTS, PIXELS, POSITIONS, SINGLE, SYMBOLS
 from .watch import Followed
 
@@ -213,6 +214,20 @@ class Structure:
             self.parent[child] = units[0]
             for a, b in around:
                 self.parent.setdefault(a, b)
+        self._dissolve()
+
+    def _dissolve(self) -> None:
+        """A unit that is alone of its kind in a larger one is no level of its own; what holds several stays."""
+        inside: dict[tuple[int, int], list[int]] = {}
+        for unit in set(self.parent.values()):
+            if (around := self.parent.get(unit)) is not None:
+                inside.setdefault((around, int(self.colours[unit])), []).append(unit)
+        for (around, _), units in inside.items():
+            if len(units) > 1:
+                self._say([around], "units inside units")
+                self.fixed[around] = True
+                continue
+            self.parent |= {one: around for one, unit in self.parent.items() if unit == units[0]}
 
     def _kind(self, one: int) -> str:
         if self.separate[one]:
@@ -308,7 +323,7 @@ class Structure:
                 side = self._side(name, entries)
                 # By default axis 0 makes channels and the others read them.
                 side = None if side == ("in" if axis else "out") else side
-                rules.append(_rule(self.of(entries), where, sets, side, even, signed))
+                rules.append(axis_rule(self.of(entries), where, sets, side, even, signed))
             axes |= dict.fromkeys(self.followed.names[name], tuple(rules))
         unmatched = [alias for name in self.followed.operations.unmatched for alias in self.followed.names[name]]
         notes = {one.name: one.why for one in sets if one.why}
@@ -352,7 +367,7 @@ class Structure:
         for name, parts in self.followed.entries.items():
             for entries in parts[:2] if len(parts) > 1 else ():
                 each = self.of(entries)
-                labels = self.fixed[each[0]] and self.reason(each[0]) in NO_CHANNELS
+                labels = len(each) == 1 or self.fixed[each[0]] and self.reason(each[0]) in NO_CHANNELS
                 if self._side(name, entries) == "out" and not labels:
                     yield name, each.tolist()
 
@@ -403,44 +418,3 @@ def _mix(x: np.ndarray) -> np.ndarray:
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return x ^ (x >> np.uint64(31))
-
-
-def _rule(classes: np.ndarray, where: dict, sets: list[Channels], side: str | None, even: bool, signed: set):
-    """The parts of one axis: runs where channels follow each other, places where they do not."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    for position, one in enumerate(classes.tolist()):
-        if (place := where.get(one)) is not None:
-            found.setdefault(place[0], []).append((place[1], position))
-    if not found:
-        return FIXED
-    parts, plain = [], True
-    for index, places in found.items():
-        channels = sets[index]
-        size = len(channels.order)
-        each: dict[int, list[int]] = {}
-        for channel, position in places:
-            each.setdefault(channel, []).append(position)
-        repeat = max(len(positions) for positions in each.values())
-        table = np.full((size, repeat), -1, dtype=np.int64)
-        for channel, positions in each.items():
-            table[channel, : len(positions)] = positions
-        flat = table.flatten()
-        run = bool((flat == flat[0] + np.arange(len(flat))).all() and flat[0] >= 0)
-        unsigned = even and channels.name in signed
-        plain = plain and run and not unsigned
-        parts.append((int(flat[flat >= 0].min()), channels.name, repeat, flat, unsigned, len(flat)))
-    parts.sort()
-    if plain:
-        rule, at = [], 0
-        for start, name, repeat, _, _, length in parts:
-            if start > at:
-                rule.append(Part(FIXED, size=start - at))
-            rule.append(Part(name, repeat, side=side))
-            at = start + length
-        if at < len(classes):
-            rule.append(Part(FIXED, size=len(classes) - at))
-        return tuple(rule)
-    return tuple(
-        Part(name, repeat, side=side, view="even" if unsigned else "channels", at=tuple(flat.tolist()))
-        for _, name, repeat, flat, unsigned, _ in parts
-    )

@@ -87,3 +87,50 @@ def test_the_smaller_group_of_units_alone(nets):
     assert all(group == Conic(group.groups, 4, rotate=False) for group in spec.groups.values())
     assert all(part.at is None for rules in spec.axes.values() for parts in rules for part in parts)
     assert_invariant_under(spec, model, x)
+
+
+class Cosine(nn.Module):
+    """Attention by the angle of queries and keys, with a scale a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.query, self.key, self.value, self.out = (nn.Linear(6, 12), nn.Linear(6, 12), nn.Linear(6, 12),
+                                                      nn.Linear(12, 5))  # fmt: skip
+        self.scale = nn.Parameter(torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1))
+
+    def forward(self, x):
+        query, key, value = (
+            layer(x).unflatten(-1, (3, 4)).transpose(1, 2) for layer in (self.query, self.key, self.value)
+        )
+        angles = nn.functional.normalize(query, dim=-1) @ nn.functional.normalize(key, dim=-1).transpose(-2, -1)
+        weights = (angles * self.scale.clamp(max=4).exp()).softmax(-1)
+        return self.out((weights @ value).transpose(1, 2).flatten(2))
+
+
+def test_heads_of_unit_length_turn_and_move_with_their_scales(nets):
+    model, x = nets.randomised(Cosine()), torch.randn(2, 5, 6, generator=torch.Generator().manual_seed(0))
+    spec = trace_spec(model, x)
+    ((name, group),) = spec.groups.items()
+    assert sorted((one.kind, one.size) for one in group.inner) == [("fixed", 1), ("orthogonal", 4), ("orthogonal", 4)]
+    assert group.groups == 3 and name == "scale"
+    assert spec.share == 1 and spec.still == ()
+    assert_invariant_under(spec, model, x)
+
+
+class Placed(nn.Module):
+    """Tokens with an embedding of their positions, and one before them."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.first, self.last = nn.Linear(3, 6), nn.Parameter(torch.randn(1, 1, 6)), nn.Linear(6, 2)
+        self.positions = nn.Parameter(torch.randn(1, 5, 6))
+
+    def forward(self, x):
+        x = torch.cat([self.first.expand(len(x), -1, -1), self.embed(x)], 1) + self.positions
+        return self.last(torch.relu(x))
+
+
+def test_positions_are_no_channels(nets):
+    spec = trace_spec(nets.randomised(Placed()), torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0)))
+    assert list(spec.groups.values()) == [Permutation(6)]
+    assert spec.share == 1 and spec.still == ()
