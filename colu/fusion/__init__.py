@@ -12,6 +12,7 @@ from colu.geometry import OrthogonalElement
 from .align import METHODS
 from .carry import carry, norm_kept
 from .example import example_for
+from .fold import Folding, norm_folding
 from .fuse import REPAIRS, Fused, fuse
 from .groups import Conic, Orthogonal, Permutation, Vectors
 from .inner import Inner
@@ -59,6 +60,7 @@ __all__ = [
     "BarrierCurve",
     "Conic",
     "DiffusePlanWarning",
+    "Folding",
     "FrankWolfe",
     "Fused",
     "FusionMetrics",
@@ -97,6 +99,7 @@ __all__ = [
     "match_weights",
     "mean_state",
     "merged",
+    "norm_folding",
     "norm_kept",
     "polar",
     "random_alignment",

@@ -9,6 +9,7 @@ from torch import nn
 from colu.checks import check_int, check_number
 
 from .example import example_for
+from .fold import Folding
 from .invariance import difference, double_example, double_model, like, outputs
 from .spec import Spec
 from .states import unwrapped
@@ -19,7 +20,13 @@ __all__ = ["from_sequential", "trace_spec"]
 
 
 def trace_spec(
-    model: nn.Module, example=None, *, strict: bool = False, tol: float | None = 1e-10, seed: int = 0
+    model: nn.Module,
+    example=None,
+    *,
+    strict: bool = False,
+    folding: Folding | None = None,
+    tol: float | None = 1e-10,
+    seed: int = 0,
 ) -> Spec:
     """The specification of a network, found by following its channels through one forward pass.
 
@@ -38,6 +45,9 @@ def trace_spec(
         By default random ones of a size that the first layer reads, where it says so.
     strict : bool
         Refuse a model with an operation that is not understood; by default the channels that it touches stay fixed.
+    folding : Folding, optional
+        Of :func:`colu.fusion.norm_folding`, for states that it has been applied to: gains that are one leave a stream
+        all orthogonal maps (that fix the ones, under a LayerNorm), where others leave permutations.
     tol : float, optional
         By how much of its largest output a random element of a group may move the function. None tries no group, and
         runs the model itself, where memory is too short for copies: try the elements that are used.
@@ -53,12 +63,14 @@ def trace_spec(
     Raises
     ------
     ValueError
-        No example, and none that could be guessed; with ``strict``, what is not understood, by operation and module.
+        No example, and none that could be guessed; a gain of ``folding`` that is not one in the model; with
+        ``strict``, what is not understood, by operation and module.
 
     Notes
     -----
     The pass takes about as long as a few forward passes, and memory for four copies of the model in float64.
-    Constants are compared by their values, so that channels which meet equal constants may be exchanged.
+    Constants that are no parameters are compared by their values, so that channels which meet equal ones may be
+    exchanged.
     Whole groups of a grouped convolution are exchanged, and the order of channels inside is kept; query heads that
     share a key move with it.
 
@@ -74,12 +86,13 @@ def trace_spec(
     title = type(model).__name__
     if example is None and (example := example_for(model)) is None:
         raise ValueError(f"no example for {title} could be made that it runs on; give example=, inputs that it takes")
+    ones = _ones(model, folding)
     if tol is None:
-        followed = follow(model, like(model, example))
+        followed = follow(model, like(model, example), ones)
     else:
         tol = check_number("tol", tol, 0)
         model, example = double_model(model), double_example(example)
-        followed = follow(copy.deepcopy(model), example)
+        followed = follow(copy.deepcopy(model), example, ones)
     if strict and followed.unknown:
         listed = ", ".join(dict.fromkeys(followed.unknown))
         raise ValueError(
@@ -92,6 +105,16 @@ def trace_spec(
         return spec
     refused = _refused(model, spec, example, tol, seed)
     return structure.spec(refused) if refused else spec
+
+
+def _ones(model: nn.Module, folding: Folding | None) -> frozenset[str]:
+    if folding is None:
+        return frozenset()
+    state = model.state_dict()
+    for gain in folding.readers:
+        if (state[gain] != 1).any():
+            raise ValueError(f"{gain} is not 1 in the model: load the state that the folding was applied to")
+    return frozenset(folding.readers)
 
 
 def _refused(model: nn.Module, spec: Spec, example, tol: float, seed: int) -> dict[str, str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-__all__ = ["CONSTANT", "ZERO", "Atoms", "canonical", "matched", "squashed", "varying"]
+__all__ = ["CONSTANT", "ZERO", "Atoms", "canonical", "components", "matched", "squashed", "varying"]
 
 #: What no group moves, and what every group leaves as it is.
 CONSTANT, ZERO = 0, 1
@@ -75,9 +74,7 @@ class Atoms:
         if not len(pairs):
             return torch.where(one == ZERO, other, one)
         each, place = torch.unique(pairs, return_inverse=True)
-        ones = torch.ones(len(place), dtype=torch.int8)
-        graph = coo_matrix((ones, (place[:, 0], place[:, 1])), shape=(len(each), len(each)))
-        parts = torch.from_numpy(connected_components(graph, directed=False)[1]).long()
+        parts = torch.from_numpy(components(place.numpy(), len(each))[1]).long()
         first = torch.full((int(parts.max()) + 1,), each.max() + 1).scatter_reduce_(0, parts, each, "amin")
         kept = torch.where(one == ZERO, other, one)
         where = torch.searchsorted(each, kept).clamp_max(len(each) - 1)
@@ -95,6 +92,15 @@ class Atoms:
         one_of = torch.zeros(len(sums), dtype=torch.long).scatter_(0, place, torch.arange(len(place)))
         self.hold(flat[one_of], made[:, None], why)
         return made[place].view(labels.shape[:-1])
+
+
+def components(pairs, count: int):
+    """How many classes pairs make of so many atoms, and the class of each."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_matrix((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)
 
 
 def _pairs(one: Tensor, other: Tensor) -> Tensor:

@@ -30,6 +30,8 @@ class Labels:
 
     legs: list[Tensor]
     parameter: str | None = None
+    #: The gain of the norm that made these values, moved since then and no more.
+    norm: str | None = None
 
 
 @dataclass
@@ -44,6 +46,13 @@ class Rules:
     readers: set[tuple[str, int]] = field(default_factory=set)
     #: Channels of activations in their own order, with the symmetry of the activation.
     forms: list[tuple[Tensor, Symmetry]] = field(default_factory=list)
+    #: Gains that are one, and stay so.
+    ones: frozenset[str] = frozenset()
+    #: Gains of norms with their shifts; what reads what a norm makes, an axis of a parameter or another operation.
+    shifts: dict[str, str | None] = field(default_factory=dict)
+    norm_uses: dict[str, list] = field(default_factory=dict)
+    #: For each parameter the norms whose values it multiplies; None for other uses.
+    weight_uses: dict[str, set] = field(default_factory=dict)
 
     def refuse(self, args, kwargs, known, place: str) -> None:
         """Fix all that an operation touches that is not understood."""

@@ -32,8 +32,8 @@ class Moves(Rules):
             same = labels.parameter if name in ("detach", "alias", "expand", "view", "unsqueeze", "squeeze",
                                                 "_unsafe_view", "clone", "slice", "select", "t", "permute",
                                                 "transpose", "lift_fresh") else None  # fmt: skip
-            return Labels(results, same)
-        return [Labels([result[k] for result in results], labels.parameter) for k in range(len(out))]
+            return Labels(results, same, labels.norm)
+        return [Labels([r[k] for r in results], labels.parameter, labels.norm) for k in range(len(out))]
 
     def _moved(self, func, name, leg, args, kwargs, out, place):
         if name in ("view", "_unsafe_view", "_reshape_alias"):

@@ -131,7 +131,8 @@ class Norms(Entries):
         first = out if isinstance(out, Tensor) else out[0]
         legs = list(labels.legs) if labels else []
         dims = set(range(first.dim() - count, first.dim()))
-        gain = weight is not None and bool((weight != weight.flatten()[0]).any())
+        gains = known(weight) if isinstance(weight, Tensor) else None
+        gain = weight is not None and (gains is None or gains.parameter not in self.ones)
         for leg in legs:
             if not varying(leg) & dims:
                 self.atoms.part(leg, place, signs=not centre)
@@ -146,6 +147,9 @@ class Norms(Entries):
             found = known(tensor) if isinstance(tensor, Tensor) else None
             if found is None:
                 continue
+            if tensor is weight and not gain:
+                self.atoms.fix(found.legs[0], "a gain of one")
+                continue
             owners: list[str | None] = [None] * len(legs)
             before = len(legs)
             self._meet(legs, owners, found.legs[0].expand(first.shape), None, False, place)
@@ -153,7 +157,11 @@ class Norms(Entries):
                 self.atoms.fix(legs.pop(), place)
             if even and not centre and found.parameter:
                 self.even.add(found.parameter)
-        result = Labels(legs) if legs else None
+        shifts = known(bias) if isinstance(bias, Tensor) else None
+        made = gains.parameter if gains is not None and count == 1 else None
+        if made:
+            self.shifts[made] = shifts.parameter if shifts is not None else None
+        result = Labels(legs, norm=made) if legs else None
         return result if isinstance(out, Tensor) else [result, *(None for _ in out[1:])]
 
     def _do_native_group_norm(self, args, kwargs, out, known, place):

@@ -10,13 +10,11 @@ from types import MappingProxyType
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from ..groups import Conic, Orthogonal, Permutation, Vectors
 from ..spec import Spec
 from ..wreath import Inner, Wreath
-from .atoms import CONSTANT, ZERO
+from .atoms import CONSTANT, ZERO, components
 from .axes import axis_rule
 from .labels import INPUTS, OUTPUTS, PIXELS, POSITIONS, SINGLE, SYMBOLS
 from .watch import Followed
@@ -90,9 +88,7 @@ class Structure:
         atoms = self.followed.atoms
         pairs = torch.cat([*atoms.same, torch.empty(0, 2, dtype=torch.long)]).numpy()
         while True:
-            ones = np.ones(len(pairs), dtype=np.int8)
-            graph = coo_matrix((ones, (pairs[:, 0], pairs[:, 1])), shape=(atoms.count, atoms.count))
-            self.count, self.classes = connected_components(graph, directed=False)
+            self.count, self.classes = components(pairs, atoms.count)
             more = []
             for children, units, _ in atoms.units:
                 # A channel is in one unit of each operation, so that units which share channels are one.

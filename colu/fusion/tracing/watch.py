@@ -35,10 +35,10 @@ class Followed:
 
 
 @torch.no_grad()
-def follow(model: nn.Module, example) -> Followed:
-    """Run a model in evaluation mode and collect what its operations demand of its channels."""
+def follow(model: nn.Module, example, ones: frozenset[str] = frozenset()) -> Followed:
+    """Run a model in evaluation mode and collect what its operations demand of its channels; gains ``ones`` are one."""
     atoms = Atoms()
-    operations = Operations(atoms)
+    operations = Operations(atoms, ones=ones)
     watch = _Watch(operations)
     names, entries = _name_parameters(model, atoms, watch)
     for name, parts in entries.items():
