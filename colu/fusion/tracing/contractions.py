@@ -114,13 +114,13 @@ class Contractions(Entries):
                 source = canonical(self.atoms, leg, (1,))
             elif varying(leg) or x.shape[1] == 1:
                 self.atoms.fix(leg, place)
+        if kernel.parameter:
+            self.readers.add((kernel.parameter, int(kernel.legs[axes[1]].flatten()[0])))
         if groups == 1:
             if source is None:
                 self.atoms.fix(read, INPUTS)
             else:
                 self.atoms.unite(source, read)
-            if kernel.parameter:
-                self.readers.add((kernel.parameter, int(kernel.legs[axes[1]].flatten()[0])))
         else:
             made = self._grouped(weight, made, read, source, groups, transposed, kernel.parameter, place)
         if made is None:

@@ -134,3 +134,9 @@ def test_positions_are_no_channels(nets):
     spec = trace_spec(nets.randomised(Placed()), torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0)))
     assert list(spec.groups.values()) == [Permutation(6)]
     assert spec.share == 1 and spec.still == ()
+
+
+def test_what_a_grouped_convolution_reads_is_not_counted_as_made(nets):
+    model = nn.Sequential(nn.Conv2d(2, 6, 1), nn.ReLU(), nn.Conv2d(6, 6, 1, groups=3), nn.ReLU(), nn.Conv2d(6, 2, 1))
+    spec = trace_spec(nets.randomised(model), torch.randn(2, 2, 4, 4, generator=torch.Generator().manual_seed(0)))
+    assert spec.groups and spec.share == 1 and spec.still == ()
