@@ -1,0 +1,25 @@
+"""The page of public networks counts what its record holds."""
+
+from colu.lab.catalogue import CATALOGUE
+from colu.press.site.catalogue import catalogue_rows, summary
+
+FOUND = {"groups": {f"Perm({n})": 2 for n in range(2, 8)}, "still": {"add": 3}, "error": 3e-15, "share": 0.79,
+         "cpu_seconds": 1.26, "memory_bytes": 3 * 2**20, "versions": {"torch": "2.1"}, "device": "cpu",
+         "commit": "b" * 40}  # fmt: skip
+
+
+def test_a_model_counts_from_four_fifths():
+    record = {"gpt2": FOUND | {"share": 0.8}, "llama": FOUND | {"error": 2e-14}}
+    text = summary(record)
+    assert text.startswith("In **1 of 2** models") and "80 % of the channels" in text
+    assert "at most 2.0e-14" in text and "torch 2.1 at `bbbbbbbbbb`; one thread, CPU" in text
+
+
+def test_rows_follow_the_catalogue_and_count_what_they_do_not_show():
+    rows = catalogue_rows({"llama": FOUND, "resnet18": FOUND, "gone": FOUND})
+    assert [row[0] for row in rows] == ["`resnet18`", "`llama`"]
+    assert rows[0][1] == "torchvision; as published, 64 pixels"
+    assert rows[0][2] == "12: 2 × Perm(2), 2 × Perm(3), 2 × Perm(4), 2 × Perm(5), 4 more"
+    assert rows[0][3:] == ("3: add", "79 %", "3e-15", "1.3", "3")
+    small = next(entry.small for entry in CATALOGUE if entry.name == "llama")
+    assert rows[1][1] == f"transformers; {small}"
