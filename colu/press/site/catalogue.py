@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -40,8 +41,19 @@ def summary(record: dict[str, dict]) -> str:
     )
 
 
+def _short(group: str) -> str:
+    """Factors that follow each other, as a power.
+
+    Examples
+    --------
+    >>> _short("(B(1) x B(1) x B(1) x O(16)) wr Perm(2)")
+    '(B(1)^3 x O(16)) wr Perm(2)'
+    """
+    return re.sub(r"(\w+\(\d+\))((?: x \1)+)(?!\w)", lambda found: f"{found[1]}^{1 + found[2].count(' x ')}", group)
+
+
 def _listed(counts: dict[str, int], form: str) -> str:
-    shown = [form.format(name, count) for name, count in list(counts.items())[:SHOWN]]
+    shown = [form.format(_short(name), count) for name, count in list(counts.items())[:SHOWN]]
     rest = sum(list(counts.values())[SHOWN:])
     return ", ".join([*shown, *([f"{rest} more"] if rest else [])])
 

@@ -1,7 +1,7 @@
 """The page of public networks counts what its record holds."""
 
 from colu.lab.catalogue import CATALOGUE
-from colu.press.site.catalogue import catalogue_rows, summary
+from colu.press.site.catalogue import _short, catalogue_rows, summary
 
 FOUND = {"groups": {f"Perm({n})": 2 for n in range(2, 8)}, "still": {"add": 3}, "error": 3e-15, "share": 0.79,
          "cpu_seconds": 1.26, "memory_bytes": 3 * 2**20, "versions": {"torch": "2.1"}, "device": "cpu",
@@ -23,3 +23,9 @@ def test_rows_follow_the_catalogue_and_count_what_they_do_not_show():
     assert rows[0][3:] == ("3: add", "79 %", "3e-15", "1.3", "3")
     small = next(entry.small for entry in CATALOGUE if entry.name == "llama")
     assert rows[1][1] == f"transformers; {small}"
+
+
+def test_equal_factors_are_written_as_a_power():
+    assert _short("(O(16) x O(16)) wr Perm(4)") == "(O(16)^2) wr Perm(4)"
+    assert _short("(B(1) x B(1) x O(12) x O(16)) wr Perm(4)") == "(B(1)^2 x O(12) x O(16)) wr Perm(4)"
+    assert _short("Perm(6)") == "Perm(6)"
