@@ -27,9 +27,9 @@ TOWER = (
     ("checks", "extras", "families", "files", "folders", "presets", "programs"),
 )
 FLOOR = {room: floor for floor, rooms in enumerate(reversed(TOWER)) for room in rooms}
-#: Files that import by a name made while running: a wing on first use, the files of the caller's own folder, and what
-#: the user of ``colu fuse`` names.
-BY_NAME = ("__init__.py", "families.py", "commands/fuse_inputs.py")
+#: Files that import by a name made while running: a wing on first use, the files of the caller's own folder, what
+#: the user of ``colu fuse`` names, and the libraries whose models are listed.
+BY_NAME = ("__init__.py", "families.py", "commands/fuse_inputs.py", "lab/catalogue/models.py")
 
 
 class Hidden(Exception):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
-__all__ = ["CATALOGUE", "Entry", "perturbed"]
+__all__ = ["CATALOGUE", "LIBRARIES", "Entry", "import_libraries", "perturbed"]
+
+LIBRARIES = ("torchvision", "timm", "transformers")
 
 #: Standard deviation of the noise on each parameter, so that no gain or bias is a constant.
 NOISE = 0.02
@@ -78,6 +81,13 @@ class Entry:
                 found["use_cache"] = False
             return found
         return torch.randn(2, 3, self.pixels, self.pixels, generator=generator)
+
+
+def import_libraries() -> None:
+    """Import what is installed of the libraries; where one lacks, its models fail by name."""
+    for library in LIBRARIES:
+        with suppress(ImportError):
+            importlib.import_module(library)
 
 
 @torch.no_grad()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import multiprocessing
 import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from colu.files import read_json, write_atomically
 from ..commit import commit_here
 from ..machine import peak_memory
 from ..results import results_root
-from .models import CATALOGUE, Entry
+from .models import CATALOGUE, Entry, import_libraries
 
 __all__ = ["RECORD", "follow_entry", "read_catalogue", "record_catalogue"]
 
@@ -135,9 +133,7 @@ def record_catalogue(names=(), path: Path | None = None) -> list[str]:
     failed = []
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-    for library in ("colu.fusion", "torchvision", "timm", "transformers"):
-        with suppress(ImportError):  # imported once; where one lacks, its models fail by name
-            importlib.import_module(library)
+    import_libraries()  # once, before the processes part
     for name in [_entry(name).name for name in names] or [one.name for one in CATALOGUE]:
         record = {one: found for one, found in (read_json(path) or {}).items() if one in known}
         if name in record and not names:
