@@ -16,8 +16,8 @@ __all__ = ["minimal_width", "with_cards", "with_windows"]
 
 #: Pixels of a telephone's column, of a sign of a table's text there, of code, and of the room on both sides of a cell.
 COLUMN, SIGN, CODE, ROOM = 350, 8.1, 8.4, 12
-#: Rows, the head among them, beyond which a table is long.
-MANY = 11
+#: Rows, the head among them, beyond which a table is long: a window of 12 saves nothing of a table of 13.
+MANY = 16
 #: Signs of a cell beyond which a third column makes it a ribbon.
 LONG = 110
 _TABLE = re.compile(r"<table\b(?P<attributes>[^>]*)>(?P<inner>(?:(?!<table\b).)*?)</table>", re.DOTALL)

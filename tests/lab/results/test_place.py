@@ -26,7 +26,7 @@ def outside(tmp_path, monkeypatch):
     """An empty folder, and a package with the records of one experiment."""
     real = results_root()
     source = tmp_path / "source"
-    for path in [*(real / "rotation").glob("relu-*"), real / "seals.json"]:
+    for path in [*(real / "rotation").glob("relu-seed*"), real / "seals.json"]:
         target = source / path.relative_to(real)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())

@@ -31,7 +31,7 @@ def test_a_drawing_is_in_the_page_with_description_and_caption(small_book):
     page = small_book.html("notebooks/11-b.html")
     assert 'id="drawing-cone"' in page, "slides show it by its name"
     assert '<div role="img" aria-label="A &lt;cone&gt;.">' in page and "in it" in page and "<title>T" not in page
-    assert re.search(r'class="drawing-caption.*?The <span class="math', page, re.DOTALL)
+    assert re.search(r'class="drawing-caption.*?The <span class="with-mark"><span class="math', page, re.DOTALL)
     plain = (small_book.out / "plain/11-b.ipynb").read_text()
     assert "![A <cone>.](https://example.org/toy/_static/drawings/cone.svg)" in plain
 

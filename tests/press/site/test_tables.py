@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from colu.press.site.tables import COLUMN, MANY, minimal_width, with_cards, with_windows
@@ -39,11 +42,18 @@ def test_other_tables_stay(page):
 
 def test_a_long_table_stands_in_a_window_that_takes_the_focus():
     long = _table(["arm", "mean"], [["relu", "1.5"]] * MANY)
-    assert with_windows(long).startswith('<div class="long-table" tabindex="0" role="region" aria-label="table of 11')
+    assert with_windows(long).startswith('<div class="long-table" tabindex="0" role="region" aria-label="table of 16')
     short = _table(["arm", "mean"], [["relu", "1.5"]] * (MANY - 1))
     assert with_windows(short) == short
     own = _table(["arm", "mean"], [["relu", "1.5"]] * MANY, ' class="chapters-table"')
     assert with_windows(own) == own
+
+
+def test_a_window_hides_three_rows_at_least():
+    style = (Path(__file__).parents[3] / "book/_static/colu.css").read_text(encoding="utf-8")
+    height = float(re.search(r"\.long-table \{[^}]*max-height: ([\d.]+)rem", style)[1])
+    row = 2.56  # rem of a row of one line, measured at 1440 px
+    assert (MANY + 1) * row > height + 3 * row
 
 
 def test_a_table_that_pandas_wrote_has_cards_with_the_index_as_head():
