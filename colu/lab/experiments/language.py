@@ -114,8 +114,8 @@ class NextCharacter:
         """Loss in nats and in bits a character, over consecutive windows of the test text, or of what is held out.
 
         With ``details`` the same of as much training text, the share of the values behind the activations that are
-        exactly 0, the loss where the smallest values of each layer are set to 0, see :func:`only_large`, and that of
-        :func:`pairs_loss`.
+        exactly 0, the loss where the smallest values of each layer are set to 0 (``only_large``), and that of a table
+        of pairs of letters (``pairs_loss``).
         """
         loss = self._measure(model, self.test_inputs, self.test_targets)
         found = {f"{self.split}_loss": loss, f"{self.split}_bits": loss / math.log(2)}
