@@ -52,8 +52,31 @@ def _short(group: str) -> str:
     return re.sub(r"(\w+\(\d+\))((?: x \1)+)(?!\w)", lambda found: f"{found[1]}^{1 + found[2].count(' x ')}", group)
 
 
+def _ranged(counts: dict[str, int]) -> dict[str, int]:
+    """Groups that differ in their sizes alone as one, with the smallest and the largest size.
+
+    Examples
+    --------
+    >>> _ranged({"Perm(64)": 3, "O(16) wr Perm(4)": 2, "Perm(512)": 1})
+    {'Perm(64 to 512)': 4, 'O(16) wr Perm(4)': 2}
+    """
+    kinds: dict[str, list] = {}
+    for name, count in counts.items():
+        short = _short(name)
+        # A power counts factors, and is no size.
+        kinds.setdefault(re.sub(r"(?<!\^)\b\d+", "#", short), []).append((short, count))
+    found = {}
+    for kind, members in kinds.items():
+        sizes = zip(*([int(one) for one in re.findall(r"(?<!\^)\b\d+", short)] for short, _ in members), strict=True)
+        texts = [str(min(one)) if min(one) == max(one) else f"{min(one)} to {max(one)}" for one in map(tuple, sizes)]
+        found["".join(part + text for part, text in zip(kind.split("#"), [*texts, ""], strict=True))] = sum(
+            count for _, count in members
+        )
+    return found
+
+
 def _listed(counts: dict[str, int], form: str) -> str:
-    shown = [form.format(_short(name), count) for name, count in list(counts.items())[:SHOWN]]
+    shown = [form.format(name, count) for name, count in list(counts.items())[:SHOWN]]
     rest = sum(list(counts.values())[SHOWN:])
     return ", ".join([*shown, *([f"{rest} more"] if rest else [])])
 
@@ -70,7 +93,7 @@ def catalogue_rows(record: dict[str, dict]) -> list[tuple[str, ...]]:
             (
                 f"`{entry.name}`",
                 f"{entry.library}; {size}",
-                f"{sum(found['groups'].values())}: " + _listed(found["groups"], "{1} × {0}"),
+                _listed(_ranged(found["groups"]), "{1} × {0}"),
                 _listed(found["still"], "{1}: {0}") or "–",
                 f"{100 * found['share']:.0f} %",
                 f"{found['error']:.0e}",
