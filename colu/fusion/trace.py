@@ -15,6 +15,7 @@ from .spec import Spec
 from .states import unwrapped
 from .tracing.structure import Structure
 from .tracing.watch import follow
+from .views import written
 
 __all__ = ["from_sequential", "trace_spec"]
 
@@ -63,8 +64,9 @@ def trace_spec(
     Raises
     ------
     ValueError
-        No example, and none that could be guessed; a gain of ``folding`` that is not one in the model; with
-        ``strict``, what is not understood, by operation and module.
+        No example, and none that could be guessed, or one on which the model puts out nothing, zeros alone, or NaN;
+        a gain of ``folding`` that is not one in the model; with ``strict``, what is not understood, by operation and
+        module.
 
     Notes
     -----
@@ -103,8 +105,12 @@ def trace_spec(
     spec = structure.spec()
     if tol is None:
         return spec
-    refused = _refused(model, spec, example, tol, seed)
-    return structure.spec(refused) if refused else spec
+    trial = _Trial(model, example, tol, title)
+    refused = trial.refused(spec, seed)
+    if refused:
+        spec = structure.spec(refused)
+        trial.whole(spec, seed)
+    return spec
 
 
 def _ones(model: nn.Module, folding: Folding | None) -> frozenset[str]:
@@ -117,27 +123,58 @@ def _ones(model: nn.Module, folding: Folding | None) -> frozenset[str]:
     return frozenset(folding.readers)
 
 
-def _refused(model: nn.Module, spec: Spec, example, tol: float, seed: int) -> dict[str, str]:
-    """Groups that move the function after all, found by halves, with how far they do."""
-    state, drawn = model.state_dict(), spec.random(seed)
-    before = outputs(model, state, example)
-    found: dict[str, str] = {}
+class _Trial:
+    """Random elements on the example: which groups leave the function as it is."""
 
-    def search(names: list[str]) -> None:
-        moved = dict(state)
+    def __init__(self, model: nn.Module, example, tol: float, title: str):
+        self.model, self.example, self.tol, self.title = model, example, tol, title
+        self.state = model.state_dict()
+        self.before = outputs(model, self.state, example)
+        if not all(one.isfinite().all() for one in self.before):
+            raise ValueError(f"{title} puts out NaN or infinity on the example; check the weights and the inputs")
+        if not any((one != 0).any() for one in self.before):
+            raise ValueError(
+                f"{title} puts out nothing but zeros on the example, or nothing at all: no group can be tried; "
+                "give example=, a few samples as the model is used with"
+            )
+
+    def error(self, spec: Spec, drawn, names) -> float:
+        """How far elements of some groups move the function."""
+        moved = dict(self.state)
         for name in names:
             moved.update(spec.act(name, drawn[name], moved))
-        error = difference(before, outputs(model, moved, example))
-        if error <= tol:
-            return
-        if len(names) == 1:
-            found[names[0]] = f"{spec.groups[names[0]]} would move the function by {error:.2g}"
-            return
-        search(names[: len(names) // 2])
-        search(names[len(names) // 2 :])
+        return difference(self.before, outputs(self.model, moved, self.example))
 
-    search(list(spec.groups))
-    return found
+    def refused(self, spec: Spec, seed: int) -> dict[str, str]:
+        """Groups that move the function after all, found by halves, with how far they do."""
+        drawn, found = spec.random(seed), {}
+
+        def search(names: list[str]) -> None:
+            error = self.error(spec, drawn, names)
+            if error <= self.tol:
+                return
+            if len(names) == 1:
+                found[names[0]] = f"{written(spec.groups[names[0]])} would move the function by {error:.2g}"
+                return
+            search(names[: len(names) // 2])
+            search(names[len(names) // 2 :])
+            if len(names) == len(spec.groups) and not found:
+                raise ValueError(
+                    f"the groups of {self.title} move the function by {error:.2g} together and none does alone: "
+                    "raise tol= if this is rounding, else write the Spec by hand"
+                )
+
+        search(list(spec.groups))
+        return found
+
+    def whole(self, spec: Spec, seed: int) -> None:
+        """Raise ``ValueError`` unless all groups together leave the function as it is."""
+        error = self.error(spec, spec.random(seed), spec.groups)
+        if error > self.tol:
+            raise ValueError(
+                f"the groups of {self.title} that are left move the function by {error:.2g}: "
+                "raise tol= if this is rounding, else write the Spec by hand"
+            )
 
 
 def from_sequential(model: nn.Sequential, example=None, *, strict: bool = False) -> Spec:

@@ -322,3 +322,34 @@ def test_a_group_that_moves_the_function_after_all_is_given_up(nets, monkeypatch
 
     spec = trace_spec(Functional(*model), torch.randn(5, 4).double())
     assert not spec.groups and "would move the function by" in spec.still[0][2]
+
+
+@pytest.mark.parametrize(
+    "x, message",
+    [
+        (torch.randn(0, 4), "zeros on the example, or nothing at all"),
+        (torch.full((3, 4), torch.nan), "puts out NaN or infinity"),
+        (torch.zeros(3, 4), "nothing but zeros"),
+    ],
+)
+def test_an_example_on_which_nothing_can_be_tried_is_refused(x, message):
+    model = nn.Sequential(nn.Linear(4, 6, bias=False), nn.ReLU(), nn.Linear(6, 2, bias=False))
+    with pytest.raises(ValueError, match=message):
+        trace_spec(model, x)
+
+
+@pytest.mark.parametrize("x", [torch.randn(1, 4), torch.randn(6, 4), torch.randn(4, 6, 4)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_group_does_not_depend_on_the_sizes_of_the_example(x, dtype):
+    # As many samples, or tokens, as channels: what varies is told by the labels, not by the sizes.
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 6)).to(dtype)
+    assert trace_spec(model, x).groups == {"0": Permutation(6), "2": Wreath(1, Inner("signed", 4))}
+
+
+def test_groups_that_move_the_function_together_alone_are_refused(nets, monkeypatch):
+    from colu.fusion import trace
+
+    model = nets.randomised(nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2)))
+    monkeypatch.setattr(trace._Trial, "error", lambda self, spec, drawn, names: float(len(names) > 1))
+    with pytest.raises(ValueError, match="by 1 together and none does alone"):
+        trace_spec(model, nets.vectors(width=4))

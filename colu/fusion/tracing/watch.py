@@ -41,9 +41,6 @@ def follow(model: nn.Module, example, ones: frozenset[str] = frozenset()) -> Fol
     operations = Operations(atoms, ones=ones)
     watch = _Watch(operations)
     names, entries = _name_parameters(model, atoms, watch)
-    for name, parts in entries.items():
-        for part in parts:
-            watch.starts[int(part[0])] = name
     with ExitStack() as stack:
         stack.enter_context(_evaluating(model))
         stack.enter_context(_slow_attention())
@@ -102,7 +99,6 @@ class _Watch(TorchDispatchMode):
         self.operations, self.labels = operations, WeakIdKeyDictionary()
         self.path: list[str] = []
         self.unknown: list[str] = []
-        self.starts: dict[int, str] = {}
         self.silent = 0
 
     def known(self, tensor) -> Labels | None:
