@@ -81,6 +81,13 @@ def _listed(counts: dict[str, int], form: str) -> str:
     return ", ".join([*shown, *([f"{rest} more"] if rest else [])])
 
 
+def _groups(found: dict) -> str:
+    """Groups with their numbers, each unbroken, and what stays where anything does."""
+    moved = _listed(_ranged(found["groups"]), "{1} × {0}").replace(" × ", "\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}")
+    moved = moved.replace(" to ", "\N{NO-BREAK SPACE}to\N{NO-BREAK SPACE}")
+    return f"{moved}; {_listed(found['still'], '{1} stay: {0}')}" if found["still"] else moved
+
+
 def catalogue_rows(record: dict[str, dict]) -> list[tuple[str, ...]]:
     """One row of MyST text a model, in the order of the catalogue."""
     rows = []
@@ -93,8 +100,7 @@ def catalogue_rows(record: dict[str, dict]) -> list[tuple[str, ...]]:
             (
                 f"`{entry.name}`",
                 f"{entry.library}; {size}",
-                _listed(_ranged(found["groups"]), "{1} × {0}"),
-                _listed(found["still"], "{1}: {0}") or "–",
+                _groups(found),
                 f"{100 * found['share']:.0f} %",
                 f"{found['error']:.0e}",
                 f"{found['cpu_seconds']:.1f}",
@@ -107,7 +113,7 @@ def catalogue_rows(record: dict[str, dict]) -> list[tuple[str, ...]]:
 class CatalogueTable(SphinxDirective):
     """A paragraph that counts, and one row a model."""
 
-    head = ("Model", "Made as", "Groups", "Channels that stay, and why", "Share", "Error", "CPU s", "MB")
+    head = ("Model", "Made as", "Groups", "Share", "Error", "CPU s", "MB")
 
     def run(self) -> list[nodes.Node]:
         """Build both."""

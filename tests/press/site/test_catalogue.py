@@ -19,8 +19,8 @@ def test_rows_follow_the_catalogue_and_count_what_they_do_not_show():
     rows = catalogue_rows({"llama": FOUND, "resnet18": FOUND, "gone": FOUND})
     assert [row[0] for row in rows] == ["`resnet18`", "`llama`"]
     assert rows[0][1] == "torchvision; as published, 64 pixels"
-    assert rows[0][2] == "12 × Perm(2 to 7)"
-    assert rows[0][3:] == ("3: add", "79 %", "3e-15", "1.3", "3")
+    assert rows[0][2].replace("\N{NO-BREAK SPACE}", " ") == "12 × Perm(2 to 7); 3 stay: add"
+    assert rows[0][3:] == ("79 %", "3e-15", "1.3", "3")
     small = next(entry.small for entry in CATALOGUE if entry.name == "llama")
     assert rows[1][1] == f"transformers; {small}"
 
