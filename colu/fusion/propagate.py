@@ -123,10 +123,6 @@ class Propagation:
             raise Untraceable(f"{name} reads {features} features, but gets {value.size} channels")
         return Value(value.parts, repeat, view=value.view, dim=value.dim)
 
-    def knows(self, module: nn.Module) -> bool:
-        """Whether :meth:`module` follows channels through a layer without parameters."""
-        return isinstance(module, (nn.Flatten, *_KEEPS, *_MAX_POOL, *self.pointwise)) or has_symmetry(module)
-
     def module(self, name: str, module: nn.Module, value: Value) -> Value:
         """The value after a layer."""
         handlers = (
