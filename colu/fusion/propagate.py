@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from torch import nn
 
 from colu.geometry import Symmetry
-from colu.nn import has_symmetry, symmetry_of
+from colu.nn import symmetry_of
 
 from .groups import Conic, Permutation, Vectors
 from .spec import FIXED, Part, Spec
