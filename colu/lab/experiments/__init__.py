@@ -15,9 +15,11 @@ from .latent import LATENT_DIFFUSION, LatentDenoising, latent_space
 from .networks import Networks, train_networks
 from .pictures import run_with_pictures
 from .plans import left_of, missing_runs
+from .recipes import FUSION_PUBLISHED, FUSION_RECIPES, PublishedPairTask, RecipePairTask
 from .rerun import is_current, rerun_commands
 from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from .run import RunningElsewhere, record_path, run, run_arms
+from .softness import FUSION_SOFT, SoftPairTask
 
 __all__ = [
     "ARMS",
@@ -29,7 +31,10 @@ __all__ = [
     "EXPERIMENTS",
     "FUSION_GPT",
     "FUSION_MLP",
+    "FUSION_PUBLISHED",
+    "FUSION_RECIPES",
     "FUSION_RESNET",
+    "FUSION_SOFT",
     "GPT_TEXT",
     "LATENT_DIFFUSION",
     "LEFT_OUT",
@@ -53,8 +58,11 @@ __all__ = [
     "TextPairTask",
     "PartlyLinear",
     "Preset",
+    "PublishedPairTask",
+    "RecipePairTask",
     "RotationTask",
     "RunningElsewhere",
+    "SoftPairTask",
     "VAETask",
     "cap_points",
     "choose_arms",

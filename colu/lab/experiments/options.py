@@ -22,9 +22,12 @@ __all__ = [
     "LatentOptions",
     "PerceptronCurveOptions",
     "PerceptronOptions",
+    "PublishedOptions",
+    "RecipeOptions",
     "ResidualCurveOptions",
     "ResidualOptions",
     "RotationOptions",
+    "SoftOptions",
     "TextCurveOptions",
     "TextOptions",
     "VAEOptions",
@@ -85,6 +88,25 @@ class PerceptronOptions(_Classified, closed=True):
 
     hidden: list[Count]
     init: NotRequired[Literal["gaussian"]]
+
+
+class _Carried(_Classified):
+    hidden: list[Count]
+    repair_size: Count
+
+
+class SoftOptions(_Carried, closed=True):
+    """Of ``fusion-soft``; see :class:`colu.lab.experiments.SoftPairTask`."""
+
+
+class PublishedOptions(_Carried, closed=True):
+    """Of ``fusion-published``; see :class:`colu.lab.experiments.PublishedPairTask`."""
+
+
+class RecipeOptions(_Carried, closed=True):
+    """Of ``fusion-recipes``: ``common`` steps that both networks train as one, 0 for none."""
+
+    common: Whole
 
 
 class PerceptronCurveOptions(_Curves, closed=True):
