@@ -24,6 +24,7 @@ from colu.lab.plot import parted
 from colu.press.build.render import run_jupyter_book
 from colu.press.project import BookError, Project
 from colu.press.site.explorer import TWINS, explorer_twin, turn_twin
+from colu.press.site.typography import kept_together
 
 __all__ = ["EpubBuilder", "setup", "tidy", "write_epub"]
 
@@ -114,7 +115,8 @@ def tidy(folder: Path) -> set[str]:
     pages = {}
     for path in sorted(folder.rglob("*.xhtml")):
         name = path.relative_to(folder).as_posix()
-        pages[name] = BeautifulSoup(_CONTROL.sub("", path.read_text(encoding="utf8")), "html.parser")
+        page = kept_together(_CONTROL.sub("", path.read_text(encoding="utf8")))
+        pages[name] = BeautifulSoup(page, "html.parser")
         _clean(pages[name], name)
     anchors = {name: {part["id"] for part in page.select("[id]")} for name, page in pages.items()}
     for name, page in pages.items():

@@ -27,7 +27,7 @@
 ``opening``
     the figure of a chapter that it opens with;
 ``typography``
-    powers of ten in place of the letter e;
+    powers of ten in place of the letter e, and quantities that no line parts;
 ``counts``
     the number of runs once for a table;
 ``commands``

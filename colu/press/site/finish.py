@@ -18,7 +18,7 @@ from .formulas import reserved
 from .heads import MISSING, grounded
 from .sidebar import folded
 from .tables import with_cards, with_windows
-from .typography import powers_on
+from .typography import kept_together, powers_on
 
 #: The branch on which the site is published, plain notebooks and all: Colab and Binder open them there.
 PAGES = "gh-pages"
@@ -108,7 +108,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
     for path in Path(app.outdir).rglob("*.html"):
         before = path.read_text(encoding="utf8")
         after = number_chapters(finished(before, search=path.name == "search.html"), path.name)
-        after = with_cards(powers_on(folded(after)))
+        after = with_cards(kept_together(powers_on(folded(after))))
         if re.fullmatch(_CHAPTER, path.name):
             after = with_windows(after)
         after = reserved(after, "../" * (len(path.relative_to(app.outdir).parts) - 1))

@@ -13,8 +13,10 @@ __all__ = ["reserved", "width_of"]
 #: What each page with a formula needs: loaded at once, and not when MathJax comes to it.
 FONTS = ("MathJax_Main-Regular", "MathJax_Math-Italic", "MathJax_Zero", "MathJax_AMS-Regular")
 _FOLDER = "_static/mathjax/output/chtml/fonts/woff-v2"
-#: A formula in a line, and the marks that belong to its line: a browser would begin a line with them.
-_INLINE = re.compile(r'<span class="math notranslate nohighlight">\\\((.*?)\\\)</span>([.,;:!?)’”]*)', re.DOTALL)
+#: A formula in a line, and what belongs to its line, a unit or marks: a browser would begin a line with them.
+_INLINE = re.compile(
+    r'<span class="math notranslate nohighlight">\\\((.*?)\\\)</span>((?:\xa0[\w%±]+)?[.,;:!?)’”]*)', re.DOTALL
+)
 #: Commands that only say how what follows them is set; room of a fixed size; names that are spelled out.
 _STYLE = re.compile(
     r"\\(?:operatorname\*?|math\w+|boldsymbol|text|tilde|hat|bar|overline|left|right|[bB]igg?[lr]?|displaystyle)(?![a-zA-Z])"

@@ -1,4 +1,7 @@
-"""Numbers as they are written: a power of ten, and not the letter e, whose hyphen breaks at the end of a line."""
+"""Numbers as they are written: a power of ten in place of the letter e, and no line ends inside a quantity.
+
+A number stays with its unit, with what follows its ±, and with the name that it is the value of.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import re
 from docutils import nodes
 from sphinx.application import Sphinx
 
-__all__ = ["with_powers"]
+__all__ = ["kept_together", "powers_on", "with_powers"]
 
 _NUMBER = re.compile(r"(?<![\w.])(-?\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?![\w.]*\d)")
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -48,6 +51,50 @@ _KEPT = re.compile(
     r"|\\\(.*?\\\)|\\\[.*?\\\]|<[^>]*>)",
     re.DOTALL,
 )
+#: Tags inside a line: what they part is one text, as a number that a cell made and the unit after it.
+_IN_LINE = re.compile(r"</?(?:a|b|em|i|span|strong|sub|sup)\b")
+_WORDS = "core hour|hour|minute|second|day|degree|nat|bit|byte|point|pixel|time"
+_UNITS = rf"%|‰|[kMGT]i?B|KB|[mµμn]?s|min|h|px|pt|sd|(?:{_WORDS})s?"
+_NUMBER_NEXT = r"[-−–+]?[.\d∞]"
+#: Spaces, the groups, at which no line ends.
+_TOGETHER = re.compile(
+    rf"(?:(?<![\w.])\d*[.,]?\d+|[∞⁰¹²³⁴-⁹])([ \n])(?=(?:{_UNITS})(?!\w))"
+    rf"|(?<=[\w%∞])([ \n])±([ \n]?)(?={_NUMBER_NEXT})|(?<!\w)±([ \n])(?={_NUMBER_NEXT})"
+    rf"|(?<![\w.])\w{{1,4}}([ \n])(?:[=<>≤≥]|&[lg]t;)([ \n])(?={_NUMBER_NEXT})"
+)
+
+
+def kept_together(page: str) -> str:
+    """A page in whose text no line ends between a number and its unit, around ±, or after ``n =``.
+
+    Parameters
+    ----------
+    page : str
+        HTML; code, formulas and drawings stay as they are.
+
+    Examples
+    --------
+    >>> kept_together("<p>By <span>3.1</span> % (n = 5), 2 ± 1 points, <code>n = 5</code>.</p>")
+    '<p>By <span>3.1</span>\\xa0% (n\\xa0=\\xa05), 2\\xa0±\\xa01\\xa0points, <code>n = 5</code>.</p>'
+    """
+    parts = _KEPT.split(page)
+    # The texts in a row: a tag inside a line takes no place there, a formula that of a number.
+    for at in range(1, len(parts), 2):
+        kept = parts[at]
+        parts[at] = (kept, "" if _IN_LINE.match(kept) else "0" if kept.startswith(r"\(") else "\0")
+    said = "".join(part if isinstance(part, str) else part[1] for part in parts)
+    signs = list(said)
+    for match in _TOGETHER.finditer(said):
+        for group in range(1, _TOGETHER.groups + 1):
+            for at in range(*match.span(group)):
+                signs[at] = "\xa0"
+    said, done, at = "".join(signs), [], 0
+    for part in parts:
+        text = isinstance(part, str)
+        length = len(part if text else part[1])
+        done.append(said[at : at + length] if text else part[0])
+        at += length
+    return "".join(done)
 
 
 def powers_on(page: str) -> str:
