@@ -43,9 +43,7 @@ def _longest(html: str) -> float:
     words = re.split(r"[ \n\t-]", unescape(_TAG.sub("", _MATH.sub(" ", rest))))
     em = 0.85 * 16
     signs = (len(word) - word.count("\xa0") / 2 for word in words)
-    return max(
-        SIGN * max(signs, default=0), CODE * max(map(len, code), default=0), em * max(formulas, default=0)
-    )
+    return max(SIGN * max(signs, default=0), CODE * max(map(len, code), default=0), em * max(formulas, default=0))
 
 
 def minimal_width(rows: list[list[str]]) -> float:
