@@ -101,7 +101,7 @@ def for_page(svg: str, *, dark: bool) -> str:
 def letter_size(svg: str) -> float:
     """Return the size of the smallest text of a figure as a share of its width; infinity without text.
 
-    An exponent counts as the text that it belongs to.
+    Exponents and indices count: on an axis of powers of ten they are what differs.
 
     Examples
     --------
@@ -110,5 +110,5 @@ def letter_size(svg: str) -> float:
     """
     width = float(re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+)', svg)[1])
     texts = re.findall(r"<text\b.*?</text>", svg, re.DOTALL)
-    sizes = [max(map(float, _SIZE.findall(text)), default=16.0) for text in texts]
+    sizes = [min(map(float, _SIZE.findall(text)), default=16.0) for text in texts]
     return min(sizes, default=float("inf")) / width

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMN", "LETTERS", "narrow_svg"]
 
-#: Pixels that the smallest letters of a figure have on a telephone at least, and the width of its column.
+#: Pixels that the smallest letters of a figure, exponents too, have on a telephone at least; its column's width.
 LETTERS, COLUMN = 8, 342
 #: Inches: a narrow figure's width, below which none goes, and the highest panel.
 WIDTH, LEAST, HIGHEST = 4.0, 2.8, 2.4

@@ -179,6 +179,13 @@ def test_a_wide_panel_is_drawn_narrow_and_a_slim_one_has_one_form():
     assert narrow(drawn((1, 1), size=(4, 3))[0]) is None
 
 
+def test_an_axis_of_powers_of_ten_is_drawn_narrow_until_its_exponents_can_be_read():
+    figure, _ = drawn((1, 1), lambda ax: ax.set(yscale="log", ylim=(1e-6, 1)), size=(4.5, 3))
+    svg = narrow(figure)
+    assert letter_size(as_svg(figure)) * COLUMN < LETTERS <= letter_size(svg) * COLUMN
+    assert "<tspan" in svg
+
+
 def test_axes_of_two_scales_on_one_panel_stay_together():
     figure, axes = drawn((1, 1), size=(5, 3))
     axes[0].twinx().plot([1, 0])
