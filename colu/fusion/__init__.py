@@ -39,14 +39,13 @@ from .measure import (
     lerp,
 )
 from .merge import MERGES, merged
+from .part import FIXED, Part
 from .plan import DiffusePlanWarning, Plan, check_coupling, softness
-from .propagate import from_chains
 from .repair import recalibrate_batch_norm, repair_statistics
 from .solve import assign, polar
-from .spec import FIXED, Part, Spec, apply, check_states
+from .spec import Spec, apply, check_states
 from .stored import StoredState, write_state
 from .trace import from_sequential, trace_spec
-from .transformer import transformer_spec
 from .transport import transport_plans
 from .wreath import Wreath, WreathElement
 
@@ -90,7 +89,6 @@ __all__ = [
     "evaluate_ensemble",
     "example_for",
     "frank_wolfe_merge",
-    "from_chains",
     "from_sequential",
     "fuse",
     "invariance_error",
@@ -108,7 +106,6 @@ __all__ = [
     "sequential_merge",
     "softness",
     "trace_spec",
-    "transformer_spec",
     "transport_plans",
     "universe_match",
     "write_state",

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from .part import FIXED
 from .plan import KEPT, DiffusePlanWarning, Plan
-from .spec import FIXED, Spec, State
+from .spec import Spec, State
 from .states import plain_state
 
 __all__ = ["carry", "norm_kept"]

@@ -12,7 +12,8 @@ from colu.blocks import split
 from .groups import Conic, Permutation
 from .matching import _as_rows
 from .observe import inputs_of, observed, points
-from .spec import FIXED, Spec, State
+from .part import FIXED
+from .spec import Spec, State
 
 __all__ = ["blocks", "check_correspond", "output_moments", "row_moments", "unit_norms"]
 
@@ -51,7 +52,7 @@ def check_correspond(spec_a: Spec, spec_b: Spec) -> None:
             same = replace(one, **{"n" if isinstance(one, Permutation) else "groups": other.groups})
         if same != other:
             raise ValueError(f"{name!r} is {one} in A and {other} in B; only the number of units may differ")
-    places = [place for name in spec_a.groups for place in (*spec_a.views(name), *spec_a.scattered(name))]
+    places = [place for name in spec_a.groups for place in spec_a.scattered(name)]
     views = sorted({place[0] for place in places})
     if views:
         raise ValueError(
@@ -79,7 +80,7 @@ def output_moments(spec_a: Spec, spec_b: Spec, model_a, model_b, batches) -> dic
                         model(x)
             for module in common:
                 one, other = (store[module].cpu() for store in seen)
-                for (name, at, _), (_, to, _) in zip(places[0][module], places[1][module], strict=True):
+                for (name, at), (_, to) in zip(places[0][module], places[1][module], strict=True):
                     source, target = spec_a.groups[name], spec_b.groups[name]
                     a, b = one[:, at], other[:, to]
                     sums = [b.T @ a, source._turn(a, 1).square().sum(0), target._turn(b, 1).square().sum(0)]

@@ -19,12 +19,13 @@ from .many import universe_match
 from .measure import BarrierCurve, Loss, outputs_of
 from .merge import MERGES, merged
 from .paged import emptied, run_paged
+from .part import FIXED
 from .repair import fitting_repair, repairer
-from .spec import FIXED, Spec, State
+from .spec import Spec, State
 from .states import check_tensors, plain_state, unwrapped
+from .subgroups import written
 from .trace import trace_spec
 from .verdict import differences, doubts, measured
-from .views import written
 from .wreath import Wreath
 
 __all__ = ["REPAIRS", "Fused", "fuse"]

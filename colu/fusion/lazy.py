@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from torch import Tensor
 
 from .carry import carry_tensor, operators_of
+from .part import FIXED
 from .plan import Plan
-from .spec import FIXED, Spec, State
+from .spec import Spec, State
 
 __all__ = ["Carried", "Made", "Moved", "groups_on"]
 

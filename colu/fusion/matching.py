@@ -18,7 +18,6 @@ from .lazy import Moved, groups_on
 from .observe import inputs_of, observed, points
 from .spec import Spec, State, apply, check_states, gathered
 from .states import plain_state, unwrapped
-from .views import lifted, viewed
 from .wreath import Wreath, WreathElement
 
 __all__ = ["Alignment", "match_activations", "match_weights", "random_alignment"]
@@ -128,17 +127,6 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
         one, other = (_as_rows(state[parameter], axis, offset, size, repeat) for state in (a, b))
         product = one @ other.T
         total = product if total is None else total + product
-    for parameter, axis, offset, repeat, view in spec.views(name):
-        if parameter in spec.unmatched:
-            continue
-        entries = viewed(group, view).size
-        one, other = (_as_rows(state[parameter], axis, offset, entries, repeat) for state in (a, b))
-        if isinstance(group, Wreath) and view in ("units", "even"):
-            apart[view] = apart.get(view, 0) + one @ other.T
-            continue
-        product = lifted(group, view, one @ other.T)
-        if product is not None:
-            total = product if total is None else total + product
     for parameter, axis, places, _, even in spec.scattered(name):
         if parameter in spec.unmatched:
             continue
@@ -362,13 +350,10 @@ def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Align
         matrix = sums[module] / counts[module]
         if centre:
             matrix = matrix - torch.outer(means[0][module], means[1][module]) / counts[module] ** 2
-        for name, at, view in parts:
-            group = spec.groups[name]
+        for name, at in parts:
             at = at.to(matrix.device)
             here = (at >= 0).to(matrix.dtype)
-            block = lifted(group, view, matrix[at[:, None], at] * here[:, None] * here)
-            if block is None:
-                continue
+            block = matrix[at[:, None], at] * here[:, None] * here
             covariances[name] = covariances[name] + block if name in covariances else block
             available[name] = max(available.get(name, 0), counts[module] - centre)
     unseen = [name for name in spec.groups if name not in covariances]

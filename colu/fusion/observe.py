@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from colu.nn import has_symmetry
 
-from .spec import FIXED, Spec
+from .part import FIXED
+from .spec import Spec
 
 __all__ = ["inputs_of", "observed", "points"]
 
@@ -18,7 +19,7 @@ _CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
 
 
 def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
-    """Layers whose output carries groups: module name to (group, places of its channels, view of them).
+    """Layers whose output carries groups: module name to (group, places of its channels, -1 where one is not there).
 
     Raises
     ------
@@ -30,7 +31,7 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
     >>> from colu.fusion import from_sequential
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     >>> points(from_sequential(model), model)
-    {'0': [('0', tensor([0, 1, 2]), 'channels')]}
+    {'0': [('0', tensor([0, 1, 2]))]}
     """
     found: dict[str, list[tuple]] = {}
     activations = [name for name, module in model.named_modules() if has_symmetry(module)]
@@ -43,12 +44,11 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
             continue
         offset, parts = 0, []
         for part in rules[0]:
-            # What a norm puts out has the signs that its weight has not; what has one entry a unit is no channel.
-            view = "channels" if part.view == "even" else part.view
-            length = len(part.at) if part.at is not None else spec.length(part) or 0
-            if part.name != FIXED and part.repeat == 1 and view != "units":
+            length = 0 if part.at is not None else spec.length(part) or 0
+            if part.name != FIXED:
                 places = torch.arange(offset, offset + length) if part.at is None else torch.tensor(part.at)
-                parts.append((part.name, places, view))
+                # Each of the entries that a channel has is seen by itself.
+                parts += [(part.name, one) for one in places.view(-1, part.repeat).T]
             offset += length
         if parts:
             found[name] = parts
@@ -69,6 +69,12 @@ def rows(module: nn.Module, output: Tensor) -> Tensor:
     """Samples (and pixels) as rows, channels as columns, in float64."""
     channels = -1 if isinstance(module, _CHANNELS_LAST) else 1
     return output.detach().movedim(channels, -1).flatten(0, -2).double()
+
+
+def channels_at(rows: Tensor, places: Tensor) -> Tensor:
+    """The columns at some places, zeros for those that are not there."""
+    places = places.to(rows.device)
+    return rows[:, places.clamp_min(0)] * (places >= 0).to(rows.dtype)
 
 
 @contextmanager

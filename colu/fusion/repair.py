@@ -12,10 +12,9 @@ from colu.checks import check_choice
 
 from .groups import Conic, Orthogonal, Vectors
 from .invariance import double_model
-from .observe import inputs_of, observed, points, run
+from .observe import channels_at, inputs_of, observed, points, run
 from .spec import Spec, State
 from .states import loaded, plain_state
-from .views import Sets, viewed
 from .wreath import Wreath
 
 __all__ = ["fitting_repair", "recalibrate_batch_norm", "repair_statistics", "repairer"]
@@ -46,16 +45,20 @@ class _Moments:
         return (self.squares / self.count - (self.sum / self.count).square()).clamp_min(0)
 
 
+def _framed(group, kind: str) -> bool:
+    return kind == "cone" and isinstance(group, Conic) and group.frame == "homogeneous"
+
+
 def _turned(group, rows: Tensor, kind: str) -> Tensor:
     """Rows in the frame in which the scales of a repair are diagonal."""
-    return group._turn(rows, -1) if kind == "cone" and isinstance(group, Conic) else rows
+    return group._turn(rows, -1) if _framed(group, kind) else rows
 
 
 def _pooled(group, variance: Tensor, kind: str) -> Tensor:
     """One variance for what a covariant scale must treat alike: the channels of a section."""
     if kind == "channel" or getattr(group, "dim", None) == 1:
         return variance
-    if isinstance(group, Wreath | Sets):
+    if isinstance(group, Wreath):
         inner = group.inner
         parts = variance.unflatten(0, (-1, group.dim)).split([one.size for one in inner], -1)
         turning = zip(inner, parts, strict=True)
@@ -79,10 +82,9 @@ def _statistics(spec: Spec, model: nn.Module, places: dict, batches, kind: str) 
     def see(module: str, rows: Tensor) -> None:
         if module not in order:
             order.append(module)
-        for name, at, view in places[module]:
-            group = viewed(spec.groups[name], view)
-            stretch = _turned(group, rows[:, at], kind)
-            moments.setdefault((module, int(at[0])), _Moments()).see(stretch)
+        for key, (name, at) in enumerate(places[module]):
+            stretch = _turned(spec.groups[name], channels_at(rows, at), kind)
+            moments.setdefault((module, key), _Moments()).see(stretch)
 
     with observed(model, places, see):
         if run(model, batches) < 2:
@@ -174,8 +176,8 @@ def repair_statistics(
         now, _ = _statistics(spec, work, {module: places[module]}, batches, kind)
         weight = work.get_submodule(module).weight.data
         bias = work.get_submodule(module).bias.data
-        for name, at, view in places[module]:
-            group = viewed(spec.groups[name], view)
+        for place, (name, at) in enumerate(places[module]):
+            group, here = spec.groups[name], at >= 0
             if (
                 isinstance(work.get_submodule(module), _NORMS)
                 and getattr(group, "frame", "") == "homogeneous"
@@ -183,19 +185,24 @@ def repair_statistics(
                 raise ValueError(
                     f"norm {module!r} scales channels, not the axes of its cones; use kind='channel'"
                 )
-            key = (module, int(at[0]))
+            key = (module, place)
             deviations = [_pooled(group, m[key].variance, kind).sqrt() for m in (*goals, now)]
             goal = (1 - t) * deviations[0] + t * deviations[1]
             alive = deviations[2] > 1e-12 * deviations[2].amax()
             scale = torch.where(alive, goal / deviations[2].where(alive, torch.ones_like(goal)), 1.0)
             mean = (1 - t) * goals[0][key].mean + t * goals[1][key].mean
-            part = at.to(weight.device)
+            if not here.all():
+                # What is not there was counted as zeros; only a frame of whole cones would mix it with the rest.
+                if _framed(group, kind):
+                    continue
+                scale, mean, group = scale[here], mean[here], None
+            part, centre = at[here].to(weight.device), now[key].mean[here]
             rows = _turned(group, weight[part].flatten(1).T if weight.dim() > 1 else weight[part][None], kind)
             # A norm's weight is a scale, not a vector: it has no frame to turn back.
             scaled = rows * scale if weight.dim() > 1 else weight[part][None] * scale
             back = _turned(group, scaled, kind) if weight.dim() > 1 else scaled
             weight[part] = back.T.reshape(weight[part].shape) if weight.dim() > 1 else back[0]
-            shifted = (_turned(group, bias[part][None], kind)[0] - now[key].mean) * scale + mean
+            shifted = (_turned(group, bias[part][None], kind)[0] - centre) * scale + mean
             bias[part] = _turned(group, shifted[None], kind)[0]
         result[f"{module}.weight"] = weight.to(fused[f"{module}.weight"].dtype).clone()
         result[f"{module}.bias"] = bias.to(fused[f"{module}.bias"].dtype).clone()

@@ -2,69 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from colu.checks import check_choice, check_int, settle_ints
+from colu.checks import check_int
 
 from .groups import Group
+from .part import FIXED, Part, parts_of, unsigned
 from .states import State, check_tensors, plain_state
-from .views import check_view, units_of, viewed, written
+from .subgroups import even, units_of, written
 
-__all__ = ["FIXED", "Part", "Spec", "apply", "check_states"]
-
-#: Names an axis on which nothing acts: inputs, classes, pixels of a kernel.
-FIXED = "fixed"
-
-
-@dataclass(frozen=True)
-class Part:
-    """A stretch of an axis.
-
-    Parameters
-    ----------
-    name : str
-        A group of the specification, or ``FIXED``.
-    repeat : int
-        Entries that follow each other for one channel: the pixels, where images are flattened.
-    size : int, optional
-        Channels of a fixed stretch beside others on the same axis.
-    side : {"out", "in"}, optional
-        Whether the axis makes the channels or reads them.
-        Only transport asks; by default axis 0 makes and the others read.
-    view : {"channels", "units", "sections", "even"}, int or pair of int
-        What the axis has entries for: every channel, each unit once (a radius, an angle, what a maximum leaves),
-        the channels beside the axes of cones (what gates leave), or every channel without its sign (a variance).
-        Of a :class:`colu.fusion.Wreath` also one set of each unit, by its place, or a pair: its place, and how often
-        the set stands in each unit.
-    at : sequence of int, optional
-        Where the entries are, ``repeat`` for each channel of the group, -1 for those that this axis lacks; by default
-        they follow what stands before. On an axis where one part says so, all do, and what none names is fixed.
-
-    Examples
-    --------
-    >>> Part("hidden", repeat=49).repeat
-    49
-    >>> Part("heads", at=(0, 4, 1, 5)).at
-    (0, 4, 1, 5)
-    """
-
-    name: str
-    repeat: int = 1
-    size: int | None = None
-    side: str | None = None
-    view: str | int | tuple[int, int] = "channels"
-    at: tuple[int, ...] | None = None
-
-    def __post_init__(self):
-        settle_ints(self, repeat=1)
-        if self.at is not None:
-            object.__setattr__(self, "at", tuple(int(place) for place in self.at))
-        check_choice("side", self.side, (None, "out", "in"))
-        check_view(self.view)
+__all__ = ["Spec", "apply", "check_states"]
 
 
 @dataclass(frozen=True)
@@ -113,15 +64,13 @@ class Spec:
     still: tuple[tuple[str, int, str], ...] = field(default=(), compare=False)
     share: float | None = field(default=None, compare=False)
     _occurrences: dict = field(init=False, repr=False, compare=False)
-    _views: dict = field(init=False, repr=False, compare=False)
     _scattered: dict = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if FIXED in self.groups:
             raise ValueError(f"{FIXED!r} is kept for axes without a group; name the group otherwise")
-        axes = {name: tuple(_parts(rule) for rule in rules) for name, rules in self.axes.items()}
+        axes = {name: tuple(parts_of(rule) for rule in rules) for name, rules in self.axes.items()}
         occurrences: dict[str, list] = {name: [] for name in self.groups}
-        views: dict[str, list] = {name: [] for name in self.groups}
         scattered: dict[str, list] = {name: [] for name in self.groups}
         for parameter, rules in axes.items():
             for axis, parts in enumerate(rules):
@@ -137,51 +86,47 @@ class Spec:
                         raise ValueError(
                             f"a fixed part of axis {axis} of {parameter} lacks its size; give Part(size=)"
                         )
-                    if part.at is not None:
-                        scattered[part.name].append(self._scatter(parameter, axis, part))
-                        continue
-                    length = self.length(part)
-                    if part.name != FIXED and part.view != "channels":
-                        views[part.name].append((parameter, axis, offset, part.repeat, part.view))
-                    elif part.name != FIXED:
+                    if part.at is not None or part.even:
+                        scattered[part.name].append(self._scatter(parameter, axis, offset, part))
+                    length = 0 if part.at is not None else self.length(part)
+                    if part.name != FIXED and part.at is None and not part.even:
                         side = part.side or ("in" if axis else "out")
                         occurrences[part.name].append((parameter, axis, offset, part.repeat, side))
                     offset += length or 0
-        unused = [name for name in self.groups if not occurrences[name] and not views[name] and not scattered[name]]
+        unused = [name for name in self.groups if not occurrences[name] and not scattered[name]]
         if unused:
             raise ValueError(f"no axis carries the groups {unused}; remove them, or name their axes")
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "unmatched", tuple(self.unmatched))
         object.__setattr__(self, "_occurrences", occurrences)
-        object.__setattr__(self, "_views", views)
         object.__setattr__(self, "_scattered", scattered)
 
-    def _scatter(self, parameter: str, axis: int, part: Part) -> tuple:
+    def _scatter(self, parameter: str, axis: int, offset: int, part: Part) -> tuple:
         size = self.groups[part.name].size
-        if len(part.at) != size * part.repeat:
+        at = part.at or range(offset, offset + size * part.repeat)
+        if part.even:
+            even(self.groups[part.name])
+        if len(at) != size * part.repeat:
             raise ValueError(
-                f"axis {axis} of {parameter} names {len(part.at)} places of {part.name!r}, whose {size} channels "
+                f"axis {axis} of {parameter} names {len(at)} places of {part.name!r}, whose {size} channels "
                 f"have repeat={part.repeat}; name {size * part.repeat}, -1 for those that are not there"
             )
         side = part.side or ("in" if axis else "out")
-        return parameter, axis, torch.tensor(part.at).view(size, part.repeat), side, part.view == "even"
+        return parameter, axis, torch.tensor(at).view(size, part.repeat), side, part.even
 
     def length(self, part: Part) -> int | None:
         """The entries of a part; None for a fixed one that takes the whole axis."""
         if part.name == FIXED:
             return None if part.size is None else part.size * part.repeat
-        return part.repeat * viewed(self.groups[part.name], part.view).size
+        return part.repeat * self.groups[part.name].size
 
     def occurrences(self, name: str) -> list[tuple[str, int, int, int, str]]:
         """Where a group acts: (parameter, axis, offset, repeat, side), in the order of the parameters."""
         return list(self._occurrences[name])
 
-    def views(self, name: str) -> list[tuple[str, int, int, int, str]]:
-        """Where only part of what the channels of a group are is: (parameter, axis, offset, repeat, view)."""
-        return list(self._views[name])
-
     def scattered(self, name: str) -> list[tuple[str, int, Tensor, str, bool]]:
-        """Where the channels of a group do not follow each other: (parameter, axis, places, side, without signs).
+        """Where the channels of a group do not follow each other, or lack their signs: (parameter, axis, places,
+        side, even).
 
         Places have shape ``(size, repeat)``, -1 for channels that are not there.
         """
@@ -198,8 +143,58 @@ class Spec:
         False
         """
         groups = {name: units_of(group) for name, group in self.groups.items()}
-        axes = {name: tuple(_gathered(parts) for parts in rules) for name, rules in self.axes.items()}
+        axes = {name: tuple(unsigned(parts) for parts in rules) for name, rules in self.axes.items()}
         return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share)
+
+    def only(self, names: Iterable[str]) -> Spec:
+        """The same axes with some of the groups alone: the channels of the others are fixed.
+
+        Parameters
+        ----------
+        names : iterable of str
+            The groups that stay.
+
+        Returns
+        -------
+        Spec
+            Without ``share``, which is said of all groups together; ``still`` counts what is left out.
+
+        Raises
+        ------
+        ValueError
+            A name that is no group.
+
+        Examples
+        --------
+        >>> from colu.fusion import trace_spec
+        >>> from colu.lab.models import GPT
+        >>> spec = trace_spec(GPT(65, length=16, width=32, depth=2, heads=4), torch.zeros(1, 16, dtype=torch.long))
+        >>> list(spec.only(name for name in spec.groups if name.endswith(".up")).groups)
+        ['blocks.0.up', 'blocks.1.up']
+        """
+        kept = list(names)
+        unknown = [name for name in kept if name not in self.groups]
+        if unknown:
+            raise ValueError(f"{unknown} are no groups; use some of {', '.join(self.groups)}")
+        left = [row for row in self.describe() if row["name"] in self.groups and row["name"] not in kept]
+        return Spec(
+            {name: group for name, group in self.groups.items() if name in kept},
+            {name: tuple(self._fixed(parts, kept) for parts in rules) for name, rules in self.axes.items()},
+            self.unmatched,
+            {name: why for name, why in self.notes.items() if name in kept},
+            self.still + tuple((made, row["channels"], "left out") for row in left for made in row["made_by"][:1]),
+        )
+
+    def _fixed(self, parts: tuple[Part, ...], kept: list[str]) -> tuple[Part, ...] | str:
+        """The parts of an axis, those of other groups fixed."""
+        if not any(part.name in kept for part in parts):
+            return FIXED
+        # Where parts say their places, what none names is fixed.
+        stay = (part for part in parts if part.name in kept or part.at is None)
+        return tuple(
+            part if part.name in kept or part.name == FIXED else Part(FIXED, size=self.length(part), side=part.side)
+            for part in stay
+        )
 
     def describe(self) -> list[dict]:
         """For each set of channels the group, why it is no larger, and which parameters make them; then what is fixed.
@@ -226,7 +221,7 @@ class Spec:
 
     def touched(self) -> set[str]:
         """The parameters on which any group acts."""
-        kinds = (self._occurrences, self._views, self._scattered)
+        kinds = (self._occurrences, self._scattered)
         return {place[0] for places in kinds for one in places.values() for place in one}
 
     def check(self, state: State, label: str = "the state") -> None:
@@ -276,10 +271,8 @@ class Spec:
     def act(self, name: str, element, state: State) -> dict[str, Tensor]:
         """The entries of a state, or of part of one, that one group changes, transformed; the others are left out."""
         changed: dict[str, Tensor] = {}
-        whole = self.groups[name]
-        places = [(*place[:4], whole) for place in self._occurrences[name]]
-        places += [(*place[:4], viewed(whole, place[4])) for place in self._views[name]]
-        for parameter, axis, offset, repeat, group in places:
+        group = self.groups[name]
+        for parameter, axis, offset, repeat, _ in self._occurrences[name]:
             if parameter not in state:
                 continue
             tensor = changed[parameter] if parameter in changed else state[parameter]
@@ -291,12 +284,12 @@ class Spec:
             acted = group.act(element, stretch.unflatten(axis, (group.size, repeat)), axis)
             stretch.copy_(acted.flatten(axis, axis + 1))
             changed[parameter] = tensor
-        for parameter, axis, places, _, even in self._scattered[name]:
+        for parameter, axis, places, _, signless in self._scattered[name]:
             if parameter not in state:
                 continue
             tensor = changed[parameter] if parameter in changed else state[parameter]
-            group = viewed(whole, "even") if even else whole
-            acted = group.act(element, gathered(tensor, axis, places), axis).flatten(axis, axis + 1)
+            acting = even(group) if signless else group
+            acted = acting.act(element, gathered(tensor, axis, places), axis).flatten(axis, axis + 1)
             here = places.flatten().to(tensor.device) >= 0
             changed[parameter] = tensor.index_copy(
                 axis, places.flatten().to(tensor.device)[here], acted.index_select(axis, here.nonzero().flatten())
@@ -310,28 +303,6 @@ def gathered(tensor: Tensor, axis: int, places: Tensor) -> Tensor:
     found = tensor.index_select(axis, places.flatten().clamp_min(0))
     here = (places.flatten() >= 0).view(-1, *(1,) * (tensor.dim() - axis - 1))
     return (found * here.to(found.dtype)).unflatten(axis, tuple(places.shape))
-
-
-def _gathered(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Parts of places that follow each other as the stretch that they are, once signs do not matter."""
-    plain = len(parts) == 1 and parts[0].at == tuple(range(len(parts[0].at or ())))
-    return tuple(
-        replace(part, view="channels" if part.view == "even" else part.view, at=None if plain else part.at)
-        for part in parts
-    )
-
-
-def _parts(rule) -> tuple[Part, ...]:
-    if isinstance(rule, str):
-        return (Part(rule),)
-    if isinstance(rule, Part):
-        return (rule,)
-    try:
-        return tuple(part if isinstance(part, Part) else Part(part) for part in rule)
-    except TypeError:
-        raise ValueError(
-            f"{rule!r} names no axis; use a group name, FIXED, a Part, or a sequence of them"
-        ) from None
 
 
 def apply(spec: Spec, elements: Mapping, state: State) -> dict[str, Tensor]:

@@ -13,9 +13,9 @@ from .fold import Folding
 from .invariance import difference, double_example, double_model, like, outputs
 from .spec import Spec
 from .states import unwrapped
+from .subgroups import written
 from .tracing.structure import Structure
 from .tracing.watch import follow
-from .views import written
 
 __all__ = ["from_sequential", "trace_spec"]
 

@@ -267,9 +267,7 @@ class Wreath:
         self.check(element)
         return element.apply(x, axis)
 
-    def solve(
-        self, covariance: Tensor, mode: str = "conic", *, even: Tensor | None = None, units: Tensor | None = None
-    ) -> WreathElement:
+    def solve(self, covariance: Tensor, mode: str = "conic", *, even: Tensor | None = None) -> WreathElement:
         r"""The element :math:`g` that maximises :math:`\langle g, M\rangle`, a global optimum of this layer.
 
         For each pair of units every set has an optimum of its own: its trace where it is fixed, an assignment for
@@ -286,8 +284,6 @@ class Wreath:
             If the group is one set of one unit, ``permutation`` means the permutations of its channels.
         even : Tensor, optional
             Shape ``(C, C)``, of entries that do not see signs: adds :math:`\langle |g|, P\rangle`.
-        units : Tensor, optional
-            Shape ``(G, G)``, of what has one entry a unit.
 
         Raises
         ------
@@ -305,7 +301,7 @@ class Wreath:
         check_choice("mode", mode, MODES)
         if mode == "naive":
             return self.identity()
-        given = [one.detach().double().cpu() for one in (covariance, even, units) if one is not None]
+        given = [one.detach().double().cpu() for one in (covariance, even) if one is not None]
         if not all(torch.isfinite(one).all() for one in given):
             raise ValueError("the covariance holds NaN or infinity; check the weights and the samples")
         sets = self._within(mode)
@@ -314,7 +310,7 @@ class Wreath:
         permutation = places = torch.arange(self.groups)
         if self.exchange and self.groups > 1:
             gains = sum(one.gain(*pair) for one, *pair in zip(sets, blocks, evens, strict=True))
-            permutation = assign(gains if units is None else gains + given[-1])
+            permutation = assign(gains)
 
         def best(place: int, one: Inner) -> Tensor:
             pair = [x if x is None else x[places, permutation] for x in (blocks[place], evens[place])]

@@ -54,12 +54,12 @@ def batch_normed(seed=0):
     )  # fmt: skip
 
 
-def batch_normed_spec(inner=("fixed", "signed"), scales="even"):
+def batch_normed_spec(inner=("fixed", "signed"), even=True):
     """What BatchNorm leaves of cones of four: permutations of cones, and with signs inside their sections."""
     group = Wreath(4, (Inner(inner[0]), Inner(inner[1], 3)))
     axes, statistics, before = {}, [], FIXED
     for linear, norm, name in ((0, 1, "first"), (3, 4, "second")):
-        scale = FIXED if scales == FIXED else Part(name, view=scales)
+        scale = FIXED if even is None else Part(name, even=even)
         axes |= {f"{linear}.weight": (name, before), f"{linear}.bias": (name,), f"{norm}.weight": (scale,),
                  f"{norm}.bias": (name,), f"{norm}.running_mean": (name,), f"{norm}.running_var": (scale,)}  # fmt: skip
         statistics += [f"{norm}.running_mean", f"{norm}.running_var"]

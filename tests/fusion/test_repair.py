@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from colu.fusion import apply, from_sequential, lerp, recalibrate_batch_norm, repair_statistics
-from colu.nn import CoLU
+from colu.fusion import apply, from_sequential, lerp, recalibrate_batch_norm, repair_statistics, trace_spec
+from colu.lab.models import GPT
+from colu.nn import CoLU, Maxout
 
 
 def pair(nets, make):
@@ -160,3 +161,27 @@ def test_repair_beside_signs_does_not_depend_on_the_frame(nets):
     there = repair_statistics(spec, one, apply(spec, elements, fused), parents, x)
     assert nets.distance(here, there) < 1e-9
     assert nets.distance(here, apply(spec, elements, fused)) > 1e-2
+
+
+def test_what_scaled_queries_keys_and_norms_is_undone(nets):
+    """Sets that stand twice in a layer, and norms that see one entry a unit, are repaired in their places."""
+    model = nets.randomised(GPT(11, length=6, width=16, depth=1, heads=4, activation="gelu"))
+    tokens = torch.randint(11, (40, 6), generator=torch.Generator().manual_seed(0))
+    spec, state = trace_spec(model, tokens[:2]), model.state_dict()
+    for rows in (slice(0, 16), slice(16, 32), slice(32, 48)):  # Queries, keys, values.
+        changed = {name: tensor.clone() for name, tensor in state.items()}
+        for name in ("weight", "bias"):
+            changed[f"blocks.0.qkv.{name}"][rows] *= 3
+        mended = repair_statistics(spec, model, changed, (state, state), tokens)
+        assert nets.distance(mended, state) < 1e-9
+
+
+def test_a_norm_behind_a_maximum_is_repaired(nets):
+    layers = nn.Linear(6, 8), Maxout(2), nn.BatchNorm1d(4), nn.Linear(4, 3)
+    model, x = nets.randomised(nn.Sequential(*layers)).eval(), nets.vectors(200)
+    spec, state = from_sequential(model, x[:5]), model.state_dict()
+    assert any(-1 in part.at for part in spec.axes["2.weight"][0])
+    changed = {name: tensor.clone() for name, tensor in state.items()}
+    changed["2.weight"] *= 3
+    mended = repair_statistics(spec, model, changed, (state, state), x)
+    assert nets.distance(mended, state) < 1e-9

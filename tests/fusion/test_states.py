@@ -11,7 +11,6 @@ from colu.fusion import (
     apply,
     barrier,
     evaluate,
-    from_chains,
     from_sequential,
     fuse,
     invariance_error,
@@ -42,7 +41,6 @@ def test_a_wrapper_changes_no_specification(nets, wrap):
     assert type(unwrapped(wrapped)) is type(model)
     wanted = from_sequential(model)
     assert trace_spec(wrapped) == from_sequential(wrapped) == wanted
-    assert from_chains(wrapped, [["0", "1", "2"]]) == from_chains(model, [["0", "1", "2"]])
     assert invariance_error(wrapped, wanted, nets.vectors()) < 1e-9
 
 

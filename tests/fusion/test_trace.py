@@ -17,7 +17,6 @@ from colu.fusion import (
     Wreath,
     apply,
     assert_invariant_under,
-    from_chains,
     from_sequential,
     match_activations,
     match_weights,
@@ -132,12 +131,10 @@ def test_functions_and_concatenated_channels_are_followed(nets):
 @pytest.mark.parametrize("scaling", ["hard", "soft"])
 def test_the_perceptrons_of_a_transformer(nets, scaling):
     model = nets.randomised(GPT(11, length=6, width=16, depth=2, heads=2, activation=lambda: CoLU(4, scaling=scaling)))
-    chains = [[f"blocks.{block}.{layer}" for layer in ("up", "act", "down")] for block in range(2)]
-    spec = from_chains(model, chains)
-    assert spec.groups["blocks.1.up"] == Conic(16, 4)
-    assert_invariant_under(spec, model, torch.arange(12).view(2, 6) % 11)
-    with pytest.raises(ValueError, match="GPT has no module 'blocks.7.up'"):
-        from_chains(model, [["blocks.7.up"]])
+    spec = trace_spec(model, torch.arange(12).view(2, 6) % 11)
+    chosen = spec.only(name for name in spec.groups if name.endswith(".up"))
+    assert chosen.groups == {f"blocks.{block}.up": Conic(16, 4) for block in range(2)}
+    assert_invariant_under(chosen, model, torch.arange(12).view(2, 6) % 11)
 
 
 class Gate(nn.Module):

@@ -39,7 +39,7 @@ def activation(watch, module, place, labels, x, out, axis: int):
         atoms.part(leg, place, signs=False)
     each = canonical(atoms, channels, (axis,))
     units = _units(watch, symmetry, each, place)
-    watch.operations.forms.append((each, symmetry))
+    watch.operations.forms.append((each, symmetry, place))
     _carry(atoms, watch, own, symmetry, each, units, place)
     made = {"channels": lambda: each, "twice": lambda: torch.cat([each, each]), "units": lambda: units,
             "sections": lambda: _cones(each, symmetry)[1].flatten()}[symmetry.output]()  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..spec import FIXED, Part
+from ..part import FIXED, Part
 
 __all__ = ["axis_rule"]
 
@@ -45,6 +45,6 @@ def axis_rule(classes: np.ndarray, where: dict, sets: list, side: str | None, ev
             rule.append(Part(FIXED, size=len(classes) - at))
         return tuple(rule)
     return tuple(
-        Part(name, repeat, side=side, view="even" if unsigned else "channels", at=tuple(flat.tolist()))
+        Part(name, repeat, side=side, even=unsigned, at=tuple(flat.tolist()))
         for _, name, repeat, flat, unsigned, _ in parts
     )

@@ -45,7 +45,7 @@ class Rules:
     #: Axes of parameters that read channels, by the first of their atoms; the others make them.
     readers: set[tuple[str, int]] = field(default_factory=set)
     #: Channels of activations in their own order, with the symmetry of the activation.
-    forms: list[tuple[Tensor, Symmetry]] = field(default_factory=list)
+    forms: list[tuple[Tensor, Symmetry, str]] = field(default_factory=list)
     #: Gains that are one, and stay so.
     ones: frozenset[str] = frozenset()
     #: Gains of norms with their shifts; what reads what a norm makes, an axis of a parameter or another operation.

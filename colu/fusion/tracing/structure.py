@@ -257,7 +257,7 @@ class Structure:
         """Sets that are all channels of one activation, as the group in the order and the frame of that activation."""
         of = {one: index for index, channels in enumerate(sets) for one in channels.order}
         replaced: dict[int, Channels | None] = {}
-        for atoms, symmetry in self.followed.operations.forms:
+        for atoms, symmetry, place in self.followed.operations.forms:
             classes = self.of(atoms).tolist()
             inside = list(dict.fromkeys(of[one] for one in classes if one in of))
             if not inside or inside[0] in replaced or len(set(classes)) < len(classes):
@@ -266,7 +266,7 @@ class Structure:
             if group is not None:
                 replaced |= dict.fromkeys(inside)
                 first = sets[inside[0]]
-                replaced[inside[0]] = Channels([classes], (), why=first.why, form=group)
+                replaced[inside[0]] = Channels([classes], (), why=first.why or place, form=group)
         return [one for one in (replaced.get(index, one) for index, one in enumerate(sets)) if one is not None]
 
     def _flat(self, members: list[int]) -> Channels | None:

@@ -54,7 +54,7 @@ def follow_entry(name: str) -> dict:
     import torch
 
     from colu.fusion import invariance_error, trace_spec
-    from colu.fusion.views import written
+    from colu.fusion.subgroups import written
 
     entry = _entry(name)
     version, model, example = entry.version, entry.make(), entry.example()

@@ -13,12 +13,10 @@ from torch import Tensor, nn
 from colu.fusion import (
     barrier,
     compare,
-    from_chains,
     invariance_error,
     match_weights,
     repair_statistics,
     trace_spec,
-    transformer_spec,
 )
 from colu.fusion.matching import Alignment
 from colu.lab.models import MLP, CIFARResNet
@@ -148,9 +146,9 @@ def _rows(module: nn.Module, inputs, output: Tensor) -> Tensor:
 class TextPairTask(PairTask):
     """Two transformers on one text: barriers in nats a character, no repair.
 
-    Their whole symmetry, ``conic``, is the permutation of the stream, a rotation inside each head
-    and what the perceptrons' activation has, see :func:`colu.fusion.transformer_spec`;
-    ``permutation`` exchanges units, in heads too, and moves cones without turning them.
+    Their whole symmetry, ``conic``, is the permutation of the stream, heads that move and turn,
+    and what the perceptrons' activation has, see :func:`colu.fusion.trace_spec`;
+    ``permutation`` exchanges units, heads among them, and turns nothing.
     ``barrier_perceptrons`` aligns the perceptrons alone, in a stream left as it is.
     """
 
@@ -163,15 +161,14 @@ class TextPairTask(PairTask):
         rows.register_forward_hook(_rows)
         windows = zip(first.test_inputs.split(64), first.test_targets.split(64), strict=True)
         test = [(x, y.flatten()) for x, y in windows]
-        return rows, transformer_spec(model), test, first.test_inputs[:2], None
+        return rows, trace_spec(model, first.test_inputs[:2]), test, first.test_inputs[:2], None
 
     def evaluate(self, model: nn.Module) -> dict[str, float]:
         """As of :class:`PairTask`."""
         found = super().evaluate(model)
         model = getattr(model, "module", model)
-        one, _, test, *_ = self._prepare(model[0])
-        depth = range(self.options["depth"])
-        spec = from_chains(model[0], [[f"blocks.{i}.{layer}" for layer in ("up", "act", "down")] for i in depth])
+        one, whole, test, *_ = self._prepare(model[0])
+        spec = whole.only(name for name in whole.groups if name.endswith(".up"))
         a, b = (part.state_dict() for part in model)
         moved = match_weights(spec, a, b).apply(spec, b)
         curve = barrier(one, a, moved, test, split="test", lambdas=self.options["lambdas"])

@@ -77,7 +77,7 @@ def test_what_is_said_of_a_specification(nets):
     assert spec.share == 1 and spec.still == ()
     assert "1.running_mean" in spec.unmatched
     # A variance does not see the sign of its channel, a mean does.
-    assert [spec.axes[f"1.running_{name}"][0][0].view for name in ("mean", "var")] == ["channels", "even"]
+    assert [spec.axes[f"1.running_{name}"][0][0].even for name in ("mean", "var")] == [False, True]
     assert spec.axes["0.weight"][1][0].name == FIXED
 
 
