@@ -15,6 +15,7 @@ from colu.fusion import (
     compare,
     invariance_error,
     match_weights,
+    norm_folding,
     repair_statistics,
     trace_spec,
 )
@@ -150,6 +151,8 @@ class TextPairTask(PairTask):
     and what the perceptrons' activation has, see :func:`colu.fusion.trace_spec`;
     ``permutation`` exchanges units, heads among them, and turns nothing.
     ``barrier_perceptrons`` aligns the perceptrons alone, in a stream left as it is.
+    With the option ``folded`` the gains of the norms are folded into the layers behind them, and ``barrier_folded``
+    is that of the networks so rewritten, whose stream may be turned.
     """
 
     def __init__(self, config: Config) -> None:
@@ -172,7 +175,21 @@ class TextPairTask(PairTask):
         a, b = (part.state_dict() for part in model)
         moved = match_weights(spec, a, b).apply(spec, b)
         curve = barrier(one, a, moved, test, split="test", lambdas=self.options["lambdas"])
-        return found | {"barrier_perceptrons": curve.loss_barrier}
+        found |= {"barrier_perceptrons": curve.loss_barrier}
+        return found | self._folded(model, one, test) if self.options.get("folded") else found
+
+    def _folded(self, model: nn.ModuleList, one: nn.Module, test) -> dict[str, float]:
+        """Of both networks with gains of one: the barrier, and how accurate the second is alone."""
+        tokens, net = self.tasks[0].test_inputs[:2], copy.deepcopy(model[0])
+        folding = norm_folding(net, tokens)
+        a, b = (folding.apply(part.state_dict()) for part in model)
+        net.load_state_dict(a)
+        spec = trace_spec(net, tokens, folding=folding)
+        alignment = match_weights(spec, a, b, max_sweeps=50)
+        moved = alignment.apply(spec, b)
+        curve = barrier(one, a, moved, test, split="test", lambdas=self.options["lambdas"])
+        alone = compare(one, spec, a, b, alignment, test, split="test").aligned_alone
+        return {"barrier_folded": curve.loss_barrier, "alone_accuracy_folded": 100 * alone.accuracy}
 
 
 _ARMS = ("relu", "colu", "colu-16")

@@ -164,9 +164,10 @@ class TextOptions(_Characters, closed=True):
 
 
 class TextCurveOptions(_Characters, closed=True):
-    """Of ``fusion-gpt``."""
+    """Of ``fusion-gpt``; with ``folded`` the gains of the norms are folded, too."""
 
     lambdas: Points
+    folded: NotRequired[StrictBool]
 
 
 class RotationOptions(TypedDict, closed=True):

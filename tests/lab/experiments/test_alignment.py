@@ -55,3 +55,11 @@ def test_transformers_are_compared_in_one_frame_by_stream_heads_and_perceptrons(
     for mode in ("permutation", "conic"):
         assert abs(found[f"alone_accuracy_{mode}"] - found["alone_accuracy_naive"]) < 0.3
     assert found["barrier_perceptrons"] != found["barrier_naive"] != found["barrier_conic"]
+    assert "barrier_folded" not in found
+
+
+def test_folded_transformers_are_the_same_networks_in_a_larger_group():
+    (record,) = run_arms("fusion-gpt", arms=["relu"], seeds=[0], steps=2, width=16, heads=2, folded=True)
+    found = record.metrics
+    assert abs(found["alone_accuracy_folded"] - found["alone_accuracy_naive"]) < 0.3
+    assert found["barrier_folded"] >= 0
