@@ -47,6 +47,14 @@ def _coloured(axes: Axes) -> bool:
     return bool(axes.images) or any(isinstance(part, QuadMesh | ContourSet) for part in axes.collections)
 
 
+def _see_through(axes: Axes) -> bool:
+    """Whether all pictures of some axes let the ground through, so that lines over them follow the page."""
+    if not axes.images:
+        return False
+    shown = (image.get_array() for image in axes.images)
+    return all(colours.ndim == 3 and colours.shape[-1] == 4 and colours[..., 3].min() == 0 for colours in shown)
+
+
 def _inside(axes: Axes) -> list[Artist]:
     """What is drawn in the area of the axes: not the frame, nor anything that has room outside."""
     outside = {axes.patch, axes.title, axes._left_title, axes._right_title, *axes.spines.values()}
@@ -79,9 +87,9 @@ def _sorted(figure: Figure) -> Iterator[None]:
     for number, axes in enumerate(figure.axes):
         if mpl.colors.same_color(axes.patch.get_facecolor(), "white"):
             change(axes.patch, "gid", f"{GROUND}-{number}")
-        coloured = _coloured(axes)
+        coloured, open_ground = _coloured(axes), _see_through(axes)
         for place, part in enumerate(_inside(axes)):
-            if coloured:
+            if part in axes.images if open_ground else coloured:
                 change(part, "gid", f"{DATA}-{number}-{place}")
             if _too_many(part):
                 change(part, "rasterized", True)

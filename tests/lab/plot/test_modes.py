@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from colu.lab.plot import COLOURS, DARK, PALETTE, as_svg, dark_colour, for_page, letter_size, use_style
-from colu.lab.plot.modes import DARK_GROUND
+from colu.lab.plot.modes import DARK_GROUND, DARK_INK
 
 
 def luminance(colour):
@@ -77,6 +77,18 @@ def test_what_shows_data_by_colour_keeps_its_colours_and_its_axis_does_not():
     assert "#ffffff" in marks  # the point on the contours
     label = re.search(r"<text[^>]*>axis</text>", dark)[0]
     assert contrast(re.search(r"fill: (#\w+)", label)[1], DARK_GROUND) > 7
+
+
+@pytest.mark.parametrize("clear", [True, False])
+def test_a_line_over_a_picture_follows_the_page_where_the_picture_is_clear(clear):
+    def draw(ax):
+        picture = np.ones((4, 4, 4))
+        picture[0, 0, 3] = not clear
+        ax.imshow(picture)
+        ax.plot([0, 3], [0, 3], color="#000001", linewidth=7)
+
+    line = re.search(r"stroke: (#\w+); stroke-width: 7", for_page(figure(draw), dark=True))
+    assert line[1] == (DARK_INK if clear else "#000001")
 
 
 def test_an_exponent_counts_as_the_small_letter_that_it_is():
