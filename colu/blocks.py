@@ -94,7 +94,8 @@ def channels_are_innermost(x: Tensor, c: int) -> bool:
 def blocks_to_axes_first(x: Tensor, *, dim: int | None = None, num_groups: int | None = None, channel_dim: int = 1):
     r"""Reorder channels from contiguous cones to all axes first, then all sections.
 
-    .. math:: (a_1, s_1, a_2, s_2, \dots) \mapsto (a_1, a_2, \dots, s_1, s_2, \dots)
+    .. math:: & (a_1, s_1, a_2, s_2, \dots) \\
+              & \quad \mapsto (a_1, a_2, \dots, s_1, s_2, \dots)
 
     Parameters
     ----------

@@ -11,7 +11,8 @@ from colu.channels import per_channel
 def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0, *, channel_dim: int = 1) -> Tensor:
     r"""The smooth maximum of two tensors.
 
-    .. math:: S_\beta(\eta_a, \eta_b) = (\eta_a - \eta_b)\,\sigma(\beta(\eta_a - \eta_b)) + \eta_b
+    .. math:: & S_\beta(\eta_a, \eta_b) \\
+              & \quad = (\eta_a - \eta_b)\,\sigma(\beta(\eta_a - \eta_b)) + \eta_b
 
     Parameters
     ----------
@@ -106,7 +107,8 @@ def acon_c(
 ) -> Tensor:
     r"""ACON-C, the smooth form of the maximum of two lines through the origin.
 
-    .. math:: f(x) = (p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x
+    .. math:: f(x) &= d\,\sigma(\beta d) + p_2 x, \\
+              d &= (p_1 - p_2)\,x
 
     For :math:`\beta > 0` and :math:`p_1 > p_2` the slope tends to :math:`p_1` and :math:`p_2`, is their mean at 0,
     and overshoots: its maximum is :math:`\kappa p_1 - (\kappa - 1) p_2` with :math:`\kappa = 1.0998393` the maximum

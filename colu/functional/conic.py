@@ -31,8 +31,8 @@ def colu(
 
     For a cone with axis coordinate :math:`a` and section :math:`s \in \mathbb R^{S-1}`,
 
-    .. math:: y_a = a, \qquad y_s = \varphi(r)\, s, \qquad
-        r = \frac{a \tan\alpha}{\lVert s\rVert_p + \varepsilon},
+    .. math:: y_a &= a, \quad y_s = \varphi(r)\, s, \\
+              r &= \frac{a \tan\alpha}{\lVert s\rVert_p + \varepsilon},
 
     with :math:`\varphi(r) = \min(\max(r, 0), 1)` (``hard``), :math:`\sigma(r - \tfrac12)` (``soft``),
     :math:`\sigma(4r - 2)` (``firm``), :math:`\sqrt{r_+}` (``sqrt``), :math:`\log(1 + r_+)` (``log``).
@@ -148,8 +148,8 @@ def rcolu(
 
     With :math:`e = \mathbf 1/\sqrt S`, :math:`x_e = (x \cdot e)\,e` and :math:`x_r = x - x_e`,
 
-    .. math:: y = x_e + \varphi\!\left(\frac{(x\cdot e)\tan\alpha}{\lVert x_r\rVert + \varepsilon}\right) x_r
-                = H\,\mathrm{CoLU}(H x),
+    .. math:: y &= x_e + \varphi\!\left(\frac{(x\cdot e)\tan\alpha}{\lVert x_r\rVert + \varepsilon}\right) x_r \\
+              &= H\,\mathrm{CoLU}(H x),
 
     where :math:`H` is the Householder reflection that swaps :math:`e_1` and :math:`e`.
 

@@ -88,7 +88,8 @@ def frelu(x: Tensor, condition: Tensor) -> Tensor:
 def spatial_attention(logits: Tensor, temperature: float = 10.0, share: float = 1 / 3) -> Tensor:
     r"""The attention over pixels of DY-ReLU-C.
 
-    .. math:: \pi = \min(\gamma\,\mathrm{softmax}(z / \tau), 1), \qquad \gamma = H W \cdot \text{share}
+    .. math:: \pi &= \min(\gamma\,\mathrm{softmax}(z / \tau), 1), \\
+              \gamma &= H W \cdot \text{share}
 
     Parameters
     ----------

@@ -34,7 +34,9 @@ def evonorm_b0(
 ) -> Tensor:
     r"""EvoNorm-B0 without its affine map.
 
-    .. math:: f(x) = \frac{x}{\max\!\left(\sqrt{s^2_b + \epsilon},\ v_1 x + \sqrt{s^2_i + \epsilon}\right)}
+    .. math:: f(x) &= x / \max(d_b, d_i), \\
+              d_b &= \sqrt{s^2_b + \epsilon}, \\
+              d_i &= v_1 x + \sqrt{s^2_i + \epsilon}
 
     with :math:`s^2_b` the variance of a channel over the batch and positions, :math:`s^2_i` that over the positions of
     one sample.

@@ -70,7 +70,7 @@ def norm_relu(
 def modrelu(x: Tensor, bias: float | Tensor, *, channel_dim: int = 1) -> Tensor:
     r"""ModReLU: move the modulus of every complex number by ``bias``, and keep its phase.
 
-    .. math:: f(z) = \max(|z| + b, 0)\, \frac{z}{|z|}, \qquad f(0) = 0
+    .. math:: f(z) = \max(|z| + b, 0)\, \frac{z}{|z|}, \ f(0) = 0
 
     For :math:`b \le 0` it is :func:`norm_relu` of two dimensions with the radius :math:`-b`; for :math:`b > 0` it jumps
     at 0.

@@ -64,8 +64,8 @@ def hopfield_update(state: Tensor, stored: Tensor, beta: float | None = None, st
 def hopfield_energy(state: Tensor, stored: Tensor, beta: float | None = None) -> Tensor:
     r"""Energy that an update never raises.
 
-    .. math:: E(\xi) = -\tfrac1\beta \log \sum_i e^{\beta x_i^\top \xi} + \tfrac12 \|\xi\|^2
-              + \tfrac1\beta \log M + \tfrac12 \max_i \|x_i\|^2
+    .. math:: E(\xi) = {} & -\tfrac1\beta \log \sum_i e^{\beta x_i^\top \xi} + \tfrac12 \|\xi\|^2 \\
+              & + \tfrac1\beta \log M + \tfrac12 \max_i \|x_i\|^2
 
     Parameters
     ----------

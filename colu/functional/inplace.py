@@ -25,7 +25,8 @@ def colu_(
 ) -> Tensor:
     r"""Hard CoLU that writes over its input, as ``F.relu_`` does; keeps one norm a cone beside the output.
 
-    .. math:: x_s \leftarrow \min(\max(a \tan\alpha / (\lVert s\rVert + \varepsilon), 0), 1)\, s
+    .. math:: x_s &\leftarrow \min(\max(r, 0), 1)\, s, \\
+              r &= a \tan\alpha / (\lVert s\rVert + \varepsilon)
 
     Parameters
     ----------

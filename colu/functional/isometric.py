@@ -47,7 +47,8 @@ def crelu(x: Tensor, *, channel_dim: int = 1) -> Tensor:
 def group_sort(x: Tensor, group_size: int = 2, *, channel_dim: int = 1) -> Tensor:
     r"""GroupSort: every group of neighbouring channels in falling order; MaxMin for groups of two.
 
-    .. math:: f(x_1, \dots, x_k) = (x_{(1)}, \dots, x_{(k)}), \qquad x_{(1)} \ge \dots \ge x_{(k)}
+    .. math:: f(x_1, \dots, x_k) &= (x_{(1)}, \dots, x_{(k)}), \\
+              x_{(1)} &\ge \dots \ge x_{(k)}
 
     The Jacobian is a permutation almost everywhere: norms are kept, and so are norms of gradients.
 
@@ -102,8 +103,9 @@ def householder_activation(
 ) -> Tensor:
     r"""Householder activation: reflect a pair of channels across a line if it lies on its negative side.
 
-    .. math:: f(z) = z \ \text{ if } z_1 \sin\tfrac\theta2 - z_2 \cos\tfrac\theta2 > 0, \quad
-              \begin{pmatrix} \cos\theta & \sin\theta \\ \sin\theta & -\cos\theta \end{pmatrix} z \ \text{ otherwise}
+    .. math:: f(z) &= \begin{cases} z & z_1 \sin\tfrac\theta2 > z_2 \cos\tfrac\theta2 \\
+              R\,z & \text{otherwise,} \end{cases} \\
+              R &= \begin{pmatrix} \cos\theta & \sin\theta \\ \sin\theta & -\cos\theta \end{pmatrix}
 
     At :math:`\theta = \pi/2` this is (max, min).
     The authors' code keeps the *other* side, where :math:`z_1 \sin\tfrac\theta2 - z_2 \cos\tfrac\theta2 \le 0`, and

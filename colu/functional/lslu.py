@@ -55,7 +55,8 @@ def lslu(x: Tensor, theta: Tensor, omega: Tensor, *, channel_dim: int = 1) -> Te
 def lslu_chain(x: Tensor, theta: Tensor, omega: Tensor) -> Tensor:
     r"""The chain that the published LSLU computes in training: nested, not a sum.
 
-    .. math:: x \leftarrow \theta_i \max(x, 0) + \omega_i, \quad i = 1, \dots, n; \qquad f = \max(x, 0)
+    .. math:: x &\leftarrow \theta_i \max(x, 0) + \omega_i, \ i = 1, \dots, n; \\
+              f &= \max(x, 0)
 
     With positive :math:`\theta` it has one kink, so it is one shifted and scaled ReLU.
 
@@ -133,7 +134,7 @@ def fold_batch_norm(
 ) -> tuple[Tensor, Tensor]:
     r"""Weight and bias of a bias-free convolution followed by batch normalisation with fixed statistics.
 
-    .. math:: W' = \frac{\gamma}{\sqrt{v + \epsilon}} W, \qquad b' = \beta - \frac{\gamma\mu}{\sqrt{v + \epsilon}}
+    .. math:: W' = \frac{\gamma}{\sqrt{v + \epsilon}} W, \quad b' = \beta - \frac{\gamma\mu}{\sqrt{v + \epsilon}}
 
     Parameters
     ----------

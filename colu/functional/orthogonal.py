@@ -11,7 +11,7 @@ from colu.checks import check_int
 def householder_product(vectors: Tensor) -> Tensor:
     r"""Product of reflections, in one triangular solve.
 
-    .. math:: Q = H_1 H_2 \cdots H_k, \qquad H_i = I - 2 \frac{v_i v_i^\top}{\|v_i\|^2}
+    .. math:: Q = H_1 \cdots H_k, \quad H_i = I - 2 \frac{v_i v_i^\top}{\|v_i\|^2}
 
     Its determinant is :math:`(-1)^k`.
 
@@ -96,7 +96,8 @@ def gram_schmidt_rotation(vectors: Tensor) -> Tensor:
 def orthogonal_convolution_penalty(weight: Tensor, stride: int = 1) -> Tensor:
     r"""Squared distance of a convolution's kernel from those that are isometries.
 
-    .. math:: L = \|\mathrm{Conv}(K, K) - I_0\|_F^2 - \max(M - C s^2, 0)
+    .. math:: L = {} & \|\mathrm{Conv}(K, K) - I_0\|_F^2 \\
+              & - \max(M - C s^2, 0)
 
     with the kernel convolved with itself at padding :math:`\lfloor (k - 1) / s \rfloor s` and stride ``s``, and
     :math:`I_0` the identity at the centre.

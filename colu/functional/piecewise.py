@@ -56,7 +56,7 @@ def prelu(x: Tensor, weight: Tensor, *, channel_dim: int = 1) -> Tensor:
 def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
     r"""TaLU: ReLU that ends in a piece of the hyperbolic tangent.
 
-    .. math:: f(x) = x \ (x > 0), \quad \tanh x \ (\lambda < x \le 0), \quad \tanh\lambda \ (x \le \lambda)
+    .. math:: f(x) = \begin{cases} x & x > 0 \\ \tanh x & \lambda < x \le 0 \\ \tanh\lambda & x \le \lambda \end{cases}
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
 def apalu(x: Tensor, a: float | Tensor = 0.55, b: float | Tensor = 0.065, *, channel_dim: int = 1) -> Tensor:
     r"""APALU: scaled, GELU-like above zero and exponential below.
 
-    .. math:: f(x) = a\,(x + x\,\sigma(1.702 x)) \ (x \ge 0), \qquad b\,(e^x - 1) \ (x < 0)
+    .. math:: f(x) = \begin{cases} a\,(x + x\,\sigma(1.702 x)) & x \ge 0 \\ b\,(e^x - 1) & x < 0 \end{cases}
 
     The slopes at 0 are :math:`1.5 a` and :math:`b`: a kink unless :math:`b = 1.5 a`, although print says otherwise.
 
@@ -137,8 +137,10 @@ def pwlu(
 
     With :math:`B_k = B_L + k (B_R - B_L) / N`:
 
-    .. math:: f(x) = Y_k + (Y_{k+1} - Y_k) \frac{x - B_k}{B_{k+1} - B_k} \ (B_k \le x \le B_{k+1}),\quad
-              Y_0 + K_L (x - B_L) \ (x < B_L),\quad Y_N + K_R (x - B_R) \ (x > B_R)
+    .. math:: f(x) = Y_k + \frac{Y_{k+1} - Y_k}{B_{k+1} - B_k} (x - B_k)
+
+    for :math:`B_k \le x \le B_{k+1}`; below :math:`B_L` it is :math:`Y_0 + K_L (x - B_L)`, above :math:`B_R` it is
+    :math:`Y_N + K_R (x - B_R)`.
 
     Parameters
     ----------

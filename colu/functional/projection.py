@@ -26,8 +26,10 @@ def soc_projection(
     With axis :math:`e`, half-apex angle :math:`\alpha`, :math:`t = x \cdot e`, :math:`v = x - t e` and
     :math:`n = \lVert v\rVert_2`,
 
-    .. math:: P(x) = \begin{cases} x & n \cos\alpha \le t \sin\alpha \\ 0 & t \cos\alpha \le -n \sin\alpha \\
-        (t\cos\alpha + n\sin\alpha)\,(\cos\alpha\; e + \sin\alpha\; v/n) & \text{otherwise.} \end{cases}
+    .. math:: P(x) &= \begin{cases} x & n \cos\alpha \le t \sin\alpha \\ 0 & t \cos\alpha \le -n \sin\alpha \\
+              w g & \text{otherwise,} \end{cases} \\
+              w &= t\cos\alpha + n\sin\alpha, \\
+              g &= \cos\alpha\; e + \sin\alpha\; v/n
 
     Parameters
     ----------

@@ -12,7 +12,8 @@ from colu.checks import check_channel_dim, check_floating
 def sparsemax(x: Tensor, *, channel_dim: int = 1) -> Tensor:
     r"""Sparsemax: the nearest point of the simplex, which may have zeros.
 
-    .. math:: f(x) = \arg\min_{p \ge 0,\ \sum_c p_c = 1} \lVert p - x\rVert_2 = \max(x - \tau(x), 0)
+    .. math:: f(x) &= \arg\min_{p \ge 0,\ \sum_c p_c = 1} \lVert p - x\rVert_2 \\
+              &= \max(x - \tau(x), 0)
 
     Parameters
     ----------

@@ -144,7 +144,8 @@ def squared_relu(x: Tensor) -> Tensor:
 def fourier(x: Tensor, cosines: Tensor, sines: Tensor, frequency: float | Tensor = 1.0) -> Tensor:
     r"""A trigonometric polynomial.
 
-    .. math:: f(x) = \frac{a_0}{2} + \sum_{k=1}^{K} a_k \cos(k\omega x) + b_k \sin(k\omega x)
+    .. math:: f(x) = \frac{a_0}{2} & + \sum_{k=1}^{K} a_k \cos(k\omega x) \\
+              & + \sum_{k=1}^{K} b_k \sin(k\omega x)
 
     Parameters
     ----------
@@ -195,8 +196,8 @@ def fourier(x: Tensor, cosines: Tensor, sines: Tensor, frequency: float | Tensor
 def fourier_relu(num_terms: int, frequency: float) -> tuple[Tensor, Tensor]:
     r"""Fourier coefficients of ReLU on one period :math:`|x| \le \pi / \omega`, float64.
 
-    .. math:: a_0 = \frac{\pi}{2\omega},\quad a_k = \frac{(-1)^k - 1}{\pi k^2 \omega},\quad
-              b_k = \frac{(-1)^{k+1}}{k\omega}
+    .. math:: a_0 &= \frac{\pi}{2\omega},\quad a_k = \frac{(-1)^k - 1}{\pi k^2 \omega}, \\
+              b_k &= \frac{(-1)^{k+1}}{k\omega}
 
     Parameters
     ----------

@@ -22,7 +22,8 @@ __all__ = ["Folding", "norm_folding"]
 class Folding:
     r"""Which gains go where: an exact rewriting of a state.
 
-    .. math:: W\,(\gamma \odot z + \beta) = (W \operatorname{diag}\gamma)\,(z + \beta / \gamma)
+    .. math:: & W\,(\gamma \odot z + \beta) \\
+              & \quad = (W \operatorname{diag}\gamma)\,(z + \beta / \gamma)
 
     Attributes
     ----------

@@ -242,8 +242,8 @@ def frank_wolfe_merge(
 ) -> FrankWolfe:
     r"""The convex combination of models with the least loss on given samples.
 
-    .. math:: i_k = \arg\min_i \langle \nabla L(\theta_k), \theta_i\rangle, \qquad
-              \theta_{k+1} = (1-\gamma_k)\,\theta_k + \gamma_k\,\theta_{i_k}
+    .. math:: i_k &= \arg\min_i \langle \nabla L(\theta_k), \theta_i\rangle, \\
+              \theta_{k+1} &= (1-\gamma_k)\,\theta_k + \gamma_k\,\theta_{i_k}
 
     with :math:`\gamma_k` the best of 0, 1/2, ..., 1/64 and 1, from the plain mean.
 
@@ -332,8 +332,8 @@ def frank_wolfe_merge(
 def sequential_merge(base: State, states: Sequence[State], *, share: float = 0.5) -> dict[str, Tensor]:
     r"""Merge fine-tuned copies of one model one after the other, each in the complement of those before it.
 
-    .. math:: \Delta \leftarrow \lambda\,\bigl(\lambda'^{-1}\Delta
-              + (I - U_r U_r^\top)\,\Delta_t\,(I - V_r V_r^\top)\bigr)
+    .. math:: \Delta &\leftarrow \lambda\,(\lambda'^{-1}\Delta + \Delta_\perp), \\
+              \Delta_\perp &= (I - U_r U_r^\top)\,\Delta_t\,(I - V_r V_r^\top)
 
     U and V are the leading singular vectors of what is merged so far,
     as many as carry ``share`` of the sum of its singular values;

@@ -153,8 +153,8 @@ def match_weights(
 ) -> Alignment:
     r"""Bring ``b`` nearest to ``a`` in weight space, by block coordinate ascent.
 
-    .. math:: \max_Q \sum_\theta \langle \theta_A, (Q\theta_B)\rangle,\qquad
-        \mathrm{gain}(i,j) = M_{aa} + \lVert M_{ss}\rVert_*
+    .. math:: & \max_Q \sum_\theta \langle \theta_A, (Q\theta_B)\rangle, \\
+              & \mathrm{gain}(i,j) = M_{aa} + \lVert M_{ss}\rVert_*
 
     One group at a time, the others fixed, the problem is linear in its element and solved exactly:
     an assignment over cones (SciPy) and a polar factor for each (SVD; reflections allowed).

@@ -268,8 +268,8 @@ def barrier(
 ) -> BarrierCurve:
     r"""The curve between two states, and how high it rises above the chord.
 
-    .. math:: \max_\lambda\; \mathcal L\bigl((1-\lambda)A + \lambda B\bigr)
-              - (1-\lambda)\mathcal L(A) - \lambda \mathcal L(B)
+    .. math:: \max_\lambda\; & \mathcal L\bigl((1-\lambda)A + \lambda B\bigr) \\
+              & - (1-\lambda)\mathcal L(A) - \lambda \mathcal L(B)
 
     Parameters
     ----------

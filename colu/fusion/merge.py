@@ -31,8 +31,9 @@ def merged(
 
     With :math:`\tau_i = \theta_i - \theta_0` for a base :math:`\theta_0`,
 
-    .. math:: \text{average: } \sum_i w_i\theta_i, \qquad \text{task: } \theta_0 + \lambda \sum_i n w_i\tau_i, \qquad
-              \text{ties: } \theta_0 + \lambda \frac{\sum_{i \in A_p} \hat\tau_{i,p}}{\lvert A_p\rvert}
+    .. math:: \text{average: } & \sum_i w_i\theta_i, \\
+              \text{task: } & \theta_0 + \lambda \sum_i n w_i\tau_i, \\
+              \text{ties: } & \theta_0 + \lambda \frac{\sum_{i \in A_p} \hat\tau_{i,p}}{\lvert A_p\rvert}
 
     TIES trims each difference to the ``density`` of entries that are largest in magnitude, over the whole network;
     elects at each place p the sign of the sum of what is left; and averages the entries :math:`A_p` of that sign.

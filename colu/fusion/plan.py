@@ -120,8 +120,8 @@ class Plan:
     def operator(self, side: str) -> Tensor:
         r"""The ``(C_B, C_A)`` matrix for an axis that makes (``out``) or reads (``in``) the channels.
 
-        .. math:: O^{out}_{hg} = \frac{T_{gh}}{\sum_{g'} T_{g'h}} R_{hg}, \qquad
-                  O^{in}_{hg} = \frac{T_{gh}}{\sum_{h'} T_{gh'}} R_{hg}
+        .. math:: O^{out}_{hg} &= \frac{T_{gh}}{\sum_{g'} T_{g'h}} R_{hg}, \\
+                  O^{in}_{hg} &= \frac{T_{gh}}{\sum_{h'} T_{gh'}} R_{hg}
 
         A unit of B is a mean of units of A; a unit of A shares its outgoing weights among its copies.
         Using one of the two on both sides scales the next layer by :math:`G_B / G_A`.

@@ -104,8 +104,9 @@ def repair_statistics(
 ) -> dict[str, Tensor]:
     r"""Give each layer of an averaged network the interpolated mean and deviation of its parents.
 
-    .. math:: W' = D\,W,\quad b' = D\,(b - \mu) + (1-t)\mu_A + t\mu_B,\quad
-              D = \mathrm{diag}\,\frac{(1-t)\sigma_A + t\sigma_B}{\sigma}
+    .. math:: W' &= D\,W, \\
+              b' &= D\,(b - \mu) + (1-t)\mu_A + t\mu_B, \\
+              D &= \mathrm{diag}\,\frac{(1-t)\sigma_A + t\sigma_B}{\sigma}
 
     Layers are treated in the order in which they run, each after those before it, and the change is folded
     into

@@ -86,8 +86,8 @@ def transport_plans(
 ) -> dict[str, Plan]:
     r"""Plans from each hidden layer of A to that of B, from what both put out on given samples, or from their weights.
 
-    .. math:: \mathrm{cost}(g,h) = \min_R \mathbb E\lVert u_g - R^\top v_h\rVert^2
-              = \lVert u_g\rVert^2 + \lVert v_h\rVert^2 - 2\,\mathrm{gain}(h,g)
+    .. math:: & \mathrm{cost}(g,h) = \min_R \mathbb E\lVert u_g - R^\top v_h\rVert^2 \\
+              & \quad = \lVert u_g\rVert^2 + \lVert v_h\rVert^2 - 2\,\mathrm{gain}(h,g)
 
     With ``cost="weights"``, u and v are the weights and biases that make a unit, layer after layer: those of A read
     their inputs through the plans that are there already.

@@ -73,7 +73,8 @@ class AconA(_Acon):
 class AconB(_Acon):
     r"""ACON-B with learnable ``p`` and ``beta`` a channel, :func:`colu.functional.acon_b`.
 
-    .. math:: f(x) = (1 - p_c)\,x\,\sigma(\beta_c(1 - p_c)x) + p_c x
+    .. math:: f(x) &= d\,\sigma(\beta_c d) + p_c x, \\
+              d &= (1 - p_c)\,x
 
     Parameters
     ----------
@@ -102,7 +103,8 @@ class AconB(_Acon):
 class AconC(_Acon):
     r"""ACON-C with learnable slopes and ``beta`` a channel, :func:`colu.functional.acon_c`.
 
-    .. math:: f(x) = (p_{1} - p_{2})\,x\,\sigma(\beta(p_{1} - p_{2})x) + p_{2} x
+    .. math:: f(x) &= d\,\sigma(\beta d) + p_{2} x, \\
+              d &= (p_{1} - p_{2})\,x
 
     Parameters
     ----------
@@ -139,8 +141,10 @@ class AconC(_Acon):
 class MetaAcon(_FlatState):
     r"""Meta-ACON: ACON-C whose ``beta`` is computed from the input.
 
-    .. math:: \beta = \sigma(\mathrm{BN}_2(W_2\,\mathrm{BN}_1(W_1 \bar x + b_1) + b_2)) \ (\text{channel}),\quad
-              \sigma(\bar{\bar x}) \ (\text{layer}),\quad \sigma(x) \ (\text{pixel})
+    .. math:: \beta &= \begin{cases} \sigma(\mathrm{BN}_2(W_2 h + b_2)) & \text{channel} \\
+              \sigma(\bar{\bar x}) & \text{layer} \\
+              \sigma(x) & \text{pixel,} \end{cases} \\
+              h &= \mathrm{BN}_1(W_1 \bar x + b_1)
 
     with :math:`\bar x` the mean over positions, :math:`\bar{\bar x}` that over channels too.
 

@@ -155,7 +155,8 @@ def _normal_moment(f) -> float:
 class CoLU(_Skew):
     r"""Conic Linear Unit: slide each block of channels towards its axis until it is in the cone.
 
-    .. math:: y_a = a, \qquad y_s = \min(\max(a \tan\alpha / \lVert s\rVert, 0), 1)\, s
+    .. math:: y_a &= a, \\
+              y_s &= \min(\max(a \tan\alpha / \lVert s\rVert, 0), 1)\, s
 
     for the default ``hard`` scaling; see :func:`colu.functional.colu` for the others, and for other people's code.
     ``CoLU`` of the package torch_activation is the *Collapsing* Linear Unit, another function.

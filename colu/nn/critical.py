@@ -112,8 +112,8 @@ def critical_init_(
 ) -> dict[str, Start]:
     r"""Fill weights and biases in place so that signal and gradients survive a deep plain network.
 
-    .. math:: w \sim \mathcal N\!\left(0, \frac{1}{\chi n}\right), \qquad
-              b \sim \mathcal N\!\left(0, 1 - \frac\rho\chi\right)
+    .. math:: w &\sim \mathcal N\!\left(0, \frac{1}{\chi n}\right), \\
+              b &\sim \mathcal N\!\left(0, 1 - \frac\rho\chi\right)
 
     with the moments of the activation that feeds the layer; 1 and 1 where that is the model's input.
 

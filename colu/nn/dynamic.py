@@ -23,8 +23,9 @@ for _name in ("channel_mean", "check_image", "check_samples", "dynamic_relu", "s
 class DYReLU(nn.Module):
     r"""Dynamic ReLU: the maximum of K lines that a small network computes from the input.
 
-    .. math:: y_c = \max_k (a^k_c x_c + b^k_c), \qquad
-              (a, b) = (a, b)_0 + \lambda\,(2\sigma(W_2 \max(W_1 \bar x + c_1, 0) + c_2) - 1)
+    .. math:: y_c &= \max_k (a^k_c x_c + b^k_c), \\
+              (a, b) &= (a, b)_0 + \lambda\,(2\sigma(z) - 1), \\
+              z &= W_2 \max(W_1 \bar x + c_1, 0) + c_2
 
     with :math:`\bar x` the mean over positions.
 

@@ -19,7 +19,8 @@ for _name in ("gated", "modrelu", "norm_relu"):
 class NormReLU(nn.Module):
     r"""Norm-ReLU, :func:`colu.functional.norm_relu`, with a radius a vector that is learnt.
 
-    .. math:: f(v) = \max(\|v\| - b, 0)\,v / \|v\|, \qquad b = e^{\ell} > 0
+    .. math:: f(v) &= \max(\|v\| - b, 0)\,v / \|v\|, \\
+              b &= e^{\ell} > 0
 
     Parameters
     ----------

@@ -15,8 +15,9 @@ __all__ = ["GReLU"]
 class GReLU(nn.Module):
     r"""Graph-adaptive ReLU: the maximum of K lines, whose slopes have a factor a node and a factor a channel.
 
-    .. math:: y_{ij} = \max_k (\alpha^k_{ij} x_{ij} + \beta^k_{ij}), \qquad
-              \alpha^k_{ij} = \alpha^k_0 + \tanh(u^k_i)\,c^k_j, \quad \beta^k_{ij} = \tanh(w^k_i)\,d^k_j
+    .. math:: y_{ij} &= \max_k (\alpha^k_{ij} x_{ij} + \beta^k_{ij}), \\
+              \alpha^k_{ij} &= \alpha^k_0 + \tanh(u^k_i)\,c^k_j, \\
+              \beta^k_{ij} &= \tanh(w^k_i)\,d^k_j
 
     where :math:`(u, w) = W \hat A x` come from the mean over each node's neighbours and itself.
 

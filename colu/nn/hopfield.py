@@ -13,7 +13,8 @@ __all__ = ["Hopfield"]
 class Hopfield(nn.Module):
     r"""Hopfield layer: states look up patterns, :func:`colu.functional.hopfield_update`, between linear maps.
 
-    .. math:: f(Y, X) = \mathrm{update}^T(Y W_q^\top, X W_k^\top)\, W_v^\top
+    .. math:: & f(Y, X) \\
+              & \quad = \mathrm{update}^T(Y W_q^\top, X W_k^\top)\, W_v^\top
 
     Parameters
     ----------

@@ -17,8 +17,9 @@ __all__ = ["AFKANLinear", "GRKANLinear"]
 class GRKANLinear(nn.Module):
     r"""GR-KAN layer: a grouped rational activation, then a linear map that keeps the variance.
 
-    .. math:: f(x) = W\,F(x) + b, \qquad
-              W_{ij} \sim N\!\left(0, \frac{1}{d\ \mathbb E F(z)^2}\right), \quad z \sim N(0, 1)
+    .. math:: f(x) &= W\,F(x) + b, \\
+              W_{ij} &\sim N\!\left(0, \frac{1}{d\ \mathbb E F(z)^2}\right), \\
+              z &\sim N(0, 1)
 
     Parameters
     ----------
@@ -65,8 +66,9 @@ class GRKANLinear(nn.Module):
 class AFKANLinear(nn.Module):
     r"""AF-KAN layer: bumps on a grid made of an activation, normalised, weighed by attention, then a linear map.
 
-    .. math:: \phi_{ji}(x) = \left(F(x_j - s_{ji})\,F(e_{ji} - x_j)\right)^2, \qquad
-              z_j = \sum_i \alpha_i \frac{\phi_{ji}}{r}, \qquad f(x) = W\,F(\mathrm{LN}(z)) + b
+    .. math:: \phi_{ji}(x) &= \left(F(x_j - s_{ji})\,F(e_{ji} - x_j)\right)^2, \\
+              z_j &= \sum_i \alpha_i \frac{\phi_{ji}}{r}, \\
+              f(x) &= W\,F(\mathrm{LN}(z)) + b
 
     with F = SiLU, :math:`s_{ji} = i / g`, :math:`e_{ji} = s_{ji} + (k + 1)/g` for :math:`i = -k, \dots, g - 1`.
 

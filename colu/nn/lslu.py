@@ -75,7 +75,8 @@ class _Series(nn.Module):
 class SeriesActivation(_Series):
     r"""VanillaNet's series activation: ReLU, depthwise convolution, batch normalisation.
 
-    .. math:: f(x)_{h,w,c} = \mathrm{BN}\Big(\sum_{i,j=-n}^{n} a_{i,j,c} \max(x_{h+i,w+j,c}, 0)\Big)
+    .. math:: f(x) &= \mathrm{BN}(z), \\
+              z_{h,w,c} &= \sum_{i,j=-n}^{n} a_{i,j,c} \max(x_{h+i,w+j,c}, 0)
 
     Parameters
     ----------
@@ -184,8 +185,8 @@ class LSLUAsPublished(nn.Module):
 
     Training, with :math:`\theta, \omega` the first ``n`` entries of ``alphas`` and ``biases``:
 
-    .. math:: x \leftarrow \theta_i \max(x, 0) + \omega_i \ (i = 1, \dots, n), \qquad
-              f = \mathrm{BN}(a * \max(x, 0))
+    .. math:: x &\leftarrow \theta_i \max(x, 0) + \omega_i, \ i = 1, \dots, n; \\
+              f &= \mathrm{BN}(a * \max(x, 0))
 
     Deployed, with :math:`a', b'` the kernel and bias after folding:
 

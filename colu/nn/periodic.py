@@ -92,8 +92,8 @@ def siren_init_(
 ) -> Tensor:
     r"""Fill the weight of a layer before :class:`Sine` in place, as SIREN does.
 
-    .. math:: w \sim U\!\left(\pm \frac{1}{\omega}\sqrt{\frac{6}{n_\text{in}}}\right), \qquad
-              U\!\left(\pm \frac{1}{n_\text{in}}\right) \text{ in the first layer}
+    .. math:: w &\sim U\!\left(\pm \frac{1}{n_\text{in}}\right) \text{ in the first layer,} \\
+              w &\sim U\!\left(\pm \frac{1}{\omega}\sqrt{\frac{6}{n_\text{in}}}\right) \text{ in the others}
 
     The arguments of the sines are then near N(0, 1) in every layer but the first, whose inputs are in [-1, 1] and whose
     frequencies :math:`\omega` spreads.

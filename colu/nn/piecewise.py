@@ -61,7 +61,7 @@ class PReLU(nn.PReLU):
 class TaLU(nn.Module):
     r"""TaLU, :func:`colu.functional.talu`.
 
-    .. math:: f(x) = x \ (x > 0), \quad \tanh x \ (\lambda < x \le 0), \quad \tanh\lambda \ (x \le \lambda)
+    .. math:: f(x) = \begin{cases} x & x > 0 \\ \tanh x & \lambda < x \le 0 \\ \tanh\lambda & x \le \lambda \end{cases}
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class TaLU(nn.Module):
 class APALU(nn.Module):
     r"""APALU with learnable scales, :func:`colu.functional.apalu`.
 
-    .. math:: f(x) = a\,(x + x\,\sigma(1.702 x)) \ (x \ge 0), \qquad b\,(e^x - 1) \ (x < 0)
+    .. math:: f(x) = \begin{cases} a\,(x + x\,\sigma(1.702 x)) & x \ge 0 \\ b\,(e^x - 1) & x < 0 \end{cases}
 
     Parameters
     ----------

@@ -49,7 +49,8 @@ class Softmax(nn.Softmax):
 class Sparsemax(nn.Module):
     r"""Sparsemax over the channels, :func:`colu.functional.sparsemax`.
 
-    .. math:: f(x) = \max(x - \tau(x), 0), \qquad \sum_c f(x)_c = 1
+    .. math:: f(x) &= \max(x - \tau(x), 0), \\
+              \sum_c f(x)_c &= 1
 
     Parameters
     ----------

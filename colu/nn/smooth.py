@@ -130,7 +130,8 @@ class SquaredReLU(nn.Module):
 class FourierActivation(nn.Module):
     r"""A learnable trigonometric polynomial, one for all channels, :func:`colu.functional.fourier`.
 
-    .. math:: f(x) = \frac{a_0}{2} + \sum_{k=1}^{K} a_k \cos(k\omega x) + b_k \sin(k\omega x)
+    .. math:: f(x) = \frac{a_0}{2} & + \sum_{k=1}^{K} a_k \cos(k\omega x) \\
+              & + \sum_{k=1}^{K} b_k \sin(k\omega x)
 
     Parameters
     ----------

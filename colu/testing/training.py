@@ -44,8 +44,8 @@ def training_violations(
     With the weights :math:`\theta_t` of ``model`` after :math:`t` steps, a linear map :math:`\rho` of weights, and the
     weights :math:`\theta'_t` of ``turned``, which starts from :math:`\theta'_0 = \rho\,\theta_0`, it is
 
-    .. math:: \max_i \lvert (\theta'_T - \theta'_0) - \rho(\theta_T - \theta_0) \rvert_i
-              \,/\, \max_i \lvert \theta'_T - \theta'_0 \rvert_i ,
+    .. math:: \frac{\max_i \lvert (\theta'_T - \theta'_0) - \rho(\theta_T - \theta_0) \rvert_i}
+              {\max_i \lvert \theta'_T - \theta'_0 \rvert_i} ,
 
     relative to how far the weights went, so that small steps hide nothing.
 

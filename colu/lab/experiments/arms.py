@@ -18,7 +18,7 @@ __all__ = ["ARMS", "STANDARD_ARMS", "Arm", "InFrame", "PartlyLinear", "choose_ar
 class PartlyLinear(nn.Module):
     r"""ReLU on most channels, the identity on the rest: the control for the axis channels of CoLU.
 
-    .. math:: y_c = x_c \ (c < \lfloor C/S \rfloor), \qquad y_c = \max(x_c, 0) \text{ otherwise}
+    .. math:: y_c = \begin{cases} x_c & c < \lfloor C/S \rfloor \\ \max(x_c, 0) & \text{otherwise} \end{cases}
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class PartlyLinear(nn.Module):
 class InFrame(nn.Module):
     r"""An activation seen from another frame: turned, activated, turned back.
 
-    .. math:: y = Q^\top f(Q x) \text{ in each group of } S \text{ channels}
+    .. math:: y = Q^\top f(Q x) \quad \text{on each } S \text{ channels}
 
     Dense layers before and behind absorb :math:`Q`, so networks with :math:`f` and with this are the same functions.
 

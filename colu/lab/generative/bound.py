@@ -95,9 +95,11 @@ def variational_bound(
 
     .. math::
 
-        -\log p(x_0) \le \underbrace{\mathrm{KL}\bigl(q(x_T \mid x_0)\,\Vert\,N(0, I)\bigr)}_{\text{prior}}
-        + \sum_{t=2}^{T} \mathbb E\,\mathrm{KL}\bigl(q(x_{t-1} \mid x_t, x_0)\,\Vert\,p(x_{t-1} \mid x_t)\bigr)
-        - \mathbb E \log p(x_0 \mid x_1)
+        & -\log p(x_0) \\
+        & \le \underbrace{\mathrm{KL}\bigl(q(x_T \mid x_0)\,\Vert\,N(0, I)\bigr)}_{\text{prior}} \\
+        & + \sum_{t=2}^{T} \mathbb E\,\mathrm{KL}\bigl(q_t\,\Vert\,p(x_{t-1} \mid x_t)\bigr) \\
+        & - \mathbb E \log p(x_0 \mid x_1), \\
+        & q_t = q(x_{t-1} \mid x_t, x_0)
 
     The reverse step :math:`p` is the Gaussian posterior :math:`q` with the predicted image in place of :math:`x_0`
     and variance :math:`\tilde\beta_t` or :math:`\beta_t`.

@@ -20,7 +20,8 @@ PREDICTIONS = ("epsilon", "v_prediction")
 def make_scheduler(kind: str = "ddpm", *, prediction: str = "epsilon", steps: int = 1000, clip: bool = True):
     r"""A scheduler of diffusers with the cosine schedule.
 
-    .. math:: x_t = \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon, \qquad \epsilon \sim N(0, I)
+    .. math:: x_t &= \sqrt{\bar\alpha_t}\,x_0 + \sqrt{1-\bar\alpha_t}\,\epsilon, \\
+              \epsilon &\sim N(0, I)
 
     Parameters
     ----------
@@ -183,8 +184,8 @@ def sampling_noise(n: int, shape: Sequence[int], seed: int = 0) -> Tensor:
 def slerp(first: Tensor, second: Tensor, weights: Tensor | Sequence[float]) -> Tensor:
     r"""Noises on the great circle from one noise to another.
 
-    .. math:: x_w = \frac{\sin((1-w)\,\omega)\,a + \sin(w\,\omega)\,b}{\sin\omega}, \qquad
-              \cos\omega = \frac{\langle a, b\rangle}{\lVert a\rVert\,\lVert b\rVert}
+    .. math:: & x_w = \frac{\sin((1-w)\,\omega)\,a + \sin(w\,\omega)\,b}{\sin\omega}, \\
+              & \cos\omega = \frac{\langle a, b\rangle}{\lVert a\rVert\,\lVert b\rVert}
 
     Two noises of many pixels are nearly orthogonal, and then every point on the way has the variance of noise;
     the chord :math:`(1-w)a + wb` has half of it in the middle, where no sampler was trained.

@@ -16,7 +16,7 @@ __all__ = ["LatentSpace"]
 class LatentSpace:
     r"""Codes of a frozen autoencoder, shifted and scaled to mean 0 and deviation 1 in each channel.
 
-    .. math:: z = \frac{E(x) - m}{s}, \qquad \hat x = \sigma\bigl(D(s\,z + m)\bigr)
+    .. math:: z = \frac{E(x) - m}{s}, \ \ \hat x = \sigma\bigl(D(s\,z + m)\bigr)
 
     The autoencoder is set to evaluation mode and its gradients are switched off, for good.
 

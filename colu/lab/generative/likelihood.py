@@ -85,8 +85,9 @@ class Bound(NamedTuple):
 def negative_elbo(model: VAE, images: Tensor, noise: Tensor) -> Bound:
     r"""Upper bound on the negative log-likelihood, with one code an image.
 
-    .. math:: -\log p(x) \le \underbrace{-\log p(x \mid z)}_{\text{reconstruction}} +
-              \underbrace{\tfrac12 \textstyle\sum_l (\mu_l^2 + \sigma_l^2 - \log\sigma_l^2 - 1)}_{\text{divergence}}
+    .. math:: & -\log p(x) \le \underbrace{-\log p(x \mid z)}_{\text{reconstruction}} \\
+              & \quad + \underbrace{
+              \tfrac12 \textstyle\sum_l (\mu_l^2 + \sigma_l^2 - \log\sigma_l^2 - 1)}_{\text{divergence}}
 
     Parameters
     ----------
@@ -126,8 +127,9 @@ def importance_weighted_bound(
 ) -> Tensor:
     r"""Tighter upper bound on the negative log-likelihood, with :math:`K` codes an image.
 
-    .. math:: -\log p(x) \le -\mathbb E \log \frac1K \sum_{k=1}^K \frac{p(x \mid z_k)\,p(z_k)}{q(z_k \mid x)},
-              \qquad z_k \sim q(z \mid x)
+    .. math:: -\log p(x) &\le -\mathbb E \log \frac1K \sum_{k=1}^K r_k, \\
+              r_k &= \frac{p(x \mid z_k)\,p(z_k)}{q(z_k \mid x)}, \\
+              z_k &\sim q(z \mid x)
 
     Parameters
     ----------

@@ -27,7 +27,8 @@ __all__ = [
 def frechet_distance(a: Tensor, b: Tensor) -> float:
     r"""Squared Frechet (2-Wasserstein) distance between Gaussians with the moments of two sets of features.
 
-    .. math:: \lVert \mu_a - \mu_b \rVert^2 + \operatorname{tr}(\Sigma_a + \Sigma_b - 2(\Sigma_a\Sigma_b)^{1/2})
+    .. math:: & \lVert \mu_a - \mu_b \rVert^2 \\
+              & \quad + \operatorname{tr}(\Sigma_a + \Sigma_b - 2(\Sigma_a\Sigma_b)^{1/2})
 
     In float64; the trace of the root is the sum of the roots of the eigenvalues of the product.
 

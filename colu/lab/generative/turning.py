@@ -26,7 +26,8 @@ def decode_turned(
 ) -> Tensor:
     r"""Logits of pictures whose hidden channels were turned before the activation, in fours.
 
-    .. math:: V\,R_B\,\lambda(R\,(Wz + b)) + c, \qquad R_B = R^\top \text{ with ``back``, else } I
+    .. math:: & V\,R_B\,\lambda(R\,(Wz + b)) + c, \\
+              & R_B = R^\top \text{ with } \texttt{back}, \text{ else } I
 
     :math:`R` turns the first two section channels of each cone of four, whatever the activation: for CoLU these are
     its cones, for an activation of single channels they are a control.

@@ -17,7 +17,8 @@ __all__ = ["UNet", "time_embedding"]
 def time_embedding(t: Tensor, dim: int, longest: float = 10_000.0) -> Tensor:
     r"""Sines and cosines of the time.
 
-    .. math:: \bigl(\cos(t\,\omega_k),\ \sin(t\,\omega_k)\bigr)_{k=0}^{d/2-1}, \qquad \omega_k = L^{-2k/d}
+    .. math:: & \bigl(\cos(t\,\omega_k),\ \sin(t\,\omega_k)\bigr)_{k=0}^{d/2-1}, \\
+              & \omega_k = L^{-2k/d}
 
     Parameters
     ----------

@@ -16,8 +16,9 @@ INITS = ("lecun", "torch")
 class VAE(nn.Module):
     r"""``D-C-L-C-D`` with a Gaussian code and Bernoulli pixels.
 
-    .. math:: (\mu, \log\sigma^2) = W_2\,\lambda(W_1 x + b_1) + b_2, \qquad z = \mu + \sigma\epsilon, \qquad
-              \text{logits} = W_4\,\lambda(W_3 z + b_3) + b_4
+    .. math:: (\mu, \log\sigma^2) &= W_2\,\lambda(W_1 x + b_1) + b_2, \\
+              z &= \mu + \sigma\epsilon, \\
+              \text{logits} &= W_4\,\lambda(W_3 z + b_3) + b_4
 
     The linear layers are made before the activations,
     so two models of one width built from one seed start from equal weights whatever their activation.

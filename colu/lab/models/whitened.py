@@ -21,8 +21,9 @@ NARROWER = 4
 def whitening_filters(images: Tensor, size: int = 2, epsilon: float = 5e-4) -> Tensor:
     r"""Filters that decorrelate patches, and their negatives: the first layer of a network that need not learn it.
 
-    .. math:: F = \begin{pmatrix} W \\ -W \end{pmatrix}, \qquad W = (\Lambda + \epsilon)^{-1/2}\, V^\top, \qquad
-              \mathbb{E}\, p\, p^\top = V \Lambda V^\top
+    .. math:: F &= \begin{pmatrix} W \\ -W \end{pmatrix}, \\
+              W &= (\Lambda + \epsilon)^{-1/2}\, V^\top, \\
+              \mathbb{E}\, p\, p^\top &= V \Lambda V^\top
 
     with :math:`p` the patches and the largest eigenvalue first.
 

@@ -214,8 +214,8 @@ def welch_difference(first: Sequence[float], second: Sequence[float], *, level: 
 
     .. math::
 
-        s^2 = \frac{s_1^2}{n_1} + \frac{s_2^2}{n_2}, \qquad
-        \nu = \frac{s^4}{s_1^4 / (n_1^2 (n_1 - 1)) + s_2^4 / (n_2^2 (n_2 - 1))}
+        s^2 &= \frac{s_1^2}{n_1} + \frac{s_2^2}{n_2}, \\
+        \frac{s^4}{\nu} &= \frac{s_1^4}{n_1^2 (n_1 - 1)} + \frac{s_2^4}{n_2^2 (n_2 - 1)}
 
     Parameters
     ----------

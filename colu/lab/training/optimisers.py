@@ -56,7 +56,9 @@ class MatrixMuon(torch.optim.Optimizer):
 
     A matrix moves against the polar factor :math:`P` of its momentum :math:`M = U \Sigma V^\top`, scaled by its shape,
 
-    .. math:: W \leftarrow (1 - \eta\lambda) W - \eta \sqrt{\max(1, m/n)}\, P(M), \qquad P(M) = U V^\top,
+    .. math:: W &\leftarrow (1 - \eta\lambda) W - \eta c\, P(M), \\
+              c &= \sqrt{\max(1, m/n)}, \\
+              P(M) &= U V^\top,
 
     where torch takes five steps of an iteration in bfloat16 in place of :math:`P`.  The filters of a convolution are a
     matrix with a row for each of them; the same steps are taken in the precision of the weights.

@@ -52,6 +52,17 @@ MOVED = """() => [...document.querySelectorAll('.colu-slider')].map(figure =>
   }))"""
 #: Twice, as what a page asks for in another width is asked for when it is drawn.
 DRAWN = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+#: Displayed formulas that scroll, in closed parts of the page too.
+LONG_MATHS = """() => {
+  const shut = [...document.querySelectorAll('details:not([open])')];
+  shut.forEach(each => each.open = true);
+  const set = [...(window.MathJax?.startup?.document?.math ?? [])];
+  const found = [...document.querySelectorAll('mjx-container[display="true"]')]
+    .filter(each => each.scrollWidth > each.clientWidth + 1)
+    .map(each => (set.find(item => item.typesetRoot === each)?.math ?? each.textContent).trim().slice(0, 80));
+  shut.forEach(each => each.open = false);
+  return found;
+}"""
 WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -213,6 +224,8 @@ def _check_page(tab, address: str, page) -> list[str]:
                     tab.set_viewport_size({"width": width, "height": HEIGHT})
                 if tab.evaluate(WIDE) > 1:
                     problems.append(f"the page is wider than {kind}")
+                if width == NARROW:
+                    problems += [f"formula wider than {kind}: break {text}" for text in tab.evaluate(LONG_MATHS)]
         except Error as error:
             problems.append(f"did not become ready: {str(error).splitlines()[0]}")
     return list(dict.fromkeys(problems))

@@ -36,6 +36,14 @@ FAULTS = {
     ),
     "maths.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formulas were not set"),
     "raw.html": (PAGE.format(FAKE_MATHJAX, NO_MATHJAX), "formula left raw"),
+    "formula.html": (
+        PAGE.format(
+            "",
+            '<details><summary>S</summary><mjx-container display="true" style="display: block; overflow: auto">'
+            '<div style="width: 600px">x = y</div></mjx-container></details>',
+        ),
+        "formula wider than a telephone's window: break x = y",
+    ),
     "wide.html": (PAGE.format("", '<div style="width:4000px">x</div>'), "wider than the window"),
     "narrow.html": (PAGE.format("", '<div style="width:800px">x</div>'), "wider than a telephone's window"),
     "slider.html": (
