@@ -151,8 +151,9 @@ class TextPairTask(PairTask):
     and what the perceptrons' activation has, see :func:`colu.fusion.trace_spec`;
     ``permutation`` exchanges units, heads among them, and turns nothing.
     ``barrier_perceptrons`` aligns the perceptrons alone, in a stream left as it is.
-    With the option ``folded`` the gains of the norms are folded into the layers behind them, and ``barrier_folded``
-    is that of the networks so rewritten, whose stream may be turned.
+    With the option ``folded`` the gains of the norms are folded into the layers behind them: ``barrier_folded_naive``
+    is that of the networks so rewritten, ``barrier_folded_permuted`` of those in the same groups as before, and
+    ``barrier_folded`` of those whose stream was turned.
     """
 
     def __init__(self, config: Config) -> None:
@@ -179,17 +180,24 @@ class TextPairTask(PairTask):
         return found | self._folded(model, one, test) if self.options.get("folded") else found
 
     def _folded(self, model: nn.ModuleList, one: nn.Module, test) -> dict[str, float]:
-        """Of both networks with gains of one: the barrier, and how accurate the second is alone."""
+        """Of both networks with gains of one: barriers, and how accurate the second is alone."""
         tokens, net = self.tasks[0].test_inputs[:2], copy.deepcopy(model[0])
         folding = norm_folding(net, tokens)
         a, b = (folding.apply(part.state_dict()) for part in model)
         net.load_state_dict(a)
-        spec = trace_spec(net, tokens, folding=folding)
-        alignment = match_weights(spec, a, b, max_sweeps=50)
-        moved = alignment.apply(spec, b)
-        curve = barrier(one, a, moved, test, split="test", lambdas=self.options["lambdas"])
-        alone = compare(one, spec, a, b, alignment, test, split="test").aligned_alone
-        return {"barrier_folded": curve.loss_barrier, "alone_accuracy_folded": 100 * alone.accuracy}
+        turning, permuting = trace_spec(net, tokens, folding=folding), trace_spec(net, tokens)
+        alignment = match_weights(turning, a, b, max_sweeps=50)
+        ends = {
+            "folded_naive": b,
+            "folded_permuted": match_weights(permuting, a, b, max_sweeps=50).apply(permuting, b),
+            "folded": alignment.apply(turning, b),
+        }
+        curves = {
+            name: barrier(one, a, end, test, split="test", lambdas=self.options["lambdas"]) for name, end in ends.items()
+        }
+        alone = compare(one, turning, a, b, alignment, test, split="test").aligned_alone
+        found = {f"barrier_{name}": curve.loss_barrier for name, curve in curves.items()}
+        return found | {"alone_accuracy_folded": 100 * alone.accuracy}
 
 
 _ARMS = ("relu", "colu", "colu-16")

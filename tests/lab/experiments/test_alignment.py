@@ -62,4 +62,4 @@ def test_folded_transformers_are_the_same_networks_in_a_larger_group():
     (record,) = run_arms("fusion-gpt", arms=["relu"], seeds=[0], steps=2, width=16, heads=2, folded=True)
     found = record.metrics
     assert abs(found["alone_accuracy_folded"] - found["alone_accuracy_naive"]) < 0.3
-    assert found["barrier_folded"] >= 0
+    assert min(found[f"barrier_folded{end}"] for end in ("", "_naive", "_permuted")) >= 0
