@@ -140,6 +140,12 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
     return total, apart
 
 
+def _is_quadratic(spec: Spec, name: str) -> bool:
+    """Whether a parameter carries a group on two axes."""
+    places = [*spec.occurrences(name), *spec.scattered(name)]
+    return any(one[0] == other[0] and one[1] != other[1] for one in places for other in places)
+
+
 def match_weights(
     spec: Spec,
     a: State,
@@ -239,11 +245,16 @@ def match_weights(
     names, generator = list(spec.groups), torch.Generator().manual_seed(seed)
     acting = groups_on(spec)
     affected = {name: [parameter for parameter in acting if name in acting[parameter]] for name in names}
-    sweep, converged = 0, mode == "naive"
+    twice = {name for name in names if _is_quadratic(spec, name)}
+    sweep, converged, due = 0, mode == "naive", set(names)
     while sweep < max_sweeps and not converged:
         before = trace[-1]
         for index in torch.randperm(len(names), generator=generator).tolist():
             name = names[index]
+            # What surrounds it is as it was when it was solved, and so is its optimum.
+            if name not in due:
+                continue
+            due.discard(name)
             covariance, apart = _covariance(spec, name, fixed, moving)
             element = spec.groups[name].solve(covariance, mode, **apart)
             tried, changed = dict(parts), {}
@@ -256,6 +267,8 @@ def match_weights(
             if (value := math.fsum(tried.values())) > trace[-1]:
                 elements[name] = element.compose(elements[name])
                 parts = tried
+                due.update(other for parameter in affected[name] for other in acting[parameter] if other != name)
+                due.update(twice & {name})
                 if held:
                     moving.update(changed)
             trace.append(max(value, trace[-1]))

@@ -20,6 +20,7 @@ from colu.fusion import (
     from_sequential,
     match_activations,
     match_weights,
+    matching,
     random_alignment,
     trace_spec,
 )
@@ -379,3 +380,18 @@ def test_cones_of_a_wreath_product_match_as_conic_groups_do(nets):
     for mode in ("naive", "permutation", "conic"):
         before, after = (match_weights(spec, a, b, mode=mode) for spec in (old, new))
         assert after.trace == pytest.approx(before.trace, rel=1e-12)
+
+
+def test_a_group_is_solved_anew_only_where_its_surroundings_have_changed(nets, monkeypatch):
+    """The result is that of solving all in every sweep: what is left out would find the identity."""
+    one, other = nets.mlp(nn.ReLU), nets.mlp(nn.ReLU, seed=7)
+    spec, a, b = from_sequential(one), one.state_dict(), other.state_dict()
+    solved, solve = [], Permutation.solve
+    monkeypatch.setattr(Permutation, "solve", lambda *args, **rest: solved.append(1) or solve(*args, **rest))
+    found = match_weights(spec, a, b)
+    assert len(solved) == len(found.trace) - 1 < found.sweeps * len(spec.groups)
+    moved, gains = found.apply(spec, b), []
+    for name, group in spec.groups.items():
+        covariance, _ = matching._covariance(spec, name, *({k: v.double() for k, v in s.items()} for s in (a, moved)))
+        gains.append(torch.equal(group.solve(covariance, "conic").permutation, torch.arange(group.size)))
+    assert all(gains)
