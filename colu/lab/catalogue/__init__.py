@@ -2,5 +2,18 @@
 
 from .models import CATALOGUE, Entry, perturbed
 from .runner import follow_entry, read_catalogue, record_catalogue
+from .scale import LADDER, Rung, measure_alignment, read_scale, record_scale
 
-__all__ = ["CATALOGUE", "Entry", "follow_entry", "perturbed", "read_catalogue", "record_catalogue"]
+__all__ = [
+    "CATALOGUE",
+    "LADDER",
+    "Entry",
+    "Rung",
+    "follow_entry",
+    "measure_alignment",
+    "perturbed",
+    "read_catalogue",
+    "read_scale",
+    "record_catalogue",
+    "record_scale",
+]

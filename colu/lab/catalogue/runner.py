@@ -7,6 +7,7 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,7 @@ from ..machine import peak_memory
 from ..results import results_root
 from .models import CATALOGUE, Entry, import_libraries
 
-__all__ = ["RECORD", "follow_entry", "read_catalogue", "record_catalogue"]
+__all__ = ["RECORD", "follow_entry", "read_catalogue", "record_catalogue", "record_each"]
 
 RECORD = "catalogue.json"
 
@@ -128,28 +129,58 @@ def record_catalogue(names=(), path: Path | None = None) -> list[str]:
         The models that failed.
     """
     path = results_root() / RECORD if path is None else path
+    import_libraries()  # once, before the processes part
+    order = [entry.name for entry in CATALOGUE]
+    return record_each(path, order, [_entry(name).name for name in names], follow_entry, _said)
+
+
+def _said(found: dict) -> str:
+    return (
+        f"{len(found['groups'])} kinds of groups, {found['share']:.0%}, {found['error']:.1e}, "
+        f"{found['cpu_seconds']} s"
+    )
+
+
+def record_each(
+    path: Path, order: list[str], names: list[str], measure: Callable[[str], dict], said: Callable[[dict], str]
+) -> list[str]:
+    """Measure what a record lacks, or what is named, and write each as soon as it is done.
+
+    Parameters
+    ----------
+    path : Path
+        Of the record; a file that is there is gone on with.
+    order : list of str
+        All names, as the record has them.
+    names : list of str
+        To measure anew; by default those that the record lacks.
+    measure, said : callable
+        What is found of a name, in a process of its own; and a line about it.
+
+    Returns
+    -------
+    list of str
+        The names that failed.
+    """
     commit, dirty = commit_here()
-    known = {entry.name for entry in CATALOGUE}
     failed = []
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else "spawn")
-    import_libraries()  # once, before the processes part
-    for name in [_entry(name).name for name in names] or [one.name for one in CATALOGUE]:
-        record = {one: found for one, found in (read_json(path) or {}).items() if one in known}
+    for name in names or order:
+        record = {one: found for one, found in (read_json(path) or {}).items() if one in order}
         if name in record and not names:
             continue
         try:
             # A process for each, whose peak is that of one model.
             with ProcessPoolExecutor(1, mp_context=context) as pool:
-                found = pool.submit(follow_entry, name).result()
+                found = pool.submit(measure, name).result()
         except Exception as error:
             print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
             failed.append(name)
             continue
         found |= {"commit": commit, "dirty": dirty, "made": datetime.now(UTC).date().isoformat()}
         record[name] = found
-        ordered = {entry.name: record[entry.name] for entry in CATALOGUE if entry.name in record}
+        ordered = {one: record[one] for one in order if one in record}
         write_atomically(path, json.dumps(ordered, indent=1) + "\n")
-        print(f"{name}: {len(found['groups'])} kinds of groups, {found['share']:.0%}, {found['error']:.1e}, "
-              f"{found['cpu_seconds']} s", flush=True)  # fmt: skip
+        print(f"{name}: {said(found)}", flush=True)
     return failed
