@@ -91,15 +91,15 @@ def import_libraries() -> None:
 
 
 @torch.no_grad()
-def perturbed(model: nn.Module) -> nn.Module:
-    """The model itself, small noise from seed 0 added to each of its parameters.
+def perturbed(model: nn.Module, seed: int = 0) -> nn.Module:
+    """The model itself, small noise added to each of its parameters.
 
     Examples
     --------
     >>> bool((perturbed(nn.LayerNorm(3)).weight != 1).all())
     True
     """
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         parameter += NOISE * torch.randn(parameter.shape, generator=generator)
     return model

@@ -104,7 +104,7 @@ def measure_alignment(name: str) -> dict:
 
     rung = _rung(name)
     torch.set_num_threads(1)
-    one, other = (perturbed(_seeded(rung.make, seed)) for seed in (0, 1))
+    one, other = (perturbed(_seeded(rung.make, seed), seed) for seed in (0, 1))
     example = rung.example()
     # What is imported and set up at the first call is no part of the measurement.
     small = nn.Sequential(nn.Linear(4, 8), CoLU(dim=4), nn.Linear(8, 2))
