@@ -142,7 +142,7 @@ def _transported(way, spec, reference, other, model, spec_other, model_other, sa
         mode=way.mode, solver="naive" if naive else way.solver, cost="weights" if by_weights else "activations",
         squared=way.squared, eps=way.eps, partners=way.partners, max_iterations=way.max_iterations,
     )  # fmt: skip
-    state, wide = (Carried(spec_other, plans, other, wide=wide) for wide in (False, True))
+    state, wide = (Carried(spec_other, plans, other, target=spec, wide=wide) for wide in (False, True))
     kept = norm_kept(spec_other, other, state)
     options = {name: getattr(way, name) for name in ("cost", "squared", "solver", "eps", "partners")}
     report = {"method": way.method} | options | {"softness": softness(plans), "norm_kept": kept}

@@ -10,36 +10,72 @@ from torch import Tensor
 
 from .part import FIXED
 from .plan import KEPT, DiffusePlanWarning, Plan
-from .spec import Spec, State
+from .spec import Spec, State, gathered
 from .states import plain_state
 
 __all__ = ["carry", "norm_kept"]
 
 
-def operators_of(plans: Mapping[str, Plan]) -> dict[tuple[str, str], Tensor]:
-    """The operators of all plans, by group and side."""
-    return {(name, side): plan.operator(side) for name, plan in plans.items() for side in ("out", "in")}
-
-
-def carry_tensor(spec: Spec, operators: Mapping, parameter: str, tensor: Tensor, only: str | None = None) -> Tensor:
+def carry_tensor(
+    spec: Spec,
+    plans: Mapping[str, Plan],
+    parameter: str,
+    tensor: Tensor,
+    only: str | None = None,
+    target: Spec | None = None,
+) -> Tensor:
     """One entry of a state in the widths of B, in float64; with ``only="in"`` on the axes that read, no others."""
     moved = tensor.detach().double()
     for axis, parts in enumerate(spec.axes.get(parameter, ())):
-        if all(part.name == FIXED for part in parts):
+        if all(part.name == FIXED or only not in (None, _side(part, axis)) for part in parts):
             continue
-        last, pieces, offset = moved.movedim(axis, -1), [], 0
+        last = moved.movedim(axis, 0)
+        if parts[0].at is not None:
+            goals = (spec if target is None else target).axes[parameter][axis]
+            moved = _scattered(plans, parts, goals, last, axis, parameter).movedim(0, axis)
+            continue
+        pieces, offset = [], 0
         for part in parts:
-            size = part.size if part.name == FIXED else spec.groups[part.name].size
-            stretch = last[..., offset:] if size is None else last[..., offset : offset + size * part.repeat]
-            offset += stretch.shape[-1]
-            side = part.side or ("in" if axis else "out")
+            size = spec.length(part)
+            stretch = last[offset:] if size is None else last[offset : offset + size]
+            offset += len(stretch)
+            side = _side(part, axis)
             if part.name != FIXED and only in (None, side):
-                operator = operators[part.name, side].to(moved.device)
-                grid = stretch.unflatten(-1, (size, part.repeat))
-                stretch = torch.einsum("hg,...gr->...hr", operator, grid).flatten(-2)
+                beside = stretch.unflatten(0, (-1, part.repeat)).flatten(1)
+                carried = plans[part.name].carry(beside, side, part.even)
+                stretch = carried.unflatten(1, (part.repeat, *last.shape[1:])).flatten(0, 1)
             pieces.append(stretch)
-        moved = torch.cat(pieces, -1).movedim(-1, axis)
+        moved = torch.cat(pieces).movedim(0, axis)
     return moved
+
+
+def _side(part, axis: int) -> str:
+    return part.side or ("in" if axis else "out")
+
+
+def _scattered(plans, parts, goals, last: Tensor, axis: int, parameter: str) -> Tensor:
+    """Channels that do not follow each other, taken from their places and put to those that they have in B."""
+    tables = [
+        [torch.tensor(part.at, device=last.device).view(-1, part.repeat) for part in some] for some in (parts, goals)
+    ]
+    held, wanted = (torch.cat([one.flatten() for one in some]) for some in tables)
+    held, wanted = held[held >= 0], wanted[wanted >= 0]
+    length = len(last) - len(held) + len(wanted)
+    if len(wanted) and int(wanted.max()) >= length:
+        raise ValueError(f"axis {axis} of {parameter} has entries in B that are none in A; give equal widths there")
+    result = last.new_zeros(length, *last.shape[1:])
+    free = [torch.ones(size, dtype=torch.bool, device=last.device) for size in (len(last), length)]
+    free[0][held], free[1][wanted] = False, False
+    result[free[1]] = last[free[0]]
+    for part, places, to in zip(parts, *tables, strict=True):
+        beside = gathered(last, 0, places).flatten(1)
+        carried = plans[part.name].carry(beside, _side(part, axis), part.even)
+        carried = carried.unflatten(1, (part.repeat, *last.shape[1:])).flatten(0, 1)
+        if len(carried) != to.numel():
+            raise ValueError(f"the places of {part.name!r} on axis {axis} of {parameter} are others in B; give target=")
+        here = to.flatten() >= 0
+        result[to.flatten()[here]] = carried[here]
+    return result
 
 
 def norm_kept(spec_a: Spec, state_a: State, carried: State) -> dict[str, float]:
@@ -70,13 +106,14 @@ def norm_kept(spec_a: Spec, state_a: State, carried: State) -> dict[str, float]:
         moved, expected = carried[name], 1.0
         for axis, parts in enumerate(spec_a.axes.get(name, ())):
             before, after = tensor.shape[axis], moved.shape[axis]
-            side = next((part.side for part in parts if part.side), None) or ("in" if axis else "out")
-            expected *= (before / after if side == "in" else after / before) ** 0.5
+            expected *= (before / after if _side(parts[0], axis) == "in" else after / before) ** 0.5
         found[name] = (moved.double().norm() / tensor.double().norm() / expected).item()
     return found
 
 
-def carry(spec_a: Spec, plans: Mapping[str, Plan], state_a: State) -> dict[str, Tensor]:
+def carry(
+    spec_a: Spec, plans: Mapping[str, Plan], state_a: State, target: Spec | None = None
+) -> dict[str, Tensor]:
     """A in the widths (and the order) of B.
 
     Parameters
@@ -86,6 +123,8 @@ def carry(spec_a: Spec, plans: Mapping[str, Plan], state_a: State) -> dict[str, 
         One plan for each group, from :func:`colu.fusion.transport_plans`.
     state_a : dict of str to Tensor
         Not changed.
+    target : Spec, optional
+        Of B, where widths differ and channels stand apart from each other, as those of attention heads do.
 
     Returns
     -------
@@ -126,9 +165,8 @@ def carry(spec_a: Spec, plans: Mapping[str, Plan], state_a: State) -> dict[str, 
             raise ValueError(
                 f"the plan of {name!r} starts from {plan.source}, not from {spec_a.groups[name]}"
             )
-    operators = operators_of(plans)
     carried = {
-        name: carry_tensor(spec_a, operators, name, tensor).to(tensor.dtype).contiguous()
+        name: carry_tensor(spec_a, plans, name, tensor, target=target).to(tensor.dtype).contiguous()
         if tensor.is_floating_point()
         else tensor.detach().clone()
         for name, tensor in state_a.items()

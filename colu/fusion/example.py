@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
+from .samples import outputs_of
 from .states import unwrapped
 
 __all__ = ["example_for"]
@@ -68,8 +69,6 @@ def _shapes(model: nn.Module) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 @torch.no_grad()
 def _runs(model: nn.Module, x) -> bool:
-    from .measure import outputs_of
-
     try:
         outputs_of(model.eval(), x)
     except Exception:

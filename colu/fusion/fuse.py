@@ -8,25 +8,23 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
 
 from colu.checks import check_choice
 
 from .align import Aligned, Way, align
-from .groups import Vectors
 from .lazy import Moved
 from .many import universe_match
-from .measure import BarrierCurve, Loss, outputs_of
+from .measure import BarrierCurve, Loss, evaluate
 from .merge import MERGES, merged
 from .paged import emptied, run_paged
 from .part import FIXED
 from .repair import fitting_repair, repairer
+from .samples import first, is_pair, outputs_of
 from .spec import Spec, State
 from .states import check_tensors, plain_state, unwrapped
 from .subgroups import written
 from .trace import trace_spec
 from .verdict import differences, doubts, measured
-from .wreath import Wreath
 
 __all__ = ["REPAIRS", "Fused", "fuse"]
 
@@ -99,7 +97,8 @@ def fuse(
         Of task arithmetic and TIES.
     repair : {"auto", "none", "cone", "channel", "batchnorm"}
         Reset of the statistics on the first samples of ``data``. ``auto``: BatchNorm's own where there is any, none
-        beside other norms, else one that commutes with cones, or that of channels.
+        beside other norms, else one that commutes with cones, or that of channels; and none where it would raise the
+        loss on these samples.
     data : pair, optional
         Samples to take outputs and statistics from, and samples to measure on: each a pair (inputs, labels), or an
         iterable of such batches that can be read again. Without, nothing is measured.
@@ -157,7 +156,7 @@ def fuse(
     _check_widths(parents, way, base)
     fit, test = data or (None, None)
     # Batches are read for their inputs; a pair is its inputs.
-    samples = fit[0] if isinstance(fit, tuple) and isinstance(fit[0], Tensor) else fit
+    samples = fit[0] if is_pair(fit) else fit
     x = example_input if example_input is not None else _first(fit)
     specs = _specs(nets, way, x, scratch)
     if scratch and data is None and not way.reads:
@@ -200,7 +199,11 @@ def fuse(
             adjust, kept, why = None, "none", "only a mean of several networks is repaired"
         if adjust is not None:
             try:
-                made = adjust(made, weights[-1])
+                mended = adjust(made, weights[-1])
+                if repair == "auto" and (worse := _raised(model, made, mended, fit, loss)):
+                    adjust, kept, why = None, "none", f"{kept} {worse}"
+                else:
+                    made = mended
             except ValueError as error:
                 if repair != "auto":
                     raise
@@ -234,25 +237,21 @@ def fuse(
     return Fused(made, states, report, curves)
 
 
+def _raised(model: nn.Module, plain: State, mended: State, fit, loss: Loss | None) -> str | None:
+    """Why a repair is not kept: it raises the loss on the samples that it took its statistics from."""
+    before, after = (evaluate(model, state, fit, loss=loss).loss for state in (plain, mended))
+    return f"would raise the loss on the samples to fit on from {before:.4g} to {after:.4g}" if after > before else None
+
+
 def _specs(nets: Sequence[nn.Module], way: Way, x, scratch: bool) -> list[Spec]:
     """The specification of each network, one for those that are one."""
     found: dict[int, Spec] = {}
     for net in nets:
         if id(net) not in found:
             # Networks too large for copies are tried once, with the elements that are found.
-            spec = trace_spec(net, None if x is None else _few(x), tol=None if scratch else 1e-10)
-            smaller = way.group == "permutation" or way.method in ("transport", "naive")
-            found[id(net)] = spec.units() if smaller and _beyond(spec, way) else spec
+            spec = trace_spec(net, None if x is None else first(x, 8), tol=None if scratch else 1e-10)
+            found[id(net)] = spec.units() if way.group == "permutation" else spec
     return [found[id(net)] for net in nets]
-
-
-def _beyond(spec: Spec, way: Way) -> bool:
-    """Whether the specification has groups beyond what is asked for, or beyond what transport knows."""
-    return way.group == "permutation" or any(isinstance(group, Wreath | Vectors) for group in spec.groups.values())
-
-
-def _few(x, count: int = 8):
-    return tree_map(lambda one: one[:count] if isinstance(one, Tensor) and one.dim() else one, x)
 
 
 def _shares(shares, number: int) -> list[float]:
@@ -330,8 +329,7 @@ def _in_universe(way: Way, spec: Spec, parents: Sequence[State]) -> list[Aligned
 def _first(fit) -> Tensor | Mapping | None:
     if fit is None:
         return None
-    x = fit[0] if isinstance(fit, tuple) and isinstance(fit[0], Tensor | Mapping) else next(iter(fit))[0]
-    return {key: t[:64] for key, t in x.items()} if isinstance(x, Mapping) else x[:64]
+    return first(fit[0] if is_pair(fit) else next(iter(fit))[0], 64)
 
 
 @torch.no_grad()

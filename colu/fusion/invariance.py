@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from .samples import call
 from .spec import Spec, apply
 from .states import unwrapped
 
-__all__ = ["assert_invariant_under", "call", "double_example", "double_model", "invariance_error"]
+__all__ = ["assert_invariant_under", "double_example", "double_model", "invariance_error"]
 
 
 def double_model(model: nn.Module) -> nn.Module:
@@ -25,25 +26,6 @@ def double_model(model: nn.Module) -> nn.Module:
 def double_example(example):
     """Inputs whose floating tensors are in float64; integers and what is no tensor stay."""
     return tree_map(lambda one: one.double() if isinstance(one, Tensor) and one.is_floating_point() else one, example)
-
-
-def like(model: nn.Module, example):
-    """Inputs where the model is, floating ones in its dtype."""
-    first = next(model.parameters(), torch.empty(0))
-
-    def sent(one):
-        if not isinstance(one, Tensor):
-            return one
-        return one.to(first.device, first.dtype if one.is_floating_point() else one.dtype)
-
-    return tree_map(sent, example)
-
-
-def call(model: nn.Module, example):
-    """The model on an example: a tensor, a tuple of arguments, or a dict of arguments by name."""
-    if isinstance(example, Mapping):
-        return model(**example)
-    return model(*example) if isinstance(example, tuple) else model(example)
 
 
 class _Double(TorchDispatchMode):

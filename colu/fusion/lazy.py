@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from torch import Tensor
 
-from .carry import carry_tensor, operators_of
+from .carry import carry_tensor
 from .part import FIXED
 from .plan import Plan
 from .spec import Spec, State
@@ -82,14 +82,14 @@ class Moved(Made):
 class Carried(Made):
     """A state in the widths of another network: :func:`colu.fusion.carry`, entry by entry."""
 
-    def __init__(self, spec: Spec, plans: Mapping[str, Plan], source: State, *, wide: bool = False):
-        operators = operators_of(plans)
-
+    def __init__(
+        self, spec: Spec, plans: Mapping[str, Plan], source: State, *, target: Spec | None = None, wide: bool = False
+    ):
         def make(name: str) -> Tensor:
             tensor = source[name].detach()
             if not tensor.is_floating_point():
                 return tensor
-            value = carry_tensor(spec, operators, name, tensor)
+            value = carry_tensor(spec, plans, name, tensor, target=target)
             return value if wide else value.to(tensor.dtype).contiguous()
 
         super().__init__(source, make)

@@ -13,7 +13,7 @@ from colu.checks import check_choice, check_int, check_number
 
 from .groups import MODES
 from .matching import match_weights
-from .measure import _pairs
+from .samples import pairs
 from .spec import Spec, State, apply, check_states
 from .states import check_tensors, loaded, plain_state
 
@@ -277,7 +277,7 @@ def frank_wolfe_merge(
     (1.0, 0.0)
     """
     steps = check_int("steps", steps, 1)
-    batches = list(_pairs(data))
+    batches = list(pairs(data))
     if not batches:
         raise ValueError("no samples to measure the loss on; give some hundreds")
     if not states:

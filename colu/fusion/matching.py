@@ -15,7 +15,8 @@ from colu.geometry import ConicElement
 from .groups import MODES
 from .invariance import double_model
 from .lazy import Moved, groups_on
-from .observe import inputs_of, observed, points
+from .observe import observed, points
+from .samples import call, inputs_of
 from .spec import Spec, State, apply, check_states, gathered
 from .states import plain_state, unwrapped
 from .wreath import Wreath, WreathElement
@@ -333,7 +334,7 @@ def match_activations(
     sums = {name: 0.0 for name in places}
     means: list[dict] = [dict.fromkeys(places, 0.0), dict.fromkeys(places, 0.0)]
     counts = dict.fromkeys(places, 0)
-    stream = [batches] if isinstance(batches, Tensor) else batches
+    stream = [batches] if isinstance(batches, Tensor | Mapping) else batches
     with torch.no_grad():
         for batch in stream:
             seen: list[dict[str, Tensor]] = [{}, {}]
@@ -344,7 +345,7 @@ def match_activations(
 
                 with observed(model, places, see):
                     for x in inputs_of([batch], model):
-                        model(x)
+                        call(model, x)
             for name, one in seen[0].items():
                 other = seen[1][name].to(one.device)
                 sums[name] = sums[name] + one.T @ other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -16,6 +16,7 @@ from colu.checks import as_int
 from .carry import carry, norm_kept
 from .matching import Alignment
 from .plan import Plan, softness
+from .samples import outputs_of, pairs
 from .spec import Spec, State
 from .states import check_tensors, plain_state, unwrapped
 
@@ -96,17 +97,10 @@ def lerp(a: State, b: State, t: float) -> dict[str, Tensor]:
     }
 
 
-def _pairs(data, chunk: int = 1000) -> Iterator[tuple[Tensor, Tensor]]:
-    if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], Tensor):
-        yield from zip(data[0].split(chunk), data[1].split(chunk), strict=True)
-    else:
-        yield from data
-
-
 @torch.no_grad()
 def _measure(predict: Callable[[Tensor, Tensor], Tensor], data, loss: Loss | None = None) -> Metrics:
     total = right = sure = count = answers = 0
-    for x, y in _pairs(data):
+    for x, y in pairs(data):
         if any(t.is_floating_point() and t.isnan().any() for t in (x.values() if isinstance(x, Mapping) else (x,))):
             raise ValueError("the inputs that were given hold NaN; check what reads and scales them")
         outputs = predict(x, y)
@@ -135,18 +129,6 @@ def _class_axis(outputs: Tensor, labels: Tensor) -> int:
 
 def _copied(model: nn.Module) -> nn.Module:
     return copy.deepcopy(unwrapped(model)).eval()
-
-
-def outputs_of(model: nn.Module, x: Tensor | Mapping) -> Tensor:
-    """What a network makes of inputs, by position or by name: the logits where it says which they are."""
-    first = next(model.parameters())
-
-    def sent(t: Tensor) -> Tensor:
-        return t.to(first.device, first.dtype if t.is_floating_point() else t.dtype)
-
-    found = model(**{key: sent(t) for key, t in x.items()}) if isinstance(x, Mapping) else model(sent(x))
-    found = getattr(found, "logits", found)
-    return found[0] if isinstance(found, tuple) else found
 
 
 def _predictor(copied: nn.Module, state: State, plain: bool = False) -> Callable[[Tensor, Tensor], Tensor]:

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from colu.nn import has_symmetry
 
 from .part import FIXED
+from .samples import call, count, inputs_of
 from .spec import Spec
 
-__all__ = ["inputs_of", "observed", "points"]
+__all__ = ["channels_at", "observed", "points", "run"]
 
-_CHANNELS_LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
+#: Layers whose channels stand behind the samples; those of all others are last.
+_CHANNELS_SECOND = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.GroupNorm)
 
 
 def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
@@ -43,7 +45,7 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
         if any(name == one or name.startswith(f"{one}.") for one in activations):
             continue
         offset, parts = 0, []
-        for part in rules[0]:
+        for part in _made(rules):
             length = 0 if part.at is not None else spec.length(part) or 0
             if part.name != FIXED:
                 places = torch.arange(offset, offset + length) if part.at is None else torch.tensor(part.at)
@@ -61,13 +63,20 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
     return found
 
 
+def _made(rules: tuple) -> tuple:
+    """The parts of the axis that makes channels: the first, unless it is said to read them, as in transposed layers."""
+    sides = [{part.side for part in parts if part.name != FIXED} for parts in rules]
+    turned = [axis for axis, side in enumerate(sides) if axis and side == {"out"}]
+    return rules[turned[0] if turned and sides[0] <= {"in"} else 0]
+
+
 def _weight(module: nn.Module):
     return getattr(module, "weight", None)
 
 
 def rows(module: nn.Module, output: Tensor) -> Tensor:
     """Samples (and pixels) as rows, channels as columns, in float64."""
-    channels = -1 if isinstance(module, _CHANNELS_LAST) else 1
+    channels = 1 if isinstance(module, _CHANNELS_SECOND) else -1
     return output.detach().movedim(channels, -1).flatten(0, -2).double()
 
 
@@ -91,21 +100,11 @@ def observed(model: nn.Module, names: Iterable[str], see: Callable[[str, Tensor]
             handle.remove()
 
 
-def inputs_of(batches: Iterable | Tensor, model: nn.Module) -> Iterator[Tensor]:
-    """Inputs of each batch, a tensor or what a tuple starts with, where and as the model wants them."""
-    if isinstance(batches, Tensor):
-        batches = [batches]
-    parameter = next(model.parameters())
-    for batch in batches:
-        x = batch if isinstance(batch, Tensor) else batch[0]
-        yield x.to(parameter.device, parameter.dtype if x.is_floating_point() else x.dtype)
-
-
 @torch.no_grad()
 def run(model: nn.Module, batches: Iterable | Tensor) -> int:
     """Put all batches through the model; the number of samples."""
-    count = 0
+    seen = 0
     for x in inputs_of(batches, model):
-        model(x)
-        count += len(x)
-    return count
+        call(model, x)
+        seen += count(x)
+    return seen

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from colu.blocks import join
 from colu.checks import check_choice
 
-from .groups import Conic, Permutation
+from .units import AXIS, Units
 
 __all__ = ["KEPT", "MARGINAL_TOL", "PARTNERS", "DiffusePlanWarning", "Plan", "check_coupling", "softness"]
 
@@ -71,28 +70,31 @@ def _check_mass(coupling: Tensor) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    r"""How the cones of one layer of A become those of the same layer of B.
+    r"""How the units of one layer of A become those of the same layer of B.
 
     Parameters
     ----------
-    source, target : Permutation or Conic
+    source, target : Group
         The groups of the layer in A and in B; equal but for the number of units.
     coupling : Tensor
         Shape ``(G_A, G_B)``, total mass 1.
-    rotations : Tensor
-        Shape ``(G_B, G_A, S-1, S-1)``: turns the section of g into the frame of h.
+    turns : dict of int to Tensor
+        For each set of a unit's channels that something acts on, its place and shape ``(G_B, G_A, k, k)``: what turns
+        the set of g into the frame of h. Of a cone the section is set 1, or 0 where the axis is shared.
     solver : str
     eps : float
         Of the entropy, relative to the largest cost; 0 where there is none.
         It is not comparable between layers of different numbers of units.
+    mode : {"conic", "permutation"}
     """
 
-    source: Permutation | Conic
-    target: Permutation | Conic
+    source: object
+    target: object
     coupling: Tensor
-    rotations: Tensor
+    turns: Mapping[int, Tensor]
     solver: str
     eps: float = 0.0
+    mode: str = "conic"
 
     def __post_init__(self):
         _check_mass(self.coupling)
@@ -117,35 +119,37 @@ class Plan:
         """Partners of the unit of B that has most."""
         return self.perplexities.max().item()
 
-    def operator(self, side: str) -> Tensor:
-        r"""The ``(C_B, C_A)`` matrix for an axis that makes (``out``) or reads (``in``) the channels.
+    def carry(self, x: Tensor, side: str, even: bool = False) -> Tensor:
+        r"""What an axis that makes (``out``) or reads (``in``) channels becomes; shape ``(C_A, D)`` to ``(C_B, D)``.
 
         .. math:: O^{out}_{hg} &= \frac{T_{gh}}{\sum_{g'} T_{g'h}} R_{hg}, \\
                   O^{in}_{hg} &= \frac{T_{gh}}{\sum_{h'} T_{gh'}} R_{hg}
 
         A unit of B is a mean of units of A; a unit of A shares its outgoing weights among its copies.
         Using one of the two on both sides scales the next layer by :math:`G_B / G_A`.
+        An axis that is ``even`` does not see signs.
         """
         check_choice("side", side, ("out", "in"))
+        source, target = Units.of(self.source, self.mode), Units.of(self.target, self.mode)
         mass = self.coupling.sum(0 if side == "out" else 1, keepdim=True)
-        weight = (self.coupling / mass.clamp_min(1e-300)).T
-        size = self.source.dim - 1
-        sections = weight[..., None, None] * self.rotations
-        if self.source.share_axis:
-            matrix = torch.zeros(self.target.size, self.source.size, dtype=torch.float64)
-            matrix[0, 0] = 1
-            matrix[1:, 1:] = sections.permute(0, 2, 1, 3).reshape(len(weight) * size, -1)
-            return self._in_frame(matrix)
-        # Columns first: axis and section of every cone of A, then rows: of every cone of B.
-        count = weight.shape[1]
-        axis = join(weight[..., None], torch.zeros(*weight.shape, size, dtype=torch.float64), 1, False,
-                    self.source.layout)  # fmt: skip
-        section = join(torch.zeros(len(weight), size, count, 1, dtype=torch.float64),
-                       sections.transpose(1, 2), 2, False, self.source.layout)  # fmt: skip
-        return self._in_frame(join(axis[:, None], section, 0, False, self.target.layout))
+        weight = (self.coupling / mass.clamp_min(1e-300)).T.to(x.device)
+        moved = {}
+        for place, part in source.take(x.double()).items():
+            if place == AXIS:
+                moved[place] = part
+                continue
+            size, turns = part.shape[1], self.turns.get(place)
+            if turns is None:
+                moved[place] = (weight @ part.flatten(1)).unflatten(1, (size, -1))
+                continue
+            turns = (turns.abs() if even else turns).to(x.device)
+            whole = (weight[..., None, None] * turns).permute(0, 2, 1, 3).reshape(len(weight) * size, -1)
+            moved[place] = (whole @ part.flatten(0, 1)).unflatten(0, (-1, size))
+        return target.put(moved)
 
-    def _in_frame(self, matrix: Tensor) -> Tensor:
-        return self.target._turn(self.source._turn(matrix, 1), 0)
+    def operator(self, side: str) -> Tensor:
+        """The ``(C_B, C_A)`` matrix of :meth:`carry`."""
+        return self.carry(torch.eye(self.source.size, dtype=torch.float64), side)
 
 
 def softness(plans: Mapping[str, Plan]) -> dict[str, dict[str, float]]:
@@ -153,8 +157,9 @@ def softness(plans: Mapping[str, Plan]) -> dict[str, dict[str, float]]:
 
     Examples
     --------
+    >>> from colu.fusion import Permutation
     >>> group = Permutation(2)
-    >>> softness({"0": Plan(group, group, torch.full((2, 2), 0.25), torch.zeros(2, 2, 0, 0), "sinkhorn", 1.0)})
+    >>> softness({"0": Plan(group, group, torch.full((2, 2), 0.25), {}, "sinkhorn", 1.0)})
     {'0': {'mean': 2.0, 'largest': 2.0}}
     """
     return {name: {"mean": plan.perplexity, "largest": plan.largest_perplexity} for name, plan in plans.items()}
@@ -163,7 +168,7 @@ def softness(plans: Mapping[str, Plan]) -> dict[str, dict[str, float]]:
 def diffuse(plans: Mapping[str, Plan]) -> list[str]:
     """What is to be said of plans that average more than ``PARTNERS`` units, in the order of the layers."""
     return [
-        f"{name!r}: a unit is the mean of {plan.perplexity:.3g} of {plan.source.groups} units, one of "
+        f"{name!r}: a unit is the mean of {plan.perplexity:.3g} of {len(plan.coupling)} units, one of "
         f"{plan.largest_perplexity:.3g}"
         for name, plan in plans.items()
         if plan.perplexity > PARTNERS * (1 + 1e-6)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map
 
 from colu.blocks import join, split
 from colu.checks import check_choice
 
 from .groups import Conic, Orthogonal, Vectors
 from .invariance import double_model
-from .observe import channels_at, inputs_of, observed, points, run
+from .observe import channels_at, observed, points, run
+from .samples import call, count, inputs_of, is_pair, pairs
 from .spec import Spec, State
 from .states import loaded, plain_state
 from .wreath import Wreath
@@ -163,7 +165,7 @@ def repair_statistics(
         raise ValueError(
             f"no layer of {type(model).__name__} has a bias to take a mean; nothing can be repaired"
         )
-    batches = [batches] if isinstance(batches, Tensor) else list(batches)
+    batches = [batches] if isinstance(batches, Tensor | Mapping) else list(batches)
     work = double_model(model)
     fused, *endpoints = (plain_state(state, work.state_dict()) for state in (fused, *endpoints))
     goals = []
@@ -210,12 +212,12 @@ def repair_statistics(
     return result
 
 
-def _joined(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+def _joined(batches: Iterable) -> Iterator:
     """Batches, a single row joined to the one before it (the first to the one after): it has no variance."""
     held = None
     for x in batches:
-        if held is not None and 1 in (len(held), len(x)):
-            x = torch.cat([held, x])
+        if held is not None and 1 in (count(held), count(x)):
+            x = tree_map(lambda *both: torch.cat(both), held, x)
         elif held is not None:
             yield held
         held = x
@@ -267,18 +269,18 @@ def recalibrate_batch_norm(model: nn.Module, state: State, batches: Iterable | T
         norm.reset_running_stats()
         norm.momentum = None
         norm.train()
-    count = 0
+    seen = 0
     for x in _joined(inputs_of(batches, model)):
-        count += 1
+        seen += 1
         try:
-            model(x)
+            call(model, x)
         except ValueError as error:
-            if len(x) > 1:
+            if count(x) > 1:
                 raise
             raise ValueError(
-                f"the only batch has {len(x)} row, and BatchNorm takes a variance; give some hundreds of samples"
+                f"the only batch has {count(x)} row, and BatchNorm takes a variance; give some hundreds of samples"
             ) from error
-    if not count:
+    if not seen:
         raise ValueError("no batches; give some hundreds of training samples")
     return {
         name: tensor.detach().clone().to(state[name].dtype)
@@ -317,9 +319,8 @@ def repairer(kind: str, spec: Spec, model: nn.Module, endpoints: list[State], ba
     """``adjust(state, t)`` for a mean of endpoints in one frame; None where nothing is to be repaired."""
     if kind == "none":
         return None
-    alone = isinstance(batches, tuple) and len(batches) == 2 and isinstance(batches[0], Tensor)
     if kind == "batchnorm":
-        stream = batches[0].split(500) if alone else batches
+        stream = list(pairs(batches, 500)) if is_pair(batches) else batches
         return lambda state, t: recalibrate_batch_norm(model, state, stream)
-    samples = batches[0] if alone else batches
+    samples = batches[0] if is_pair(batches) else batches
     return lambda state, t: repair_statistics(spec, model, state, tuple(endpoints), samples, t=t, kind=kind)

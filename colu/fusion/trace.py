@@ -10,7 +10,8 @@ from colu.checks import check_int, check_number
 
 from .example import example_for
 from .fold import Folding
-from .invariance import difference, double_example, double_model, like, outputs
+from .invariance import difference, double_example, double_model, outputs
+from .samples import like
 from .spec import Spec
 from .states import unwrapped
 from .subgroups import written

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from colu.checks import check_choice, check_int, check_number
 
 from .carry import carry_tensor
-from .evidence import blocks, check_correspond, output_moments, row_moments, unit_norms
+from .evidence import Moments, check_correspond, output_moments, row_moments
 from .invariance import double_model
 from .plan import MARGINAL_TOL, PARTNERS, DiffusePlanWarning, Plan, check_coupling, diffuse
-from .solve import polar
 from .spec import Spec, State
 from .states import plain_state
 
@@ -66,6 +65,17 @@ def _couple(
         coupling[pairs] += 1 / (partners * rows)
         left[pairs] -= penalty
     return coupling
+
+
+def _coupled(moments: Moments, cost: Tensor, gain: Tensor, *how) -> Tensor:
+    """The coupling of all units: that of each block where they are exchanged inside blocks, none where they stay."""
+    if not moments.source.exchange:
+        return torch.eye(len(cost), dtype=torch.float64) / len(cost)
+    blocks = moments.source.blocks
+    if blocks == 1:
+        return _couple(cost, gain, *how)
+    costs, gains = ([pair.chunk(blocks, 1)[k] for k, pair in enumerate(one.chunk(blocks))] for one in (cost, gain))
+    return torch.block_diag(*(_couple(*pair, *how) for pair in zip(costs, gains, strict=True))) / blocks
 
 
 def transport_plans(
@@ -160,37 +170,32 @@ def transport_plans(
         eps = check_number("eps", eps, "use a number above 0, such as 0.01, or solver='emd'", gt=0, lt=math.inf)
     check_correspond(spec_a, spec_b)
 
-    def planned(name: str, moments: tuple) -> Plan:
-        source, target = spec_a.groups[name], spec_b.groups[name]
-        covariance, second_a, second_b = moments[:3]
-        axis, section = blocks(source, target, covariance)
-        gain = torch.zeros_like(axis) if source.share_axis else axis.clone()
-        rotating = mode == "conic" and source.rotate and source.dim > 1 and solver != "naive"
-        if source.dim > 1:
-            values = torch.linalg.svdvals(section) if rotating else section.diagonal(dim1=-2, dim2=-1)
-            gain = gain + values.sum(-1)
-        far = unit_norms(source, second_a)[:, None] + unit_norms(target, second_b)[None] - 2 * gain.T
-        coupling = _couple(far if squared else far.clamp_min(0).sqrt(), gain, solver, eps, partners, max_iterations)
+    def planned(name: str, moments: Moments) -> Plan:
+        gain = moments.gain()
+        far = moments.distances(gain)
+        far = far if squared else far.clamp_min(0).sqrt()
+        coupling = _coupled(moments, far, gain, solver, eps, partners, max_iterations)
         if solver != "naive":
             _check_converged(name, coupling, tol, solver, eps, max_iterations)
-        eye = torch.eye(source.dim - 1, dtype=torch.float64).expand(*section.shape)
-        return Plan(source, target, coupling, polar(section) if rotating else eye, solver,
-                    eps if solver == "sinkhorn" else 0.0)  # fmt: skip
+        turns = {} if solver == "naive" else moments.turns(coupling.T > 0)
+        return Plan(spec_a.groups[name], spec_b.groups[name], coupling, turns, solver,
+                    eps if solver == "sinkhorn" else 0.0, mode)  # fmt: skip
 
     if cost == "weights":
         if batches is not None:
             raise ValueError("cost='weights' reads no samples; leave them out, or use cost='activations'")
-        plans = _by_weights(spec_a, spec_b, _state_of(model_a, spec_a), _state_of(model_b, spec_b), planned)
+        plans = _by_weights(spec_a, spec_b, _state_of(model_a, spec_a), _state_of(model_b, spec_b), planned, mode)
     else:
         if batches is None:
             raise ValueError("cost='activations' compares outputs on samples; give some, or use cost='weights'")
-        moments = output_moments(spec_a, spec_b, double_model(model_a), double_model(model_b), batches)
-        for name, source in spec_a.groups.items():
-            if mode == "conic" and source.rotate and moments[name][3] < source.dim - 1:
-                raise ValueError(
-                    f"{moments[name][3]} samples do not determine rotations of {source.dim - 1} dimensions for "
-                    f"{name!r}; give more"
-                )
+        moments = output_moments(spec_a, spec_b, double_model(model_a), double_model(model_b), batches, mode)
+        for name, seen in moments.items():
+            for place, count in seen.counts.items():
+                inner = seen.source.inner[place]
+                if inner.turns and count < (needed := inner.rows):
+                    raise ValueError(
+                        f"{count} samples do not determine rotations of {needed} dimensions for {name!r}; give more"
+                    )
         plans = {name: planned(name, moments[name]) for name in spec_a.groups}
     if said := diffuse(plans):
         warnings.warn(
@@ -218,23 +223,21 @@ def _state_of(model: nn.Module | State, spec: Spec) -> State:
     return plain_state(model.state_dict() if isinstance(model, nn.Module) else model, spec.axes)
 
 
-def _by_weights(spec_a: Spec, spec_b: Spec, a: State, b: State, planned) -> dict[str, Plan]:
+def _by_weights(spec_a: Spec, spec_b: Spec, a: State, b: State, planned, mode: str) -> dict[str, Plan]:
     for spec, state, label in ((spec_a, a, "A"), (spec_b, b, "B")):
         spec.check(state, label)
     plans: dict[str, Plan] = {}
-    operators: dict = {}
 
     def carried(parameter: str, tensor: Tensor) -> Tensor:
-        return carry_tensor(spec_a, operators, parameter, tensor, only="in")
+        return carry_tensor(spec_a, plans, parameter, tensor, only="in", target=spec_b)
 
     def solve(name: str, known: set) -> bool | None:
         """Whether weights were left out; None where there was nothing to solve with."""
-        moments = row_moments(spec_a, spec_b, name, a, b, carried, known)
+        moments = row_moments(spec_a, spec_b, name, a, b, carried, known, mode)
         if moments is None:
             return None
         plans[name] = planned(name, moments)
-        operators.update({(name, side): plans[name].operator(side) for side in ("out", "in")})
-        return moments[3]
+        return moments.left
 
     waiting, again = list(spec_a.groups), []
     while waiting:

@@ -8,7 +8,8 @@ from dataclasses import asdict
 
 from torch import Tensor, nn
 
-from .measure import BarrierCurve, Loss, Metrics, _pairs, barrier, evaluate, evaluate_ensemble
+from .measure import BarrierCurve, Loss, Metrics, barrier, evaluate, evaluate_ensemble
+from .samples import pairs as samples
 from .spec import State
 
 __all__ = ["differences", "doubts", "measured"]
@@ -81,7 +82,7 @@ def measured(
         "ensemble": asdict(evaluate_ensemble(nets, parents, data, loss=loss)),
     }
     if loss is None:
-        found["guess"] = math.log(1 + max(int(y.max()) for _, y in _pairs(data)))
+        found["guess"] = math.log(1 + max(int(y.max()) for _, y in samples(data)))
     pairs = zip(found["parents"], found["aligned_alone"], strict=True)
     found["keeps_the_parent"] = [_keeps(parent, alone) for parent, alone in pairs]
     found["above_chord"] = found["fused"]["loss"] - sum(
@@ -155,6 +156,11 @@ def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:
             found.append(
                 f"The alignment of network {place} changes its function by {error:.2g}: "
                 "the specification is wrong for this model."
+            )
+        if error is not None and not error < 1e-4 and soft:
+            found.append(
+                f"Network {place} as its plan carries it answers otherwise than it did, by {error:.2g} of its largest "
+                "output: widths shrink, units are averaged, or one weight both makes and reads channels."
             )
         if "invariance_error" in one and error is None:
             found.append("That aligning changes no output was not checked: give an example input.")

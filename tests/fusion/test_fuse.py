@@ -55,12 +55,13 @@ def test_what_is_measured_is_reported_with_its_doubts(nets, activation, repair):
     made = fuse(model, *states, data=data(nets), split="toy", repair=repair, lambdas=3, name="a toy")
     report = json.loads(json.dumps(made.report, allow_nan=False))
     assert report["aligned"][1]["invariance_error"] < 1e-9 and report["name"] == "a toy"
-    assert report["repair"]["taken"] == ("cone" if repair == "auto" else repair)
+    taken = report["repair"]["taken"]
+    assert taken == repair or repair == "auto" and (taken == "cone" or "cone would raise" in report["repair"]["why"])
     metrics = report["metrics"]
     assert metrics["split"] == "toy" and metrics["fused"]["samples"] == 60
     assert {"parents", "aligned_alone", "fused", "random", "naive", "ensemble"} <= set(metrics)
-    assert len(metrics["aligned_alone"]) == 2 and (metrics["without_repair"] is None) == (repair == "none")
-    assert set(made.curves) == {"naive", "aligned"} | ({"repaired"} if repair != "none" else set())
+    assert len(metrics["aligned_alone"]) == 2 and (metrics["without_repair"] is None) == (taken == "none")
+    assert set(made.curves) == {"naive", "aligned"} | ({"repaired"} if taken != "none" else set())
     assert set(report["weights"]["norm_ratio"]) == {"0.weight", "2.weight", "4.weight"}
     assert report["distrust"][-1].startswith("One pair of networks and 60 samples (toy): no interval")
 
@@ -84,7 +85,8 @@ def test_the_group_follows_from_the_model(nets):
     batch = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), CoLU(dim=4), nn.Linear(8, 3))
     state = batch.state_dict()
     made = fuse(batch, state, state, data=((nets.vectors(40).float(), torch.arange(40) % 3),) * 2, lambdas=3)
-    assert made.report["repair"]["taken"] == "batchnorm"
+    repair = made.report["repair"]
+    assert repair["taken"] == "batchnorm" or repair["why"].startswith("batchnorm would raise")
 
 
 def test_three_networks_in_one_frame(nets):
@@ -99,6 +101,41 @@ def test_three_networks_in_one_frame(nets):
         assert made.curves == {} and made.report["repair"]["taken"] == "none"
     made = fuse(model, *states, shares=[0.2, 0.3, 0.5])
     assert made.report["merge"]["shares"] == [0.2, 0.3, 0.5]
+
+
+class Named(nn.Sequential):
+    def forward(self, values, scale):
+        return super().forward(values * scale)
+
+
+@pytest.mark.parametrize("method", ["weights", "activations", "transport"])
+def test_samples_may_be_given_by_name_whole_or_in_batches(nets, method):
+    model, states = pair(nets)
+    named = Named(*model)
+    x, y = labelled(nets, 300)
+    plain = fuse(model, *states, method=method, data=((2 * x, y), (2 * x, y)), lambdas=3, repair="cone")
+    by_name = {"values": x, "scale": torch.full((300, 1), 2.0)}
+    cut = [({key: t[k : k + 100] for key, t in by_name.items()}, y[k : k + 100]) for k in (0, 100, 200)]
+    for data in (((by_name, y),) * 2, (cut, cut)):
+        made = fuse(named, *states, method=method, data=data, lambdas=3, repair="cone")
+        assert all(torch.allclose(made.state[name], plain.state[name], atol=1e-9) for name in plain.state)
+        assert made.report["metrics"]["fused"] == pytest.approx(plain.report["metrics"]["fused"])
+    with pytest.raises(ValueError, match="300 samples have 299 labels"):
+        fuse(named, *states, method=method, data=((by_name, y[1:]),) * 2, lambdas=3)
+
+
+def test_an_automatic_repair_that_raises_the_loss_is_not_kept(nets, monkeypatch):
+    model, states = pair(nets)
+    asked = fuse(model, *states, data=data(nets), repair="cone", lambdas=3)
+    worse = {name: -t for name, t in states[0].items()}
+    monkeypatch.setattr("colu.fusion.repair.repair_statistics", lambda *_, **__: worse)
+    left = fuse(model, *states, data=data(nets), lambdas=3)
+    assert left.report["repair"]["taken"] == "none" and "cone would raise the loss" in left.report["repair"]["why"]
+    assert set(left.curves) == {"naive", "aligned"} and left.report["metrics"]["without_repair"] is None
+    assert left.report["metrics"]["fused"] == asked.report["metrics"]["without_repair"]
+    kept = fuse(model, *states, data=data(nets), repair="cone", lambdas=3).report
+    assert kept["repair"]["taken"] == "cone"
+    assert any("repair of the statistics raised the loss" in text for text in kept["distrust"])
 
 
 def test_other_widths_are_fused_by_transport_alone(nets):

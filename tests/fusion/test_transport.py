@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from colu.fusion import (
+    Alignment,
     DiffusePlanWarning,
     Plan,
     carry,
@@ -19,8 +20,10 @@ from colu.fusion import (
     match_activations,
     norm_kept,
     random_alignment,
+    trace_spec,
     transport_plans,
 )
+from colu.fusion.units import Units
 from colu.nn import LSLU, PWLU, AconC, CoLU, Maxout, NormReLU
 
 WIDTHS = {
@@ -82,13 +85,132 @@ def test_parameters_of_activations_grow_with_their_channels(nets, make):
     assert (logits(large, grown, x) - small(x)).abs().max() < 1e-9
 
 
-@pytest.mark.parametrize("make, message", [(lambda: NormReLU(8), "only some of them"), (Maxout, "units and cones")])
-def test_what_transport_does_not_know_is_refused(nets, make, message):
-    leaving = 4 if make is Maxout else 8
-    model = nets.randomised(nn.Sequential(nn.Linear(6, 8), make(), nn.Linear(leaving, 5)))
-    spec = from_sequential(model)
-    with pytest.raises(ValueError, match=message):
-        transport_plans(spec, spec, model, model, nets.vectors(50))
+def gated(width):
+    return nn.Sequential(nn.Linear(6, width), NormReLU(width), nn.Linear(width, 5))
+
+
+class Heads(nn.Module):
+    """Attention with a query, key and value for each head, or keys that heads share, between layers that read it."""
+
+    def __init__(self, heads=4, keys=None, joined=False):
+        super().__init__()
+        self.heads, self.keys = heads, keys or heads
+        sizes = 3 * heads, 3 * self.keys, 2 * self.keys
+        made = {"qkv": nn.Linear(6, sum(sizes))} if joined else {}
+        made |= {} if joined else {n: nn.Linear(6, size) for n, size in zip("qkv", sizes, strict=True)}
+        self.made, self.sizes, self.out = nn.ModuleDict(made), sizes, nn.Linear(2 * heads, 5)
+
+    def forward(self, x):
+        if "qkv" in self.made:
+            q, k, v = self.made["qkv"](x).split(self.sizes, -1)
+        else:
+            q, k, v = (self.made[n](x) for n in "qkv")
+        q, k, v = (
+            one.unflatten(-1, (count, -1)).transpose(1, 2)
+            for one, count in zip((q, k, v), (self.heads, self.keys, self.keys), strict=True)
+        )
+        k, v = (one.repeat_interleave(self.heads // self.keys, 1) for one in (k, v))
+        return self.out(nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+
+
+UNITS = {
+    "vectors": (lambda k: gated(8 * k), (6,)),
+    "maxima": (lambda k: nn.Sequential(nn.Linear(6, 8 * k), Maxout(), nn.Linear(4 * k, 5)), (6,)),
+    "signs": (lambda k: nn.Sequential(nn.Linear(6, 8 * k), nn.Tanh(), nn.Linear(8 * k, 5)), (6,)),
+    "cones and BatchNorm": (
+        lambda k: nn.Sequential(nn.Linear(6, 8 * k), nn.BatchNorm1d(8 * k), CoLU(dim=4), nn.Linear(8 * k, 5)), (6,)),
+    "heads": (lambda k: Heads(4 * k), (7, 6)),
+    "heads that share keys": (lambda k: Heads(4 * k, 2 * k), (7, 6)),
+    "one layer for all heads": (lambda k: Heads(4 * k, joined=True), (7, 6)),
+    "groups": (lambda k: nn.Sequential(nn.Linear(6, 8), nn.Unflatten(1, (8, 1)), nn.GroupNorm(4, 8), nn.ReLU(),
+                                       nn.Flatten(), nn.Linear(8, 5)), (6,)),
+    "a turning stream": (lambda k: nn.Sequential(nn.Linear(6, 8), nn.RMSNorm(8, elementwise_affine=False),
+                                                 nn.Linear(8, 5)), (6,)),
+}  # fmt: skip
+
+
+def of_units(nets, name, k=1, seed=0):
+    make, shape = UNITS[name]
+    x = torch.randn(60, *shape, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    model = nets.randomised(make(k), seed)
+    return model, trace_spec(model, x[:8]), x
+
+
+@pytest.mark.parametrize("cost", ["weights", "activations"])
+@pytest.mark.parametrize("name", UNITS)
+def test_a_planted_element_of_any_group_is_recovered(nets, name, cost):
+    model, spec, x = of_units(nets, name)
+    state, other = model.state_dict(), nets.randomised(UNITS[name][0](1), 1)
+    element = spec.random(seed=4)
+    moved = Alignment(element, "random", "none", (0.0,), 0, True, 0).apply(spec, state)
+    other.load_state_dict(moved)
+    sources = (moved, state) if cost == "weights" else (other, model, x)
+    plans = transport_plans(spec, spec, *sources, cost=cost)
+    back = carry(spec, plans, moved)
+    assert (logits(model, back, x) - model(x)).abs().max() < 1e-9
+    assert all(torch.allclose(back[key], state[key], atol=1e-8) for key in state)
+    if any(one.turns or one.kind == "signed" for plan in plans.values() for one in Units.of(plan.source).inner):
+        plain = carry(spec, transport_plans(spec, spec, *sources, cost=cost, mode="permutation"), moved)
+        assert not all(torch.allclose(plain[key], state[key], atol=1e-2) for key in state)
+
+
+@pytest.mark.parametrize("name", [name for name in UNITS if name not in ("groups", "a turning stream")])
+def test_growth_of_units_that_turn_leaves_the_function_unchanged(nets, name):
+    (small, spec, x), (large, wide, _) = of_units(nets, name), of_units(nets, name, 2, seed=3)
+    for options in ({"cost": "weights"}, {"cost": "activations", "batches": x}):
+        plans = transport_plans(spec, wide, small, large, **options)
+        assert all(plan.largest_perplexity == pytest.approx(1) for plan in plans.values())
+        grown = carry(spec, plans, small.state_dict(), wide)
+        assert (logits(large, grown, x) - small(x)).abs().max() < 1e-9
+    if "heads" in name:
+        with pytest.raises(ValueError, match="are others in B; give target="):
+            carry(spec, plans, small.state_dict())
+
+
+def test_the_best_pairs_of_heads_are_those_of_every_order_tried(nets):
+    model, spec, x = of_units(nets, "heads")
+    states = model.state_dict(), nets.randomised(Heads(), 1).state_dict()
+    plan = transport_plans(spec, spec, *states, cost="weights", squared=True)["made.q"]
+
+    def rows(state, head):
+        return [
+            torch.cat([torch.cat([state[f"made.{n}.weight"], state[f"made.{n}.bias"][:, None]], 1)[head * s :][:s]
+                       for n in names], 1)
+            for names, s in (("qk", 3), ("v", 2))
+        ]  # fmt: skip
+
+    def cost(a, b):
+        pairs = list(zip(rows(states[0], a), rows(states[1], b), strict=True))
+        nearest = sum(torch.linalg.svdvals(two @ one.T).sum() for one, two in pairs)
+        return sum(one.square().sum() + two.square().sum() for one, two in pairs) - 2 * nearest
+
+    best = min(itertools.permutations(range(4)), key=lambda order: sum(cost(g, h) for h, g in enumerate(order)))
+    assert plan.coupling.argmax(0).tolist() == list(best)
+
+
+@pytest.mark.filterwarnings("ignore::colu.fusion.DiffusePlanWarning")
+def test_soft_plans_average_heads_each_turned_to_the_one_that_it_becomes(nets):
+    model, spec, x = of_units(nets, "heads")
+    state, other = model.state_dict(), nets.randomised(Heads(), 1).state_dict()
+    plan = transport_plans(spec, spec, state, other, cost="weights", solver="partners", partners=2)["made.q"]
+    value = torch.stack(state["made.v.weight"].split(2))
+    wanted = torch.einsum("gh,hgij,gjd->hid", 4 * plan.coupling, plan.turns[1], value).flatten(0, 1)
+    carried = carry(spec, {"made.q": plan}, state)
+    assert torch.allclose(carried["made.v.weight"], wanted, atol=1e-12)
+    assert plan.perplexity == pytest.approx(2)
+
+
+def test_units_that_differ_inside_are_refused_by_name(nets):
+    model, spec, x = of_units(nets, "heads")
+    other = nets.randomised(Heads(4))
+    wide = trace_spec(nets.randomised(nn.Sequential(nn.Linear(6, 8), nn.RMSNorm(8, elementwise_affine=False),
+                                                    nn.Linear(8, 5))), x[:, 0])  # fmt: skip
+    narrow = trace_spec(nets.randomised(nn.Sequential(nn.Linear(6, 6), nn.RMSNorm(6, elementwise_affine=False),
+                                                      nn.Linear(6, 5))), x[:, 0])  # fmt: skip
+    with pytest.raises(ValueError, match=r"'0' is O\(8\) in A and O\(6\) in B; only the number of units may differ"):
+        transport_plans(wide, narrow, other, other, x)
+    with pytest.raises(ValueError, match="2 samples do not determine rotations of 3 dimensions for 'made.q'"):
+        transport_plans(spec, spec, model, other, x[:1, :1])
 
 
 def test_convolutions_and_flattened_pixels_grow(nets):
@@ -271,7 +393,6 @@ def test_weights_recover_a_planted_element_rotations_too(nets, name):
 
 
 def test_weights_carry_residual_networks_and_growth(nets):
-    from colu.fusion import trace_spec
     from colu.lab.models import CIFARResNet
 
     small = nets.randomised(CIFARResNet(8, widths=(4, 8, 8), norm="batch"), 1)
@@ -336,7 +457,7 @@ def test_marginals_within_the_tolerance_hardly_move_the_network(nets):
 def test_no_plan_can_be_made_of_nothing(nets, coupling, message):
     group = from_sequential(nets.mlp(nn.ReLU)).groups["0"]
     with pytest.raises(ValueError, match=message):
-        Plan(group, group, coupling.double(), torch.zeros(2, 2, 0, 0), "by hand")
+        Plan(group, group, coupling.double(), {}, "by hand")
 
 
 def test_plans_are_compared_as_alignments_are(nets):
