@@ -1,15 +1,22 @@
 """What README and the page *Install and use the package* tell a reader to type runs as it stands, in their order."""
 
 import re
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import save_file
+from typer.testing import CliRunner
+
+from colu.cli import app
 
 ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("page", ["README.md", "book/use.md"])
-def test_the_code_of_a_page_runs(page):
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for library in ("torchvision", "timm", "transformers", "diffusers"):
         pytest.importorskip(library)
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf8"), re.DOTALL)
@@ -22,3 +29,26 @@ def test_the_code_of_a_page_runs(page):
     if "fused" in names:
         naive, aligned = (names["fused"].report["curves"][way]["loss_barrier"] for way in ("naive", "aligned"))
         assert aligned < naive / 5, "the page says that the mean of the aligned networks is nearly as good as they are"
+
+
+def test_the_commands_that_fuse_networks_run(tmp_path, monkeypatch):
+    models = pytest.importorskip("torchvision").models
+    text = (ROOT / "book/use.md").read_text(encoding="utf8")
+    section = text.split("\n## Fuse your own networks\n")[1].split("\n## ")[0]
+    (mine,) = re.findall(r":caption: mine.py\n\n(.*?)```", section, re.DOTALL)
+    commands = [line for block in re.findall(r"```bash\n(.*?)```", section, re.DOTALL) for line in block.splitlines()]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    Path("mine.py").write_text(mine)
+    nets = {}
+    exec(compile(mine, "mine.py", "exec"), nets)
+    resnet = {"one": lambda: models.resnet18(num_classes=10), "two": lambda: models.resnet18(num_classes=10)}
+    for name, make in ({"a": nets["net"], "b": nets["net"]} | resnet).items():
+        save_file(make().state_dict(), f"{name}.safetensors")
+    for command in commands:
+        program, *words = shlex.split(command)
+        assert program == "colu" and words[0] == "fuse", command
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, done.output
+    assert len(commands) == 2 and all(Path(f"ab.{end}").exists() for end in ("safetensors", "json", "html"))
+    sys.modules.pop("mine", None)
