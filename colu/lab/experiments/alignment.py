@@ -192,9 +192,8 @@ class TextPairTask(PairTask):
             "folded_permuted": match_weights(permuting, a, b, max_sweeps=50).apply(permuting, b),
             "folded": alignment.apply(turning, b),
         }
-        curves = {
-            name: barrier(one, a, end, test, split="test", lambdas=self.options["lambdas"]) for name, end in ends.items()
-        }
+        points = self.options["lambdas"]
+        curves = {name: barrier(one, a, end, test, split="test", lambdas=points) for name, end in ends.items()}
         alone = compare(one, turning, a, b, alignment, test, split="test").aligned_alone
         found = {f"barrier_{name}": curve.loss_barrier for name, curve in curves.items()}
         return found | {"alone_accuracy_folded": 100 * alone.accuracy}
