@@ -258,7 +258,7 @@ def orbit_figure(orbits: Mapping[str, torch.Tensor], *, alt: str, size: float = 
         start={"passes": min(1, shape[0] - 1)},
         still=[
             Trace([[0, 0], [-size, size], [size, size]], "cone", "cone", "area"),
-            Trace(starts.numpy(), "start", "neutral", "crosses"),
+            Trace(starts.numpy(), "start", "neutral", "rings"),
         ],
         equal=True,
     )

@@ -174,12 +174,14 @@ def _break_names(figure: Figure, columns: int) -> None:
                 continue
             room = share * width / (len(names) if axis is axes.xaxis else 1)
 
-            def widest(axis=axis) -> float:
-                return max((label.get_window_extent(renderer).width for label in axis.get_ticklabels()), default=0)
+            def too_wide(axis=axis, room=room) -> list[bool]:
+                return [label.get_window_extent(renderer).width > room for label in axis.get_ticklabels()]
 
-            if widest() > room:
-                axis.set_ticks(places, [_broken(name) for name in names])
-            if axis is axes.xaxis and widest() > room and not any(" " in name for name in names):
+            if any(wide := too_wide()):
+                # Below one another only those: two lines of each would touch.
+                both = zip(names, wide, strict=True)
+                axis.set_ticks(places, [_broken(name) if long or axis is axes.xaxis else name for name, long in both])
+            if axis is axes.xaxis and any(too_wide()) and not any(" " in name for name in names):
                 axis.set_ticks(places[::2], names[::2])
 
 

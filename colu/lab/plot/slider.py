@@ -32,7 +32,17 @@ MARKS = {
     "dots": 'fill="none" stroke-width="80" stroke-linecap="round"',
     "squares": 'fill="none" stroke-width="60" stroke-linecap="square"',
     "crosses": 'fill="none" stroke-width="12"',
+    "rings": 'fill="none" stroke-width="12"',
     "area": 'stroke="none" fill-opacity="0.25"',
+}
+
+
+#: What is drawn at a point of each kind of mark.
+_SHAPES = {
+    "dots": "h.1",
+    "squares": "h.1",
+    "crosses": "m-30-30l60 60m0-60l-60 60",
+    "rings": "m-30 0a30 30 0 1 0 60 0a30 30 0 1 0-60 0",
 }
 
 
@@ -48,7 +58,7 @@ class Trace:
         Name in the legend; none where it is empty.
     tone : str
         A key of :data:`colu.lab.plot.PALETTE`.
-    mark : {"line", "dashed", "thin", "dots", "squares", "crosses", "area"}
+    mark : {"line", "dashed", "thin", "dots", "squares", "crosses", "rings", "area"}
         How it is drawn.
 
     Raises
@@ -174,9 +184,8 @@ def _path(trace: Trace, window: _Window) -> str:
     # Far outside of the window a place need not be exact, only not become too long a number.
     places = np.clip(window(trace.points), -99_999, 99_999)
     gone = ~np.isfinite(places).all(axis=1)
-    if trace.mark in ("dots", "squares", "crosses"):
-        mark = "m-30-30l60 60m0-60l-60 60" if trace.mark == "crosses" else "h.1"
-        return "".join(f"M{x:.0f} {y:.0f}{mark}" for x, y in places[~gone])
+    if shape := _SHAPES.get(trace.mark):
+        return "".join(f"M{x:.0f} {y:.0f}{shape}" for x, y in places[~gone])
     found = []
     for run in np.split(places, np.flatnonzero(gone)):
         run = run[np.isfinite(run).all(axis=1)]
@@ -220,7 +229,7 @@ def _legend(traces: Sequence[Trace]) -> tuple[list[str], float]:
         if x and x + wide > WIDTH:
             x, y = 0.0, y + LINE
         ends = {"area": [[0, 0], [26, 0], [26, 12], [0, 12]], "line": [[0, 6], [26, 6]]}
-        ends = ends.get(trace.mark, [[13, 6]] if trace.mark in ("dots", "squares", "crosses") else ends["line"])
+        ends = ends.get(trace.mark, [[13, 6]] if trace.mark in _SHAPES else ends["line"])
         key = _path(Trace(ends, "", trace.tone, trace.mark), _Window((0, 1), (0, -1), 0, 1, 1))
         parts.append(f'<g transform="translate({x:.4g} {y + 4:.4g}) scale({1 / FINE})">{_element(trace, key)}</g>')
         parts.append(_text(x + 32, y + 15, trace.label, "start"))

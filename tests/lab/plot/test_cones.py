@@ -84,6 +84,14 @@ def test_what_is_drawn_on_other_pages_has_its_colour_in_the_figures_with_sliders
     assert [tone for tone in found if tone not in ("neutral", "axis")] == ["mpu", "mpu", "colu", "colu"]
 
 
+def test_starts_have_a_mark_that_no_map_has():
+    starts = torch.tensor([[1.0, 2.0]])
+    figure = orbit_figure({name: starts.expand(2, 1, 2) for name in ("hard", "soft", "Euclidean")}, alt="A.")
+    (start,) = re.findall(r'class="tone-neutral"[^>]* d="M\S+ \S+?([a-z][^"]*)"', figure.svg)[:1]
+    images = [path.lstrip("M-.0123456789 ") for path in figure.frames[0]]
+    assert start.startswith("m") and all(start != image for image in images) and len(images) == 3
+
+
 def test_the_orbit_figure_refuses_unequal_paths():
     with pytest.raises(ValueError, match=r"\(2, 3, 2\).*one shape"):
         orbit_figure({"one": torch.zeros(2, 3, 2), "other": torch.zeros(3, 3, 2)}, alt="A.")

@@ -173,6 +173,13 @@ def test_long_names_of_categories_have_two_lines_and_of_many_short_ones_every_ot
     assert narrow(figure).count(">n=") == 10 < as_svg(figure).count(">n=") == 20
 
 
+def test_of_rows_with_names_only_long_names_have_two_lines():
+    figure, axes = drawn((1, 1), lambda ax: ax.plot(range(3)), size=(6.8, 2))
+    axes[0].set_yticks(range(3), ["MPU m=2", "CoLU S=4, soft and with a shared axis", "CoLU S=4"])
+    svg = narrow(figure)
+    assert ">MPU m=2<" in svg and ">CoLU S=4<" in svg and ">CoLU S=4, soft and with a shared axis<" not in svg
+
+
 def test_a_wide_panel_is_drawn_narrow_and_a_slim_one_has_one_form():
     svg = narrow(drawn((1, 1), size=(6.8, 3))[0])
     assert letter_size(svg) * COLUMN >= LETTERS and box(svg)[1] == pytest.approx(3, abs=0.3)
