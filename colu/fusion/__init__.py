@@ -10,6 +10,7 @@ require("fusion", __name__)
 from colu.geometry import OrthogonalElement
 
 from .align import METHODS
+from .balance import Balance, balance
 from .carry import carry, norm_kept
 from .example import example_for
 from .fold import Folding, norm_folding
@@ -56,6 +57,7 @@ __all__ = [
     "METHODS",
     "REPAIRS",
     "Alignment",
+    "Balance",
     "BarrierCurve",
     "Conic",
     "DiffusePlanWarning",
@@ -79,6 +81,7 @@ __all__ = [
     "apply",
     "assert_invariant_under",
     "assign",
+    "balance",
     "barrier",
     "carry",
     "check_coupling",
