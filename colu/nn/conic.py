@@ -442,7 +442,7 @@ _weighed("log", r"\log(1 + a_+ / \lVert s\rVert)", notes=_CODE_ONLY + ".")
 _JAX = dict(lipschitz=math.sqrt(2), notes="The map of jax-colu, not of the papers.")
 _entry("colu-rectified", _with(axis_mode="rectify"), _HARD.replace("y_a = a,", "y_a = a_+,"), **_JAX)
 _entry("rcolu", RCoLU, _ROTATED, lipschitz=math.sqrt(2))
-_SOFT_ROTATED = _ROTATED + r"\text{ with the soft weight}"
+_SOFT_ROTATED = _ROTATED.replace("CoLU", "soft\\ CoLU")
 _entry("rcolu-soft", functools.partial(RCoLU, scaling="soft"), _SOFT_ROTATED, lipschitz=_SOFT)
 _MPU = dict(citation="li2025gemu", lipschitz=1.0)
 _PROJECTION = r"P_K(x) = \arg\min_{y \in K} \lVert x - y\rVert_2"

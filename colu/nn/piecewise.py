@@ -291,7 +291,7 @@ register(
 register(
     "apalu",
     APALU,
-    r"a(x + x\,\sigma(1.702 x))\ (x \ge 0),\ b(e^x - 1)\ (x < 0)",
+    r"a x_+(1 + \sigma(1.702 x)) + b(e^{\min(x, 0)} - 1)",
     citation="subramanian2024apalu",
     parameters=lambda channels: 2,
     parameter_formula="2",
