@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from colu.checks import check_choice
 
 from .align import Aligned, Way, align
+from .folded import folded_specs
 from .lazy import Moved
 from .many import universe_match
 from .measure import BarrierCurve, Loss, evaluate
@@ -67,6 +68,7 @@ def fuse(
     scale: float = 1.0,
     density: float = 0.2,
     repair: str = "auto",
+    folding: bool | str = False,
     data: tuple | None = None,
     loss: Loss | None = None,
     example_input: Tensor | Mapping | None = None,
@@ -99,6 +101,10 @@ def fuse(
         Reset of the statistics on the first samples of ``data``. ``auto``: BatchNorm's own where there is any, none
         beside other norms, else one that commutes with cones, or that of channels; and none where it would raise the
         loss on these samples.
+    folding : bool or "auto"
+        Fold the gains of norms into the layers that read them (:func:`colu.fusion.norm_folding`) before anything is
+        aligned: the same functions, with gains of one, whose residual streams may turn as a whole. The merge is
+        folded too and fits the same model. ``auto``: only where more channels may turn for it.
     data : pair, optional
         Samples to take outputs and statistics from, and samples to measure on: each a pair (inputs, labels), or an
         iterable of such batches that can be read again. Without, nothing is measured.
@@ -158,7 +164,13 @@ def fuse(
     # Batches are read for their inputs; a pair is its inputs.
     samples = fit[0] if is_pair(fit) else fit
     x = example_input if example_input is not None else _first(fit)
-    specs = _specs(nets, way, x, scratch)
+    own, specs, folded = parents, [], None
+    if folding:
+        specs, folded = folded_specs(nets, parents, x, folding, way)
+    if folded is not None:
+        parents = [fold.apply(_wider(state)) for fold, state in zip(folded.foldings, parents, strict=True)]
+        base = None if base is None else folded.foldings[0].apply(_wider(base))
+    specs = specs or _specs(nets, way, x, scratch)
     if scratch and data is None and not way.reads:
         nets = [emptied(net) for net in nets]
 
@@ -174,10 +186,13 @@ def fuse(
             for place, (state, spec, net) in enumerate(zip(parents, specs, nets, strict=True))
         ]
     for place, one in enumerate(aligned):
-        if one.report["method"] != "reference":
-            error = None if x is None else _moved_by(nets[place], model, parents[place], one, x, scratch)
+        if one.report["method"] != "reference" or folded is not None:
+            error = None if x is None else _moved_by(nets[place], model, own[place], one, x, scratch)
             one.report["invariance_error"] = error
     states = [one.state for one in aligned]
+    if folded is not None:
+        # What was folded is rounded once, when it is in its frame.
+        states = [{name: state[name].to(own[0][name].dtype) for name in state} for state in states]
     kind = "average" if merge == "universe" else merge
     made = merged(states, kind, shares=weights, base=base, scale=scale, density=density)
     if data is not None or all(isinstance(state, dict) for state in parents):
@@ -188,7 +203,7 @@ def fuse(
     control = Moved(specs[0], specs[0].random(way.seed + 1), states[-1])
     controls = {"random": [*states[:-1], control]}
     if all(p.keys() == parents[0].keys() for p in parents) and _same_widths(parents):
-        controls["naive"] = parents
+        controls["naive"] = own
     mixed = {
         label: merged(some, kind, shares=weights, base=base, scale=scale, density=density)
         for label, some in controls.items()
@@ -209,7 +224,7 @@ def fuse(
                     raise
                 adjust, kept, why = None, "none", str(error)
         metrics, curves = measured(
-            nets, parents, states, made, plain, {k: dict(v) for k, v in mixed.items()}, test,
+            nets, own, states, made, plain, {k: dict(v) for k, v in mixed.items()}, test,
             split=split, loss=loss, lambdas=lambdas, adjust=adjust, chord=kind == "average", shares=weights,
         )  # fmt: skip
     report = {
@@ -221,6 +236,7 @@ def fuse(
         | ({"scale": scale} if base is not None else {})
         | ({"density": density} if merge == "ties" else {}),
         "repair": {"asked": repair, "taken": kept, "why": why},
+        "folding": {"asked": folding} | (folded.report if folded is not None else {"taken": False}),
         "aligned": [one.report for one in aligned],
         "groups": _groups(specs[0]),
         "fixed": _fixed(specs[0]),
@@ -252,6 +268,12 @@ def _specs(nets: Sequence[nn.Module], way: Way, x, scratch: bool) -> list[Spec]:
             spec = trace_spec(net, None if x is None else first(x, 8), tol=None if scratch else 1e-10)
             found[id(net)] = spec.units() if way.group == "permutation" else spec
     return [found[id(net)] for net in nets]
+
+
+def _wider(state: State) -> dict[str, Tensor]:
+    """Halves as float32, so that folding rounds nothing that is moved afterwards."""
+    halves = (torch.bfloat16, torch.float16)
+    return {name: tensor.float() if tensor.dtype in halves else tensor for name, tensor in state.items()}
 
 
 def _shares(shares, number: int) -> list[float]:

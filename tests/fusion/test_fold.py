@@ -11,6 +11,7 @@ from colu.fusion import (
     Wreath,
     apply,
     assert_invariant_under,
+    fuse,
     match_weights,
     norm_folding,
     trace_spec,
@@ -132,3 +133,60 @@ def test_a_norm_that_counts_from_one_is_no_plain_gain(nets):
     model = nets.randomised(nn.Sequential(nn.Linear(4, 6), OneRMSNorm(), nn.Linear(6, 2)))
     with pytest.raises(ValueError, match="folding the gains of .*1.weight.* changes Sequential by"):
         norm_folding(model, nets.vectors(width=4))
+
+
+def test_folded_networks_fuse_in_the_larger_group_and_the_merge_fits_the_model(nets):
+    model, other = gpt(nets), gpt(nets, 1)
+    states = model.state_dict(), other.state_dict()
+    made = fuse(model, *states, folding=True, example_input=tokens())
+    said = made.report["folding"]
+    assert said["taken"] and len(said["rewritten"]) == 5 and said["turning"] == 16
+    assert made.report["groups"]["tokens"]["group"] == "O(15)"
+    assert made.report["aligned"][1]["invariance_error"] < 1e-10
+    assert all((made.state[gain] == 1).all() for gain in said["rewritten"])
+    assert loaded(model, made.state)(tokens()).isfinite().all()
+    assert made.aligned[0].keys() == states[0].keys()
+    # The first parent is rewritten too, and computes the same.
+    folded = loaded(model, made.aligned[0])
+    assert (folded(tokens()) - loaded(model, states[0])(tokens())).abs().max() < 1e-10
+    plain = fuse(gpt(nets), *states, example_input=tokens())
+    assert plain.report["folding"] == {"asked": False, "taken": False}
+    assert made.report["weights"]["distance"]["aligned"] < made.report["weights"]["distance"]["random"]
+
+
+def test_a_turned_folded_network_comes_back_and_units_alone_do_not_bring_it(nets):
+    model = gpt(nets)
+    state, folding = model.state_dict(), norm_folding(model, tokens())
+    folded = folding.apply(state)
+    spec = trace_spec(loaded(model, folded), tokens(), folding=folding)
+    moved = apply(spec, spec.random(3), folded)
+    distances = [
+        fuse(model, state, moved, folding=one, example_input=tokens(), method=method, **options)
+        .report["weights"]["distance"]["aligned"]
+        for one, method, options in ((True, "weights", {"max_sweeps": 300}), (False, "weights", {}),
+                                     ("auto", "transport", {"cost": "weights"}))
+    ]  # fmt: skip
+    assert distances[0] < 1e-4 < 0.3 < distances[1] and distances[2] < 1e-6
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_folded_halves_are_rounded_once_and_keep_their_dtype(nets, dtype):
+    model = gpt(nets)
+    states = [{name: t.to(dtype) for name, t in gpt(nets, seed).state_dict().items()} for seed in (0, 1)]
+    made = fuse(model, *states, folding=True, example_input=tokens())
+    assert all(t.dtype == dtype for state in (made.state, *made.aligned) for t in state.values())
+    assert all(one["invariance_error"] < 1e-5 for one in made.report["aligned"])
+    assert not any("specification is wrong" in text for text in made.report["distrust"])
+
+
+def test_folding_is_left_out_or_refused_where_there_is_nothing_to_gain(nets):
+    model = nets.mlp(nn.ReLU)
+    states = model.state_dict(), nets.mlp(nn.ReLU, seed=3).state_dict()
+    made = fuse(model, *states, folding="auto", example_input=nets.vectors())
+    assert made.report["folding"] == {"asked": "auto", "taken": False}
+    with pytest.raises(ValueError, match="no gain can be folded"):
+        fuse(model, *states, folding=True, example_input=nets.vectors())
+    with pytest.raises(ValueError, match="folding is tried on inputs"):
+        fuse(model, *states, folding=True)
+    with pytest.raises(ValueError, match="folding='yes' is unknown"):
+        fuse(model, *states, folding="yes", example_input=nets.vectors())
