@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import platform
 import shlex
+import shutil
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from .fuse_folders import is_folder, recipe, write_folder
 
 console = Console(highlight=False, soft_wrap=True)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -22,22 +26,41 @@ CONVERT = (
 )
 
 
-def _paths(out: Path, number: int, aligned: bool) -> list[Path]:
-    """Where the aligned networks, the report, the page and the fused network go, in the order of writing."""
-    stem = out.with_suffix("")
-    more = [stem.with_name(f"{stem.name}-aligned-{k}.safetensors") for k in range(1, number + 1)] if aligned else []
-    return [*more, out.with_suffix(".json"), out.with_suffix(".html"), out]
+@dataclass(frozen=True)
+class Places:
+    """Where everything goes."""
+
+    out: Path
+    report: Path
+    page: Path
+    #: Folder of the aligned networks, if they are asked for.
+    parents: Path | None
+    aligned: tuple[Path, ...] = ()
+
+    @property
+    def all(self) -> list[Path]:
+        """In the order of writing, the fused network last: where it stands, its report does."""
+        more = [*self.aligned, self.parents / "mergekit.yml"] if self.parents else []
+        return [*more, self.report, self.page, self.out]
 
 
-def _check_free(paths: list[Path], inputs: list[Path], force: bool) -> None:
-    if paths[-1].suffix != ".safetensors":
-        raise ValueError(f"--out is {paths[-1]}, wanted a name that ends in .safetensors")
+def _places(out: Path, networks: list[Path], parents: Path | None) -> Places:
+    whole = is_folder(networks[0])
+    if out.suffix != ".safetensors" and not whole:
+        raise ValueError(f"--out is {out}, wanted a name that ends in .safetensors")
+    beside = out if out.suffix == ".safetensors" else out.with_name(f"{out.name}.x")
+    ends = ["" if is_folder(path) else ".safetensors" for path in networks]
+    aligned = [parents / f"network-{k}{end}" for k, end in enumerate(ends, 1)] if parents else []
+    return Places(out, beside.with_suffix(".json"), beside.with_suffix(".html"), parents, tuple(aligned))
+
+
+def _check_free(places: Places, inputs: list[Path], force: bool) -> None:
     read = {one.resolve() for one in inputs}
-    if over := [path for path in paths if path.resolve() in read]:
-        raise ValueError(f"{over[0]} is one of the networks that are read; choose another --out")
-    there = [path for path in paths if path.exists()]
+    if over := [path for path in (*places.all, places.parents) if path and path.resolve() in read]:
+        raise ValueError(f"{over[0]} is one of the networks that are read; choose another --out or --write-parents")
+    there = [path for path in places.all if path.exists()]
     if there and not force:
-        raise ValueError(f"{there[0]} exists; choose another --out, or pass --force to replace it")
+        raise ValueError(f"{there[0]} exists; choose another name, or pass --force to replace it")
 
 
 def _versions() -> dict[str, str]:
@@ -48,27 +71,40 @@ def _versions() -> dict[str, str]:
     return {"colu": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
 
 
-def _write(paths: list[Path], made, like: dict, metadata: dict, force: bool, inputs: list[Path]) -> None:
+def _write(places: Places, made, states: list, networks: list[Path], base, metadata: dict, force: bool) -> None:
     from colu.commands.fuse_page import render_page
     from colu.files import write_atomically
-    from colu.fusion import write_state
 
-    *aligned, report, page, out = paths
     text = (json.dumps(made.report, indent=1, allow_nan=False) + "\n").encode()
     shown = render_page(made.report, made.curves).encode()
-    _check_free(paths, inputs, force)
-    fresh = [path for path in paths if not path.exists()]
+    _check_free(places, networks, force)
+    fresh = [path for path in places.all if not path.exists()]
+    # What is carried to other widths has the files of the network whose widths it has.
+    sources = [k if state.shapes == states[0].shapes else 0 for k, state in enumerate(states)]
     try:
-        # The fused network last: where it stands, its report does.
-        for place, (path, state) in enumerate(zip(aligned, made.aligned, strict=False), 1):
-            write_state(path, state, metadata | {"aligned": f"network {place} in the frame of network 1"}, like)
-        write_atomically(report, text)
-        write_atomically(page, shown)
-        write_state(out, made.state, metadata, like)
+        for place, (path, state, source) in enumerate(zip(places.aligned, made.aligned, sources, strict=False), 1):
+            said = metadata | {"aligned": f"network {place} in the frame of {'the base' if base else 'network 1'}"}
+            _write_network(path, networks[source], states[source], state, said)
+        if places.parents:
+            kind = next(one for one in states[0].dtypes.values() if one.is_floating_point)
+            written = recipe(places.parents, places.aligned, made.report, kind, base)
+            write_atomically(places.parents / "mergekit.yml", written)
+        write_atomically(places.report, text)
+        write_atomically(places.page, shown)
+        _write_network(places.out, networks[0], states[0], made.state, metadata)
     except BaseException:
         for path in fresh:
-            path.unlink(missing_ok=True)
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         raise
+
+
+def _write_network(path: Path, source: Path, stored, state, metadata: dict) -> None:
+    from colu.fusion import write_state
+
+    if path.suffix == ".safetensors":
+        write_state(path, state, metadata, {name: (stored.dtypes[name], stored.shapes[name]) for name in stored})
+    else:
+        write_folder(path, source, stored, state, metadata)
 
 
 def _say_data(data) -> None:
@@ -90,7 +126,11 @@ def fuse(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(help="The fused network; its report goes beside it as .json and .html.")
+        Path,
+        typer.Option(
+            help="The fused network, or a folder for it where the networks are folders; its report goes beside it as "
+            ".json and .html."
+        ),
     ] = Path("fused.safetensors"),
     method: Annotated[
         str, typer.Option(help="weights, activations (needs --data), transport (other widths too), or naive.")
@@ -126,9 +166,20 @@ def fuse(
     seed: Annotated[int, typer.Option(help="Of the matching's order.")] = 0,
     seeds: Annotated[int, typer.Option(help="Orders that are tried; the best is kept.")] = 1,
     lambdas: Annotated[int, typer.Option(help="Points of the barrier curves, both ends included.")] = 25,
-    aligned: Annotated[
-        bool, typer.Option("--aligned", help="Write the aligned networks too, for any other tool that merges.")
-    ] = False,
+    folding: Annotated[
+        str,
+        typer.Option(
+            help="no, yes, or auto: fold the gains of norms into the layers behind them first, so that the residual "
+            "stream of a transformer may turn. What is written has gains of one. The networks are held in memory."
+        ),
+    ] = "no",
+    write_parents: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for the aligned networks, each as its files are, and a mergekit.yml that merges them: "
+            "for any other recipe."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
 ) -> None:
     """Align networks with the first one, merge them, and report what to trust. --model and --data run code."""
@@ -145,7 +196,13 @@ def fuse(
                 "max_iterations": iterations, "partners": partners, "seed": seed, "seeds": seeds, "lambdas": lambdas,
             }  # fmt: skip
             options["shares"] = share[0] if share and len(share) == 1 else share
-            paths, made, states, like = _made(networks, model, out, data, base, shape, aligned, force, options)
+            if folding not in ("no", "yes", "auto"):
+                raise ValueError(f"--folding is {folding!r}; wanted no, yes or auto")
+            if folding != "no" and base and write_parents:
+                raise ValueError("--folding rewrites the --base too, which --write-parents does not write: use one")
+            options["folding"] = {"no": False, "yes": True}.get(folding, folding)
+            places = _places(out, networks, write_parents)
+            made, states = _made(networks, model, places, data, base, shape, force, options)
         for warning in said:
             if issubclass(warning.category, UserWarning):
                 errors.print(str(warning.message), markup=False)
@@ -160,16 +217,16 @@ def fuse(
             "format": "pt", "made_by": "colu fuse", "command": made.report["command"],
             "parents": json.dumps(made.report["files"]), "versions": json.dumps(made.report["versions"]),
         }  # fmt: skip
-        _write(paths, made, like, metadata, force, networks)
+        _write(places, made, states, networks, base, metadata, force)
     except (ValueError, OSError) as error:
         errors.print(str(error), style="red" if errors.is_terminal else None, markup=False)
         raise typer.Exit(2 if isinstance(error, ValueError) else 1) from None
     _summary(made.report)
-    for path in paths:
+    for path in places.all:
         console.print(f"wrote {path}", markup=False)
 
 
-def _made(networks, model, out, data, base, shape, aligned, force, options):
+def _made(networks, model, places, data, base, shape, force, options):
     """Read, fuse, and add to the report what only the command knows."""
     from colu.fusion import example_for
     from colu.fusion import fuse as fuse_states
@@ -180,8 +237,7 @@ def _made(networks, model, out, data, base, shape, aligned, force, options):
         raise ValueError(f"one network, {networks[0]}, has nothing to be fused with; name two or more")
     if len(model) not in (1, len(networks)):
         raise ValueError(f"--model is given {len(model)} times for {len(networks)} networks; once, or once for each")
-    paths = _paths(out, len(networks), aligned)
-    _check_free(paths, [*networks, *([base] if base else [])], force)
+    _check_free(places, [*networks, *([base] if base else [])], force)
     nets = [load_model(text) for text in model]
     nets *= len(networks) if len(nets) == 1 else 1
     states = [bound(path, net) for path, net in zip(networks, nets, strict=True)]
@@ -196,29 +252,34 @@ def _made(networks, model, out, data, base, shape, aligned, force, options):
         _say_data(found)
         options |= {"data": (found.fit, found.test), "split": found.split, "loss": found.loss}
     x = example_for(nets[0], sizes) if found is None or sizes else None
-    parents = states if found is None else [dict(state) for state in states]
-    options |= {"base": origin, "example_input": x, "models": nets[1:], "name": model[0], "scratch": found is None}
+    streamed = found is None and not options["folding"]
+    parents = states if streamed else [dict(state) for state in states]
+    options |= {"base": origin, "example_input": x, "models": nets[1:], "name": model[0], "scratch": streamed}
     made = fuse_states(nets[0], *parents, **options)
     files = [{"path": str(state.path), "sha256": state.digests(), "says": state.metadata} for state in states]
     made.report.update({
         "files": files,
         "base": None if origin is None else {"path": str(base), "sha256": origin.digests()},
-        "out": str(out),
+        "out": str(places.out),
         "models": model,
         "command": shlex.join(["colu", *sys.argv[1:]]),
         "versions": _versions(),
         "data": found and {"function": data, "scaling": found.scaling, "split": found.split, **found.seen},
     })  # fmt: skip
-    like = {name: (states[0].dtypes[name], states[0].shapes[name]) for name in states[0]}
-    return paths, made, states, like
+    return made, states
 
 
 def _summary(report: dict) -> None:
+    from .fuse_page import folded
+
     for place, one in enumerate(report["aligned"], 1):
         if "invariance_error" in one:
             error = one["invariance_error"]
             checked = "not checked, give --input or --data" if error is None else f"{error:.2g}"
             console.print(f"network {place} aligned by {one['method']}: its function moves by {checked}")
+    if report["folding"]["taken"]:
+        for text in folded(report["folding"]):
+            console.print(f"gains folded: {text}", markup=False)
     far = report["weights"]["distance"]
     console.print("distance from network 1: " + ", ".join(f"{name} {value:.3g}" for name, value in far.items()))
     if metrics := report["metrics"]:

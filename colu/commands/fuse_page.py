@@ -64,6 +64,26 @@ def _networks(metrics: dict) -> list[list]:
     ]
 
 
+def folded(said: dict) -> list[str]:
+    """Which gains went where."""
+    return [f"{gain} into {', '.join(readers)}" for gain, readers in said["rewritten"].items()]
+
+
+def _folding(report: dict) -> list[str]:
+    said = report["folding"]
+    if not said["taken"]:
+        return []
+    kept = [f"{gain} stays: {why}" for gain, why in said["kept"].items()]
+    errors = [f"{one['invariance_error']:.2g}" for one in report["aligned"] if one.get("invariance_error") is not None]
+    return [
+        "<h2>Gains of one</h2><p>Before anything was aligned, the gains of norms were multiplied into the layers that "
+        "read them, in every network: the same functions, of which the residual stream may turn as a whole "
+        f"({said['turning']} channels more than before). What was written has gains of one there and fits the same "
+        f"architecture. Networks folded and aligned move by {', '.join(errors)} of their largest outputs.</p>",
+        _list(folded(said) + kept),
+    ]
+
+
 def _aligned(report: dict) -> list[str]:
     parts = []
     for place, one in enumerate(report["aligned"], 1):
@@ -134,7 +154,7 @@ def render_page(report: dict, curves: dict) -> str:
             "</figure>",
             _table(["line", "barrier of the loss", "barrier of the accuracy (points)"], barriers),
         ]
-    parts += ["<h2>What was aligned</h2>", *_aligned(report)]
+    parts += ["<h2>What was aligned</h2>", *_aligned(report), *_folding(report)]
     fixed = report["fixed"]
     parts += [
         "<h2>What was fixed</h2>",

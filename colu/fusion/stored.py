@@ -125,6 +125,7 @@ class StoredState(Made):
                 first, last = entry["data_offsets"]
                 self._places[name] = (file, start + first, last - first)
                 self.shapes[name], self.dtypes[name] = tuple(entry["shape"]), _DTYPES[entry["dtype"]]
+        self._originals = {name: name for name in self._places}
         super().__init__(self._places, self._read)
 
     def _read(self, name: str) -> Tensor:
@@ -151,8 +152,27 @@ class StoredState(Made):
         other._places = {new: self._places[old] for new, old in names.items()}
         other.shapes = {new: self.shapes[old] for new, old in names.items()}
         other.dtypes = {new: self.dtypes[old] for new, old in names.items()}
+        other._originals = {new: self._originals[old] for new, old in names.items()}
         Made.__init__(other, other._places, other._read)
         return other
+
+    def names_in_files(self) -> dict[str, dict[str, str]]:
+        """For each file the names that it has, in its order, and for each the first name that the entry has here.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "a.safetensors"
+        ...     write_state(path, {"old": torch.ones(2)}, {})
+        ...     StoredState(path).renamed({"one": "old", "other": "old"}).names_in_files()
+        {'a.safetensors': {'old': 'one'}}
+        """
+        found: dict[str, dict[str, str]] = {file.name: {} for file in self.files}
+        for name in sorted(self._places, key=lambda one: self._places[one][1]):
+            file = self._places[name][0]
+            found[file.name].setdefault(self._originals[name], name)
+        return {file: names for file, names in found.items() if names}
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of each file, by its name."""

@@ -28,6 +28,10 @@ def plain():
     return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3))
 
 
+def normed():
+    return nn.Sequential(nn.Linear(6, 8), nn.RMSNorm(8), nn.Linear(8, 3))
+
+
 def samples(scale=1.0, nan=False):
     x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
     y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
@@ -146,16 +150,100 @@ def test_shards_in_half_precision_and_a_third_network(folder, pair):
         places = {name: f"{place}-{min(k, 1)}.safetensors" for k, name in enumerate(names)}
         (folder / f"{place}.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
     files = [f"{place}.safetensors.index.json" for place in range(3)]
-    done = call("--aligned", files=files)
+    done = call("--write-parents", "parents", files=files)
     assert done.exit_code == 0, done.output
     assert load_file(folder / "fused.safetensors")["0.weight"].dtype == torch.bfloat16
-    aligned = [load_file(folder / f"fused-aligned-{k}.safetensors")["0.weight"].double() for k in (1, 2, 3)]
+    aligned = [load_file(folder / "parents" / f"network-{k}.safetensors")["0.weight"].double() for k in (1, 2, 3)]
     mean = sum(aligned) / 3
     assert torch.allclose(load_file(folder / "fused.safetensors")["0.weight"].double(), mean, atol=0.02)
     assert torch.equal(aligned[0], aligned[2])
+    assert "mergekit-pytorch parents/mergekit.yml" in (folder / "parents" / "mergekit.yml").read_text()
     done = call("--force", files=[*files[:1], "b.safetensors"])
     assert done.exit_code == 2
     assert "0.weight is torch.bfloat16 in network 1 and torch.float32 in network 2" in done.stderr
+
+
+def saved(folder, name, state, dtype=torch.float32, prefix=""):
+    """A folder as transformers writes it: two shards, an index, and what else belongs to the model."""
+    (folder / name).mkdir()
+    names, places = list(state), {}
+    for part, some in enumerate((names[:2], names[2:]), 1):
+        file = f"model-0000{part}-of-00002.safetensors"
+        save_file({prefix + one: state[one].to(dtype) for one in some}, folder / name / file, {"format": "pt"})
+        places |= {prefix + one: file for one in some}
+    (folder / name / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    (folder / name / "config.json").write_text('{"architectures": ["Mine"]}')
+    (folder / name / "tokenizer.json").write_text(name)
+    (folder / name / "old.bin").write_bytes(b"a pickle")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_folders_are_written_as_they_were_read(folder, pair, dtype):
+    import yaml
+
+    for name, state in zip("ab", pair, strict=True):
+        saved(folder, f"folder-{name}", state, dtype, prefix="model.")
+    options = ["--out", "merged", "--write-parents", "parents", "--share", "0.25"]
+    done = call(*options, files=["folder-a", "folder-b"])
+    assert done.exit_code == 0, done.output
+    wanted = sorted(p.name for p in (folder / "folder-a").iterdir() if p.suffix != ".bin")
+    found = []
+    for name in ("parents/network-1", "parents/network-2", "merged"):
+        assert sorted(p.name for p in (folder / name).iterdir()) == wanted
+        shards = [load_file(p) for p in sorted((folder / name).glob("*.safetensors"))]
+        assert [list(one) for one in shards] == [["model.0.bias", "model.0.weight"], ["model.2.bias", "model.2.weight"]]
+        assert all(t.dtype == dtype for one in shards for t in one.values())
+        found.append(shards[0] | shards[1])
+    assert (folder / "parents/network-2/tokenizer.json").read_text() == "folder-b"
+    for name in found[0]:
+        assert torch.equal(found[0][name], pair[0][name.removeprefix("model.")].to(dtype))
+        mean = 0.75 * found[0][name].double() + 0.25 * found[1][name].double()
+        assert torch.equal(found[2][name], mean.to(dtype))
+    assert (folder / "merged.html").is_file() and (folder / "merged.json").is_file()
+    recipe = yaml.safe_load((folder / "parents" / "mergekit.yml").read_text())
+    assert recipe == {
+        "merge_method": "linear", "dtype": str(dtype).removeprefix("torch."),
+        "models": [{"model": f"./parents/network-{k}", "parameters": {"weight": share}}
+                   for k, share in ((1, 0.75), (2, 0.25))],
+    }  # fmt: skip
+    done = call(*options, files=["folder-a", "folder-b"])
+    assert done.exit_code == 2 and "parents/network-1 exists" in done.stderr
+    done = call("--out", "folder-a", "--force", files=["folder-a", "folder-b"])
+    assert done.exit_code == 2 and "is one of the networks that are read" in done.stderr
+    assert call(*options, "--force", files=["folder-a", "folder-b"]).exit_code == 0
+
+
+def test_recipes_with_a_base_name_it_and_their_own_numbers(folder, pair):
+    import yaml
+
+    save_file(pair[0], folder / "c.safetensors")
+    options = ["--base", "c.safetensors", "--scale", "0.5", "--write-parents", "parents", "--merge"]
+    assert call(*options, "ties", "--density", "0.3").exit_code == 0
+    recipe = yaml.safe_load((folder / "parents" / "mergekit.yml").read_text())
+    assert recipe["merge_method"] == "ties" and recipe["base_model"] == "./c.safetensors"
+    assert recipe["parameters"] == {"lambda": 0.5}
+    assert recipe["models"][1] == {"model": "./parents/network-2.safetensors",
+                                   "parameters": {"weight": 1, "density": 0.3}}  # fmt: skip
+    done = call(*options, "task", "--folding", "auto", "--force")
+    assert done.exit_code == 2 and "--folding rewrites the --base too" in done.stderr
+    assert "wanted no, yes or auto" in call("--folding", "maybe", "--force").stderr
+
+
+def test_gains_are_folded_where_that_is_asked_for(folder):
+    model = [nn.Sequential(nn.Linear(6, 8), nn.RMSNorm(8), nn.Linear(8, 3)) for _ in range(2)]
+    for name, one in zip("ab", model, strict=True):
+        nn.init.uniform_(one[1].weight, 0.5, 2)
+        save_file(one.state_dict(), folder / f"{name}.safetensors")
+    done = call("--folding", "yes", "--write-parents", "parents", model="mine_to_fuse:normed")
+    assert done.exit_code == 0, done.output
+    assert "gains folded: 1.weight into 2.weight" in done.stdout
+    page = (folder / "fused.html").read_text()
+    assert "Gains of one" in page and "1.weight into 2.weight" in page
+    x = torch.randn(20, 6)
+    for k, one in enumerate(model, 1):
+        aligned = load_file(folder / "parents" / f"network-{k}.safetensors")
+        assert (aligned["1.weight"] == 1).all()
+        assert torch.allclose(torch.func.functional_call(one, aligned, (x,)), one(x), atol=1e-5)
 
 
 def test_other_widths_are_carried(folder):
