@@ -24,6 +24,8 @@ class Atoms:
     count: int = 2
     same: list[Tensor] = field(default_factory=list)
     fixed: list[tuple[Tensor, str]] = field(default_factory=list)
+    #: What has read nothing but zeros, and the axes of its parameter: all fixed unless it is one with others.
+    idle: list[tuple[Tensor, list[Tensor], str]] = field(default_factory=list)
     #: No rotation may mix these; no sign may be changed of those.
     separate: list[tuple[Tensor, str]] = field(default_factory=list)
     unsigned: list[tuple[Tensor, str]] = field(default_factory=list)

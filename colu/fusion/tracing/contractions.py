@@ -69,7 +69,12 @@ class Contractions(Entries):
             if batch and 0 in varying(both):
                 rows = self.atoms.rows(both, place)
         else:
-            for (_, labels, _), (_, others, _), legs in zip(sides, sides[::-1], inner, strict=True):
+            for (_, labels, _), (other, others, _), legs in zip(sides, sides[::-1], inner, strict=True):
+                if others is None and labels is not None and labels.parameter and not other.any():
+                    # A first state of zeros, as recurrent layers have.
+                    self._reads(labels, inner)
+                    self.atoms.idle += [(leg, labels.legs, place) for leg in legs]
+                    continue
                 if labels is not None and labels.parameter and others is not None and not others.legs:
                     self._reads(labels, inner)
                     why = INPUTS

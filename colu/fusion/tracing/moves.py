@@ -14,7 +14,7 @@ MOVES = {
     "alias", "cat", "clone", "constant_pad_nd", "detach", "expand", "flip", "index_select", "lift_fresh", "narrow",
     "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "select", "slice", "split", "split_with_sizes",
     "squeeze", "stack", "t", "transpose", "unbind", "unfold", "unsqueeze", "view", "_unsafe_view", "_reshape_alias",
-    "im2col", "channel_shuffle", "native_channel_shuffle",
+    "im2col", "channel_shuffle", "native_channel_shuffle", "unsafe_split", "unsafe_split_with_sizes",
 }  # fmt: skip
 
 

@@ -123,6 +123,20 @@ class Norms(Entries):
             self.atoms.part(leg, place, signs=True)
         return [Labels(legs), *(None for _ in out[1:])] if legs else None
 
+    def _do__weight_norm_interface(self, args, kwargs, out, known, place):
+        direction, gain = known(args[0]), known(args[1])
+        axis = (args[2] if len(args) > 2 else kwargs.get("dim", 0)) % args[0].dim()
+        if direction is None or gain is None:
+            self.refuse(args, kwargs, known, place)
+            return None
+        # Each channel has a norm of its own, which no isometry of what it reads changes.
+        made, gains = (canonical(self.atoms, labels.legs[axis], (axis,)) for labels in (direction, gain))
+        self.atoms.unite(made, gains)
+        self.atoms.part(made, place, signs=True)
+        if gain.parameter:
+            self.even.add(gain.parameter)
+        return [Labels(direction.legs, direction.parameter), None]
+
     def _do_native_layer_norm(self, args, kwargs, out, known, place):
         x, shape, weight, bias = args[:4]
         return self._norm(known(x), len(shape), weight, bias, out, known, place, centre=True)

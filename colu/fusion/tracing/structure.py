@@ -127,6 +127,12 @@ class Structure:
         atoms = self.followed.atoms
         self.fixed = self._flag(atoms.fixed)
         self.fixed[self.classes[CONSTANT]] = True
+        sizes = np.bincount(self.classes, minlength=self.count)
+        for leg, legs, why in atoms.idle:
+            # Inputs that are no zeros would show more, so that nothing that it makes may move either.
+            if (sizes[self.of(leg.flatten())] == 1).any():
+                for each in legs:
+                    self._hold_units(np.unique(self.of(each.flatten())), f"{why}, which has read zeros alone")
         self._say([self.classes[CONSTANT]], "joined with what no group moves")
         while True:
             # Where a channel stays, its unit does.
