@@ -5,15 +5,20 @@ put in its place, a GPU or an import that is missing, ``runs`` in ``audits.yml``
 """
 
 import ast
+import contextlib
 import importlib.util
+import io
 import json
 import sys
+import zipfile
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from colu.programs import run_program
 
 __all__ = ["PROGRAMS", "VERSIONS"]
 
@@ -246,6 +251,68 @@ def evonorm(path: Path, given: dict) -> dict:
     }
 
 
+#: Of the command for perceptrons in its README, with weights in place of outputs; what nothing reads is left out.
+OTFUSION = {
+    "exact": True, "correction": True, "past_correction": True, "not_squared": True, "ground_metric": "euclidean",
+    "ground_metric_normalize": "none", "geom_ensemble_type": "wts", "gpu_id": -1, "reg": 0.01, "ensemble_step": 0.5,
+    "act_num_samples": 200, "clip_min": 0, "clip_max": 5, "importance": None, "proper_marginals": False,
+    "dist_normalize": False, "activation_histograms": False, "clip_gm": False, "debug": False, "eval_aligned": False,
+    "ground_metric_eff": False, "normalize_wts": False, "skip_last_layer": False, "tmap_stats": False,
+    "unbalanced": False,
+}  # fmt: skip
+
+
+def fused_by_otfusion(path: Path, pair: list[list[Tensor]]) -> list[Tensor]:
+    """The fused matrices of two networks; what the file imports for training is absent."""
+    for absent in ("routines", "compute_activations", "model", "utils"):
+        sys.modules[absent] = ModuleType(absent)
+    sys.modules["model"].get_model_from_name = None
+    sys.modules["utils"].isnan = torch.isnan
+    load(path.parent / "ground_metric.py", "ground_metric")
+    networks = [nn.ParameterDict({f"fc{k}": matrix.float() for k, matrix in enumerate(one)}) for one in pair]
+    # It says each matrix; the last line alone is read here.
+    with contextlib.redirect_stdout(sys.stderr), torch.no_grad():
+        module = load(path, "wasserstein_ensemble")
+        return module.get_wassersteinized_layers_modularized(SimpleNamespace(**OTFUSION), networks)
+
+
+def otfusion(path: Path, given: dict) -> dict:
+    pair = [[given[f"{one}_{k}"] for k in (1, 2, 3)] for one in "ab"]
+    return {f"fused_{k}": matrix for k, matrix in enumerate(fused_by_otfusion(path, pair), 1)}
+
+
+def otfusion_released(path: Path, given: dict) -> dict:
+    from colu.fusion import evaluate
+    from colu.lab.data import load as load_images
+
+    repository, commit = path.parents[1] / "sidak-otfusion", path.parent.name
+    done = run_program(["git", "-C", str(repository), "checkout", commit, "--", "mnist_models.zip"])
+    assert done.status == 0, done.err
+    files = []
+    for k in (0, 1):
+        stored = zipfile.ZipFile(repository / "mnist_models.zip").read(f"mnist_models/model_{k}/final.checkpoint")
+        # Weights and plain values alone: nothing in the file is run.
+        files.append(torch.load(io.BytesIO(stored), map_location="cpu", weights_only=True))
+    pair = [list(file["model_state_dict"].values()) for file in files]
+    images = load_images("mnist", "test")
+    x = (images.images.float() / images.top - 0.1307) / 0.3081
+
+    def accuracy(matrices: list[Tensor]) -> float:
+        layers = [nn.Linear(*matrix.shape[::-1], bias=False) for matrix in matrices]
+        units = [nn.ReLU() for _ in layers[1:]] + [nn.Identity()]
+        net = nn.Sequential(nn.Flatten(), *(one for two in zip(layers, units, strict=True) for one in two))
+        state = dict(zip(net.state_dict(), matrices, strict=True))
+        return 100 * evaluate(net, state, (x, images.labels)).accuracy
+
+    mean = [(one + other) / 2 for one, other in zip(*pair, strict=True)]
+    return {
+        "stated": [file["test_accuracy"] for file in files],
+        "parents": [accuracy(matrices) for matrices in pair],
+        "mean": accuracy(mean),
+        "fused": accuracy(fused_by_otfusion(path, pair)),
+    }
+
+
 PROGRAMS = {
     "jax-colu-hard": jax_colu("hard"),
     "jax-colu-soft": jax_colu("soft"),
@@ -266,12 +333,14 @@ PROGRAMS = {
     "kat-torch": kat_torch,
     "af-kan": af_kan,
     "evonorm": evonorm,
+    "otfusion": otfusion,
+    "otfusion-released": otfusion_released,
 }
 
 #: What each needs beside the package; the versions are recorded.
 VERSIONS = {
     name: ("torch", "jax", "flax") if name.startswith(("jax-", "first-")) else ("torch",) for name in PROGRAMS
-} | {"kat-triton": ("torch", "triton")}
+} | {"kat-triton": ("torch", "triton"), "otfusion": ("torch", "ot"), "otfusion-released": ("torch", "ot")}
 
 
 def main() -> None:
