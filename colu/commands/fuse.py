@@ -74,6 +74,7 @@ def _versions() -> dict[str, str]:
 def _write(places: Places, made, states: list, networks: list[Path], base, metadata: dict, force: bool) -> None:
     from colu.commands.fuse_page import render_page
     from colu.files import write_atomically
+    from colu.fusion import write_state
 
     text = (json.dumps(made.report, indent=1, allow_nan=False) + "\n").encode()
     shown = render_page(made.report, made.curves).encode()
@@ -91,7 +92,10 @@ def _write(places: Places, made, states: list, networks: list[Path], base, metad
             write_atomically(places.parents / "mergekit.yml", written)
         write_atomically(places.report, text)
         write_atomically(places.page, shown)
-        _write_network(places.out, networks[0], states[0], made.state, metadata)
+        if "until" in made.report["merge"]:
+            write_state(places.out, made.state, metadata | {"until": made.report["merge"]["until"]})
+        else:
+            _write_network(places.out, networks[0], states[0], made.state, metadata)
     except BaseException:
         for path in fresh:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -143,11 +147,20 @@ def fuse(
             "loss. Nothing is normalised."
         ),
     ] = None,
-    merge: Annotated[str, typer.Option(help="average, task, ties (both need --base), or universe.")] = "average",
+    merge: Annotated[
+        str, typer.Option(help="average, task, ties (both need --base), universe, or partial (needs --until).")
+    ] = "average",
     share: Annotated[
         list[float] | None, typer.Option(help="Of the second of two networks; or once for each network.")
     ] = None,
     base: Annotated[Path | None, typer.Option(help="What the networks were fine-tuned from.")] = None,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            help="Of partial: the last layer that is merged, by name, or start or end. Behind it each network keeps "
+            "its own layers, and outputs are averaged: colu.fusion.PartialNetwork reads what is written."
+        ),
+    ] = None,
     scale: Annotated[float, typer.Option(help="Of the differences from the base.")] = 1.0,
     density: Annotated[float, typer.Option(help="Share of each difference that TIES keeps.")] = 0.2,
     repair: Annotated[str, typer.Option(help="auto, none, cone, channel, or batchnorm.")] = "auto",
@@ -191,7 +204,7 @@ def fuse(
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always", UserWarning)
             options = {
-                "method": method, "merge": merge, "scale": scale, "density": density, "repair": repair,
+                "method": method, "merge": merge, "until": until, "scale": scale, "density": density, "repair": repair,
                 "group": group, "cost": cost, "squared": squared, "solver": solver, "eps": eps,
                 "max_iterations": iterations, "partners": partners, "seed": seed, "seeds": seeds, "lambdas": lambdas,
             }  # fmt: skip
@@ -201,6 +214,8 @@ def fuse(
             if folding != "no" and base and write_parents:
                 raise ValueError("--folding rewrites the --base too, which --write-parents does not write: use one")
             options["folding"] = {"no": False, "yes": True}.get(folding, folding)
+            if until is not None and out.suffix != ".safetensors":
+                raise ValueError(f"--out is {out}, and --merge partial makes no folder; wanted a name in .safetensors")
             places = _places(out, networks, write_parents)
             made, states = _made(networks, model, places, data, base, shape, force, options)
         for warning in said:
@@ -252,7 +267,7 @@ def _made(networks, model, places, data, base, shape, force, options):
         _say_data(found)
         options |= {"data": (found.fit, found.test), "split": found.split, "loss": found.loss}
     x = example_for(nets[0], sizes) if found is None or sizes else None
-    streamed = found is None and not options["folding"]
+    streamed = found is None and not options["folding"] and options["until"] is None
     parents = states if streamed else [dict(state) for state in states]
     options |= {"base": origin, "example_input": x, "models": nets[1:], "name": model[0], "scratch": streamed}
     made = fuse_states(nets[0], *parents, **options)

@@ -84,6 +84,18 @@ def _folding(report: dict) -> list[str]:
     ]
 
 
+def _trunk(merge: dict) -> list[str]:
+    """What a partial merge shares."""
+    if "until" not in merge:
+        return []
+    shared = html.escape(", ".join(merge["trunk"])) or "nothing"
+    return [
+        f"<p>Merged up to <code>{html.escape(merge['until'])}</code> alone: <code>{shared}</code>. "
+        "Behind it each network keeps its own layers, aligned, and their outputs are averaged: "
+        "the file is read by <code>colu.fusion.PartialNetwork</code>, and costs the time of all networks.</p>"
+    ]
+
+
 def _aligned(report: dict) -> list[str]:
     parts = []
     for place, one in enumerate(report["aligned"], 1):
@@ -126,6 +138,7 @@ def render_page(report: dict, curves: dict) -> str:
         f"(method {report['method']}) and merged ({merge['kind']}, shares {shares}) into "
         f"<code>{html.escape(report['out'])}</code>. Aligning renumbers and turns the units of a network without "
         "changing what it computes; merging then changes it.</p>",
+        *_trunk(merge),
         _table(["network", "file", "SHA-256"], files),
         "<h2>What to distrust</h2>",
         _list(report["distrust"]),

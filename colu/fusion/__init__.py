@@ -41,6 +41,7 @@ from .measure import (
 )
 from .merge import MERGES, merged
 from .part import FIXED, Part
+from .partial import PartialNetwork, trunk_of
 from .plan import DiffusePlanWarning, Plan, check_coupling, softness
 from .repair import recalibrate_batch_norm, repair_statistics
 from .solve import assign, polar
@@ -70,6 +71,7 @@ __all__ = [
     "Orthogonal",
     "OrthogonalElement",
     "Part",
+    "PartialNetwork",
     "Permutation",
     "Plan",
     "Spec",
@@ -109,6 +111,7 @@ __all__ = [
     "sequential_merge",
     "softness",
     "trace_spec",
+    "trunk_of",
     "transport_plans",
     "universe_match",
     "write_state",

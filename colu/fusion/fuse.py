@@ -15,17 +15,18 @@ from .align import Aligned, Way, align
 from .folded import folded_specs
 from .lazy import Moved
 from .many import universe_match
-from .measure import BarrierCurve, Loss, evaluate
+from .measure import BarrierCurve, Loss
 from .merge import MERGES, merged
 from .paged import emptied, run_paged
 from .part import FIXED
+from .partial import joined, split_states, trunk_of
 from .repair import fitting_repair, repairer
 from .samples import first, is_pair, outputs_of
 from .spec import Spec, State
 from .states import check_tensors, plain_state, unwrapped
 from .subgroups import written
 from .trace import trace_spec
-from .verdict import differences, doubts, measured
+from .verdict import differences, doubts, measure, measured
 
 __all__ = ["REPAIRS", "Fused", "fuse"]
 
@@ -67,6 +68,7 @@ def fuse(
     base: State | None = None,
     scale: float = 1.0,
     density: float = 0.2,
+    until: str | None = None,
     repair: str = "auto",
     folding: bool | str = False,
     data: tuple | None = None,
@@ -89,8 +91,12 @@ def fuse(
         Two states or more; not changed. Mappings such as :class:`colu.fusion.StoredState` are read as needed.
     method : {"weights", "activations", "transport", "naive"}
         Matching of weights, or of outputs on ``data``; optimal transport, which alone takes other widths; nothing.
-    merge : {"average", "task", "ties", "universe"}
-        See :func:`colu.fusion.merged`; ``universe`` is the mean in one frame for all that favours none, by weights.
+    merge : {"average", "task", "ties", "universe", "partial"}
+        See :func:`colu.fusion.merged`; ``universe`` is the mean in one frame for all that favours none, by weights;
+        ``partial`` the mean of the first layers alone, with the rest of each network behind it and the mean of their
+        outputs: ``state`` is then that of a :class:`colu.fusion.PartialNetwork`.
+    until : str
+        For ``partial``: the last layer that is merged, by name, or ``"start"`` (none: the ensemble) or ``"end"``.
     shares : float or sequence of float, optional
         The share of the second of two networks, or one share for each; equal by default.
     base : dict of str to Tensor, optional
@@ -146,7 +152,9 @@ def fuse(
     >>> torch.equal(made.state["0.weight"], state["0.weight"])
     True
     """
-    check_choice("merge", merge, (*MERGES, "universe"))
+    check_choice("merge", merge, (*MERGES, "universe", "partial"))
+    if (until is not None) != (merge == "partial"):
+        raise ValueError(f"merge={merge!r} with until={until!r}; 'partial' merges up to a layer, and no other does")
     check_choice("repair", repair, REPAIRS)
     way = Way(method=method, **way)
     model = unwrapped(model)
@@ -171,6 +179,7 @@ def fuse(
         parents = [fold.apply(_wider(state)) for fold, state in zip(folded.foldings, parents, strict=True)]
         base = None if base is None else folded.foldings[0].apply(_wider(base))
     specs = specs or _specs(nets, way, x, scratch)
+    trunk = None if until is None else trunk_of(model, until, None if x is None else first(x, 8))
     if scratch and data is None and not way.reads:
         nets = [emptied(net) for net in nets]
 
@@ -193,10 +202,18 @@ def fuse(
     if folded is not None:
         # What was folded is rounded once, when it is in its frame.
         states = [{name: state[name].to(own[0][name].dtype) for name in state} for state in states]
-    kind = "average" if merge == "universe" else merge
-    made = merged(states, kind, shares=weights, base=base, scale=scale, density=density)
-    if data is not None or all(isinstance(state, dict) for state in parents):
-        states, made = [dict(state) for state in states], dict(made)
+    kind = "average" if merge in ("universe", "partial") else merge
+    held = data is not None or trunk is not None or all(isinstance(state, dict) for state in parents)
+    if held:
+        states = [dict(state) for state in states]
+
+    def mix(some: Sequence[State]):
+        """A merge; where only a trunk is merged, one state for each network."""
+        whole = merged(some, kind, shares=weights, base=base, scale=scale, density=density)
+        return whole if trunk is None else split_states(whole, some, trunk)
+
+    made = mix(states)
+    made = dict(made) if held and trunk is None else made
 
     kept, why = fitting_repair(specs[0], model, repair, len(parents)) if data is not None else ("none", "no samples")
     metrics, curves, plain = None, {}, made
@@ -204,17 +221,14 @@ def fuse(
     controls = {"random": [*states[:-1], control]}
     if all(p.keys() == parents[0].keys() for p in parents) and _same_widths(parents):
         controls["naive"] = own
-    mixed = {
-        label: merged(some, kind, shares=weights, base=base, scale=scale, density=density)
-        for label, some in controls.items()
-    }
+    mixed = {label: mix(some) for label, some in controls.items()}
     if data is not None:
         adjust = repairer(kept, specs[0], model, states, fit)
-        if adjust is not None and (kind != "average" or 1.0 in weights):
-            adjust, kept, why = None, "none", "only a mean of several networks is repaired"
+        if adjust is not None and (kind != "average" or 1.0 in weights or (trunk is not None and kept != "batchnorm")):
+            adjust, kept, why = None, "none", "only a mean of several whole networks is repaired"
         if adjust is not None:
             try:
-                mended = adjust(made, weights[-1])
+                mended = [adjust(one, weights[-1]) for one in made] if trunk is not None else adjust(made, weights[-1])
                 if repair == "auto" and (worse := _raised(model, made, mended, fit, loss)):
                     adjust, kept, why = None, "none", f"{kept} {worse}"
                 else:
@@ -224,8 +238,9 @@ def fuse(
                     raise
                 adjust, kept, why = None, "none", str(error)
         metrics, curves = measured(
-            nets, own, states, made, plain, {k: dict(v) for k, v in mixed.items()}, test,
-            split=split, loss=loss, lambdas=lambdas, adjust=adjust, chord=kind == "average", shares=weights,
+            nets, own, states, made, plain, {k: v if trunk is not None else dict(v) for k, v in mixed.items()}, test,
+            split=split, loss=loss, lambdas=lambdas, adjust=adjust, chord=kind == "average" and trunk is None,
+            shares=weights,
         )  # fmt: skip
     report = {
         "name": name,
@@ -234,17 +249,19 @@ def fuse(
         "group": way.group,
         "merge": {"kind": merge, "shares": weights}
         | ({"scale": scale} if base is not None else {})
-        | ({"density": density} if merge == "ties" else {}),
+        | ({"density": density} if merge == "ties" else {})
+        | ({"until": until, "trunk": trunk} if trunk is not None else {}),
         "repair": {"asked": repair, "taken": kept, "why": why},
         "folding": {"asked": folding} | (folded.report if folded is not None else {"taken": False}),
         "aligned": [one.report for one in aligned],
         "groups": _groups(specs[0]),
         "fixed": _fixed(specs[0]),
-        "weights": differences(parents, states, made, {"aligned": plain} | mixed),
+        "weights": differences(parents, states, *_leading(made, {"aligned": plain} | mixed)),
         "metrics": metrics,
         "curves": {label: curve.to_dict() for label, curve in curves.items()},
     }
     report["distrust"] = doubts(report, [text for one in aligned for text in one.doubts], split)
+    made = made if trunk is None else joined(made, trunk)
     if not isinstance(made, dict):
         return Fused(made, states, report, curves)
     bad = [key for key, t in made.items() if t.is_floating_point() and not torch.isfinite(t).all()]
@@ -255,8 +272,14 @@ def fuse(
 
 def _raised(model: nn.Module, plain: State, mended: State, fit, loss: Loss | None) -> str | None:
     """Why a repair is not kept: it raises the loss on the samples that it took its statistics from."""
-    before, after = (evaluate(model, state, fit, loss=loss).loss for state in (plain, mended))
+    before, after = (measure(model, state, fit, loss=loss).loss for state in (plain, mended))
     return f"would raise the loss on the samples to fit on from {before:.4g} to {after:.4g}" if after > before else None
+
+
+def _leading(made, mixed: Mapping) -> tuple:
+    """Of merges that keep a state for each network the first, which has the trunk and the first network's rest."""
+    made, *others = (one[0] if isinstance(one, list) else one for one in (made, *mixed.values()))
+    return made, dict(zip(mixed, others, strict=True))
 
 
 def _specs(nets: Sequence[nn.Module], way: Way, x, scratch: bool) -> list[Spec]:

@@ -205,7 +205,8 @@ def match_weights(
 
     References
     ----------
-    Ainsworth, Hayase and Srinivasa, "Git Re-Basin", ICLR 2023, arXiv 2209.04836, section 3.2 and algorithm 1.
+    Ainsworth, Hayase and Srinivasa, "Git Re-Basin", ICLR 2023, arXiv 2209.04836
+    (``ainsworth2023rebasin``), section 3.2 and algorithm 1.
 
     Examples
     --------

@@ -61,10 +61,10 @@ def merged(
 
     References
     ----------
-    Ilharco et al., "Editing Models with Task Arithmetic", ICLR 2023, arXiv 2212.04089, whose vectors are the
-    differences; Yadav et al., "TIES-Merging: Resolving Interference When Merging Models", NeurIPS 2023,
-    arXiv 2306.01708, as in the authors' code (github.com/prateeky2806/ties-merging, their ``topk20_mass_dis-mean``),
-    which gives a sum of 0 the sign of the majority of places.
+    Ilharco et al., "Editing Models with Task Arithmetic", ICLR 2023, arXiv 2212.04089 (``ilharco2023task``), whose
+    vectors are the differences; Yadav et al., "TIES-Merging: Resolving Interference When Merging Models", NeurIPS 2023,
+    arXiv 2306.01708 (``yadav2023ties``), as in the authors' code (github.com/prateeky2806/ties-merging, their
+    ``topk20_mass_dis-mean``), which gives a sum of 0 the sign of the majority of places.
 
     Examples
     --------

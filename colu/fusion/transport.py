@@ -150,7 +150,8 @@ def transport_plans(
 
     References
     ----------
-    Singh and Jaggi, "Model Fusion via Optimal Transport", NeurIPS 2020, arXiv 1910.05653, section 4.
+    Singh and Jaggi, "Model Fusion via Optimal Transport", NeurIPS 2020, arXiv 1910.05653
+    (``singh2020otfusion``), section 4.
 
     Examples
     --------

@@ -50,6 +50,12 @@ def _norm(tensor: Tensor) -> float:
     return tensor.detach().double().norm().item()
 
 
+def measure(model: nn.Module, state: State | list[State], data, *, loss: Loss | None = None) -> Metrics:
+    """Loss and accuracy of a state, or of several whose outputs are averaged."""
+    measuring = evaluate_ensemble if isinstance(state, list) else evaluate
+    return measuring(model, state, data, loss=loss)
+
+
 def measured(
     nets: Sequence[nn.Module],
     parents: Sequence[State],
@@ -69,8 +75,8 @@ def measured(
     """Parents, each aligned and alone, the merge with and without repair, controls, ensemble; and the curves."""
     model = nets[0]
 
-    def at(net: nn.Module, state: State) -> dict:
-        return asdict(evaluate(net, state, data, loss=loss))
+    def at(net: nn.Module, state) -> dict:
+        return asdict(measure(net, state, data, loss=loss))
 
     found = {
         "split": split,

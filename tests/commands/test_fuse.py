@@ -229,6 +229,20 @@ def test_recipes_with_a_base_name_it_and_their_own_numbers(folder, pair):
     assert "wanted no, yes or auto" in call("--folding", "maybe", "--force").stderr
 
 
+def test_the_first_layers_alone_are_merged(folder, pair):
+    from colu.fusion import PartialNetwork
+
+    done = call("--merge", "partial", "--until", "0", "--data", "mine_to_fuse:samples")
+    assert done.exit_code == 0, done.output
+    state = load_file(folder / "fused.safetensors")
+    assert set(state) == {"0.weight", "0.bias", *(f"tails.{k}.2.{n}" for k in (0, 1) for n in ("weight", "bias"))}
+    report = json.loads((folder / "fused.json").read_text())
+    assert PartialNetwork(net(), state)(torch.randn(4, 6)).shape == (4, 3) and report["curves"] == {}
+    assert "Merged up to <code>0</code> alone: <code>0.weight, 0.bias" in (folder / "fused.html").read_text()
+    assert "merges up to a layer" in call("--merge", "partial", "--force").stderr
+    assert "makes no folder" in call("--merge", "partial", "--until", "0", "--out", "whole").stderr
+
+
 def test_gains_are_folded_where_that_is_asked_for(folder):
     model = [nn.Sequential(nn.Linear(6, 8), nn.RMSNorm(8), nn.Linear(8, 3)) for _ in range(2)]
     for name, one in zip("ab", model, strict=True):
