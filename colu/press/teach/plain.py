@@ -73,8 +73,9 @@ def _source(entry) -> Source:
         url = f"https://arxiv.org/abs/{field['eprint']}"
     place = field.get("journal") or field.get("booktitle") or field.get("publisher") or field.get("howpublished") or ""
     every = ", ".join(_said(str(person)) for person in people)
-    line = ". ".join(part for part in (every, field.get("title", ""), place, field.get("year", "")) if part)
-    return Source(names or entry.key, field.get("year", ""), line.removesuffix(".") + ".", url)
+    parts = (every, field.get("title", ""), place, field.get("year", ""))
+    line = ". ".join(part.removesuffix(".") for part in parts if part)
+    return Source(names or entry.key, field.get("year", ""), f"{line}.", url)
 
 
 class Shelf:

@@ -186,7 +186,7 @@ def test_a_live_run_is_closed_with_what_it_shows(shelf):
 def test_the_bibliography_lists_what_is_cited(shelf):
     _, prose = plain(shelf, "# T\n\n{cite:t}`more` {cite:p}`one`", "## References\n\n```{bibliography}\n:style: x\n```")
     assert prose.endswith(
-        "- A, D., B, E., C, F.. Third. 2003. <https://doi.org/10.1/x>\n- von One, A.. First. 2001. <https://example.org/one>"
+        "- A, D., B, E., C, F. Third. 2003. <https://doi.org/10.1/x>\n- von One, A. First. 2001. <https://example.org/one>"
     )
 
 
