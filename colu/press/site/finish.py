@@ -39,6 +39,7 @@ CHANGES = (
         r"<summary>Where \1 is used</summary>",
         "a button holds no link, least of all one to its own place",
     ),
+    (r'(<a class="reference internal" href="[^"]*">) ', r" \1", "a link begins with its word, and so does its line"),
     (r' role="doc-biblioentry"', "", "withdrawn from the standard"),
     (r'(href="[^"]*)_sources/notebooks/([\w-]+\.ipynb")', r"\1plain/\2", "outside the site the plain form is readable"),
     (rf"(colab\.research\.google\.com/github/{_REPOSITORY}/blob)/[^/\"]+/notebooks/", rf"\1/{PAGES}/plain/", "so"),

@@ -60,12 +60,15 @@ _NUMBER_NEXT = r"[-−–+]?[.\d∞]"
 _TOGETHER = re.compile(
     rf"(?:(?<![\w.])\d*[.,]?\d+|[∞⁰¹²³⁴-⁹])([ \n])(?=(?:{_UNITS})(?!\w))"
     rf"|(?<=[\w%∞])([ \n])±([ \n]?)(?={_NUMBER_NEXT})|(?<!\w)±([ \n])(?={_NUMBER_NEXT})"
+    r"|(?<=\d)([ \n])×([ \n])(?=\d)"
     rf"|(?<![\w.])\w{{1,4}}([ \n])(?:[=<>≤≥]|&[lg]t;)([ \n])(?={_NUMBER_NEXT})"
 )
+#: Words with a hyphen after one letter, t-interval or p-value.
+_LETTER = re.compile(r"(?<![\w&/.-])[A-Za-z]-[A-Za-z]{2,}")
 
 
 def kept_together(page: str) -> str:
-    """A page in whose text no line ends between a number and its unit, around ±, or after ``n =``.
+    """A page in whose text no line ends between a number and its unit, around ± and ×, or after ``n =`` or a ``t-``.
 
     Parameters
     ----------
@@ -74,6 +77,8 @@ def kept_together(page: str) -> str:
 
     Examples
     --------
+    >>> kept_together("a t-interval")
+    'a <span class="with-mark">t-interval</span>'
     >>> kept_together("<p>By <span>3.1</span> % (n = 5), 2 ± 1 points, <code>n = 5</code>.</p>")
     '<p>By <span>3.1</span>\\xa0% (n\\xa0=\\xa05), 2\\xa0±\\xa01\\xa0points, <code>n = 5</code>.</p>'
     """
@@ -92,7 +97,7 @@ def kept_together(page: str) -> str:
     for part in parts:
         text = isinstance(part, str)
         length = len(part if text else part[1])
-        done.append(said[at : at + length] if text else part[0])
+        done.append(_LETTER.sub(r'<span class="with-mark">\g<0></span>', said[at : at + length]) if text else part[0])
         at += length
     return "".join(done)
 

@@ -44,6 +44,11 @@ def test_the_arrow_that_opens_a_part_has_a_name():
     assert finished("<summary>Text</summary>") == "<summary>Text</summary>"
 
 
+def test_a_link_begins_with_its_word():
+    page = '<p>Solution to<a class="reference internal" href="#ex"> Exercise 1</a></p>'
+    assert finished(page) == '<p>Solution to <a class="reference internal" href="#ex">Exercise 1</a></p>'
+
+
 def test_the_open_chapter_is_numbered_in_the_side_bar_and_over_its_text_alone():
     here = '<li class="toctree-l1 current active"><a class="current reference internal" href="#">A</a>'
     page = f'{here}\n<h1>A<a class="headerlink" href="#a">#</a></h1>\n<a href="#x">[1]</a>'

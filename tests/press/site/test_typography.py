@@ -61,6 +61,8 @@ def test_tables_that_a_cell_wrote_have_powers_and_their_code_does_not():
         ("4.7\xa0×\xa010⁻¹⁶ s", "4.7\xa0×\xa010⁻¹⁶_s"),
         ("<span>3.1</span> <em>%</em>", "<span>3.1</span>_<em>%</em>"),
         ("at\n12\n%", "at\n12_%"),
+        ("8 × 8 pixels", "8_×_8_pixels"),
+        ("95 % t-intervals", '95_% <span class="with-mark">t-intervals</span>'),
         (r"<span>\(\log 50\)</span> nats", r"<span>\(\log 50\)</span>_nats"),
     ],
 )
@@ -76,6 +78,7 @@ def test_no_line_ends_inside_a_quantity(text, wanted):
         "16 x16 hidden",
         "chapter 3 has",
         "a = b",
+        "well-known, self-dual, CoLU-4, S-1",
         "<td>3</td> <td>%</td>",
         "<code>n = 5</code>",
         "<pre>3 s</pre>",
