@@ -10,7 +10,7 @@ from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from colu.lab.catalogue import CATALOGUE, read_catalogue
+from colu.lab.catalogue import CATALOGUE, LADDER, read_catalogue, read_scale
 
 #: From this share of its channels on a model counts.
 COUNTS = 0.8
@@ -110,24 +110,77 @@ def catalogue_rows(record: dict[str, dict]) -> list[tuple[str, ...]]:
     return rows
 
 
-class CatalogueTable(SphinxDirective):
-    """A paragraph that counts, and one row a model."""
+def scale_rows(record: dict[str, dict]) -> list[tuple[str, ...]]:
+    """One row of MyST text a rung of the ladder of widths."""
+    rows = []
+    for rung in LADDER:
+        if (found := record.get(rung.name)) is None:
+            continue
+        rows.append(
+            (
+                rung.kind,
+                str(rung.width),
+                f"{found['parameters'] / 1e6:.1f}",
+                f"{found['trace_seconds']:.1f}",
+                f"{found['match_seconds']:.1f}",
+                str(found["sweeps"]) + ("" if found["converged"] else ", not done"),
+                f"{found['memory_bytes'] / found['model_bytes']:.1f}",
+            )
+        )
+    return rows
 
-    head = ("Model", "Made as", "Groups", "Share", "Error", "CPU s", "MB")
+
+class _RecordTable(SphinxDirective):
+    """A table of a record, below what is said of it."""
+
+    head: tuple[str, ...]
+    record: str
+
+    def told(self, path: Path) -> tuple[list[str], list[tuple[str, ...]]]:
+        """The lines above the table, and its rows."""
+        raise NotImplementedError
 
     def run(self) -> list[nodes.Node]:
         """Build both."""
-        path = Path(self.env.srcdir) / "results" / "catalogue.json"
+        path = Path(self.env.srcdir) / "results" / self.record
         self.env.note_dependency(str(path))
-        record = read_catalogue(path)
-        lines = [*summary(record).splitlines(), "", "| " + " | ".join(self.head) + " |", "|" + "---|" * len(self.head)]
-        lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in catalogue_rows(record)]
+        above, rows = self.told(path)
+        lines = [*above, "", "| " + " | ".join(self.head) + " |", "|" + "---|" * len(self.head)]
+        lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows]
         holder = nodes.container("", classes=["wide-table"])
         self.state.nested_parse(StringList([*lines, ""], self.name), self.content_offset, holder)
         return [holder]
 
 
+class CatalogueTable(_RecordTable):
+    """A paragraph that counts, and one row a model."""
+
+    head = ("Model", "Made as", "Groups", "Share", "Error", "CPU s", "MB")
+    record = "catalogue.json"
+
+    def told(self, path: Path) -> tuple[list[str], list[tuple[str, ...]]]:
+        """What is counted, and a row a model."""
+        record = read_catalogue(path)
+        return summary(record).splitlines(), catalogue_rows(record)
+
+
+class ScaleTable(_RecordTable):
+    """How the runs were made, and one row a width."""
+
+    head = ("Network", "Width", "Million weights", "Follow, CPU s", "Align, CPU s", "Sweeps", "Memory, models")
+    record = "alignment-scale.json"
+
+    def told(self, path: Path) -> tuple[list[str], list[tuple[str, ...]]]:
+        """Versions and commits, and a row a width."""
+        record = read_scale(path)
+        made = "; ".join(
+            sorted({f"torch {row['versions']['torch']} at `{(row['commit'] or '')[:10]}`" for row in record.values()})
+        )
+        return [f"Recorded with {made}; one thread of a CPU."], scale_rows(record)
+
+
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.add_directive("catalogue-table", CatalogueTable)
+    app.add_directive("scale-table", ScaleTable)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

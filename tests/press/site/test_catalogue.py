@@ -1,7 +1,7 @@
 """The page of public networks counts what its record holds."""
 
 from colu.lab.catalogue import CATALOGUE
-from colu.press.site.catalogue import _short, catalogue_rows, summary
+from colu.press.site.catalogue import _short, catalogue_rows, scale_rows, summary
 
 FOUND = {"groups": {f"Perm({n})": 2 for n in range(2, 8)}, "still": {"add": 3}, "error": 3e-15, "share": 0.79,
          "cpu_seconds": 1.26, "memory_bytes": 3 * 2**20, "versions": {"torch": "2.1"}, "device": "cpu",
@@ -29,3 +29,11 @@ def test_equal_factors_are_written_as_a_power():
     assert _short("(O(16) x O(16)) wr Perm(4)") == "(O(16)^2) wr Perm(4)"
     assert _short("(B(1) x B(1) x O(12) x O(16)) wr Perm(4)") == "(B(1)^2 x O(12) x O(16)) wr Perm(4)"
     assert _short("Perm(6)") == "Perm(6)"
+
+
+def test_widths_follow_the_ladder_and_memory_is_told_in_models():
+    found = {"parameters": 86_000_000, "model_bytes": 4 * 86_000_000, "trace_seconds": 10.54, "match_seconds": 37.79,
+             "sweeps": 100, "converged": False, "memory_bytes": 10 * 86_000_000}  # fmt: skip
+    rows = scale_rows({"vision transformer, 768": found, "784-512-512-10, ReLU": found | {"converged": True}, "gone": {}})
+    assert [row[1] for row in rows] == ["512", "768"]
+    assert rows[0][5] == "100" and rows[1][2:] == ("86.0", "10.5", "37.8", "100, not done", "2.5")
