@@ -34,6 +34,7 @@ def test_equal_factors_are_written_as_a_power():
 def test_widths_follow_the_ladder_and_memory_is_told_in_models():
     found = {"parameters": 86_000_000, "model_bytes": 4 * 86_000_000, "trace_seconds": 10.54, "match_seconds": 37.79,
              "sweeps": 100, "converged": False, "memory_bytes": 10 * 86_000_000}  # fmt: skip
-    rows = scale_rows({"vision transformer, 768": found, "784-512-512-10, ReLU": found | {"converged": True}, "gone": {}})
+    done = found | {"converged": True}
+    rows = scale_rows({"vision transformer, 768": found, "784-512-512-10, ReLU": done, "gone": {}})
     assert [row[1] for row in rows] == ["512", "768"]
     assert rows[0][5] == "100" and rows[1][2:] == ("86.0", "10.5", "37.8", "100, not done", "2.5")
