@@ -682,7 +682,9 @@ def make_networks(tree: Path) -> None:
     for name in "ab":
         shapes = {"0.weight": (4, 3), "0.bias": (4,), "2.weight": (2, 4), "2.bias": (2,)}
         state = {key: torch.randn(shape, generator=generator) for key, shape in shapes.items()}
-        save_file(state, tree / f"{name}.safetensors")
+        (tree / name).mkdir()
+        (tree / name / "config.json").write_text("{}")
+        save_file(state, tree / name / "model.safetensors")
 
 
 def do_fusion(tree: Path) -> None:
@@ -696,8 +698,9 @@ def do_fusion(tree: Path) -> None:
 
     with mock.patch.object(fuse_inputs, "load_model", model), mock.patch.object(sys, "argv", ["colu", "fuse"]):
         try:
-            files = [tree / f"{name}.safetensors" for name in "ab"]
-            fuse.fuse(files, ["mine:net"], out=tree / "fused.safetensors", shape="3", force=True, aligned=True)
+            files = [tree / name for name in "ab"]
+            more = {"write_parents": tree / "parents", "out": tree / "fused.safetensors"}
+            fuse.fuse(files, ["mine:net"], shape="3", force=True, **more)
         except typer.Exit as error:
             raise RuntimeError(f"colu fuse ends with {error.exit_code}") from error
 
@@ -706,6 +709,21 @@ def check_fusion(tree: Path) -> str:
     """Where the fused network stands, so does its report."""
     stands = (tree / "fused.safetensors").exists()
     return "a fused network without its report" if stands and not (tree / "fused.json").exists() else ""
+
+
+def make_catalogue(tree: Path) -> None:
+    (tree / "catalogue.json").write_text(json.dumps({"one": measured_model("one")}))
+
+
+def measured_model(name: str) -> dict:
+    return {"letters": len(name)}
+
+
+def do_catalogue(tree: Path) -> None:
+    from colu.lab.catalogue import runner
+
+    if failed := runner.record_each(tree / "catalogue.json", ["one", "two"], [], measured_model, str):
+        raise RuntimeError(f"{failed} failed")
 
 
 class Scenario:
@@ -743,11 +761,12 @@ SCENARIOS = {
     "pictures": Scenario(do_pictures, make_results, make_pictures, check=check_pictures, twin="waits"),
     "archive": Scenario(do_unpack, make_archive, twin="waits"),
     "fusion": Scenario(do_fusion, make_networks, check=check_fusion),
+    "catalogue": Scenario(do_catalogue, make_catalogue),
     "library": Scenario(do_library, make_library, twin="waits"),
 }
 
 #: Those that need PyTorch, and come last.
-LAB = ("run", "diverging run", "sweep", "seals", "pictures", "archive", "fusion", "library")
+LAB = ("run", "diverging run", "sweep", "seals", "pictures", "archive", "fusion", "catalogue", "library")
 
 #: Of a record, what differs between two runs; the seal covers it.
 VARIES = {"seconds", "started", "ended", "peak_memory_bytes", "peak_memory_mb", "curve_sha256", "seal", "command"}

@@ -27,6 +27,7 @@ MODULES = (
     "lab/experiments/estimates.py",
     "lab/results/*.py",
     "lab/training/*.py",
+    "lab/catalogue/*.py",
 )
 #: Calls that write, rename, remove or start something: by their last name, and by the whole one.
 NAMES = set(
@@ -88,7 +89,9 @@ def harness(folder: Path, *scenarios: str) -> dict:
 
 
 #: Those of an ordinary run; builds, with more points than all of them, are for a long one.
-QUICK = "abandoned build", "run", "diverging run", "sweep", "seals", "pictures", "archive", "fusion", "library"
+QUICK = (
+    "abandoned build", "run", "diverging run", "sweep", "seals", "pictures", "archive", "fusion", "catalogue", "library"
+)
 SCENARIOS = "build", "chapter", "broken chapter", *QUICK
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,12 +53,12 @@ def write_folder(
     list of Path
         What was written.
     """
+    from colu.files import write_atomically
     from colu.fusion import write_state
 
-    folder.mkdir(parents=True, exist_ok=True)
     made = []
     for one in copied(source):
-        shutil.copyfile(one, folder / one.name)
+        write_atomically(folder / one.name, one.read_bytes())
         made.append(folder / one.name)
     for file, names in stored.names_in_files().items():
         like = {old: (stored.dtypes[new], stored.shapes[new]) for old, new in names.items()}

@@ -8,11 +8,15 @@ import io
 __all__ = ["render_page"]
 
 STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;"
-    "background:#fff}table{border-collapse:collapse;display:block;overflow-x:auto}th,td{padding:.2rem .8rem .2rem 0;"
-    "text-align:left;vertical-align:top;border-bottom:1px solid #ddd}svg{max-width:100%;height:auto}"
-    "code,pre,td{overflow-wrap:anywhere}pre{white-space:pre-wrap}"
+    ":root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:52rem;margin:2rem auto;"
+    "padding:0 1rem;color:#1a1a1a;background:#fff}table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "th,td{padding:.2rem .8rem .2rem 0;text-align:left;vertical-align:top;border-bottom:1px solid #8888}"
+    "svg{max-width:100%;height:auto}figure{margin:1rem 0}code,pre,.long{overflow-wrap:anywhere}"
+    "pre{white-space:pre-wrap}@media(prefers-color-scheme:dark){body{color:#e6e6e6;background:#14181c}"
+    "svg{filter:invert(1) hue-rotate(180deg)}}"
 )
+#: A word of more letters than this may be broken in a table, a number never.
+WORD = 16
 LABELS = {"naive": "without alignment", "aligned": "aligned", "repaired": "aligned, statistics repaired"}
 
 
@@ -23,7 +27,7 @@ def _picture(curves: dict) -> str:
 
     with plt.rc_context():
         use_style()
-        figure, axes = plt.subplots(figsize=(5.2, 3.2), layout="constrained")
+        figure, axes = plt.subplots(figsize=(4.2, 3.2), layout="constrained")
         for marker, (name, curve) in zip(MARKERS, curves.items(), strict=False):
             label = f"{LABELS[name]}, barrier {curve.loss_barrier:.3g}"
             axes.plot(curve.lambdas, curve.loss, marker=marker, markevery=4, label=label)
@@ -38,8 +42,13 @@ def _picture(curves: dict) -> str:
 
 
 def _table(head: list[str], rows: list[list]) -> str:
+    kept = [k for k in range(len(head)) if not rows or any(str(row[k]) for row in rows)]
+
     def line(cells, tag):
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+        shown = [str(cells[k]) for k in kept]
+        long = [" class='long'" * (max(map(len, cell.split()), default=0) > WORD) for cell in shown]
+        cells = (f"<{tag}{how}>{html.escape(cell)}</{tag}>" for how, cell in zip(long, shown, strict=True))
+        return "<tr>" + "".join(cells) + "</tr>"
 
     return "<table>" + line(head, "th") + "".join(line(row, "td") for row in rows) + "</table>"
 
@@ -112,11 +121,15 @@ def _aligned(report: dict) -> list[str]:
             turned = found.get("reflections", "")
             partners = f"{soft[name]['mean']:.3g} (at most {soft[name]['largest']:.3g})" if name in soft else ""
             layers = ", ".join(group["made_by"] + [f"{key} (reads)" for key in group["read_by"]])
-            rows.append([group["group"], group["channels"], moved, turned, partners, layers])
+            rows.append([layers, group["group"], group["channels"], moved, turned, partners])
         parts.append(
-            _table(["group", "channels", "units moved", "reflections", "partners of a unit", "weights"], rows)
+            _table(["weights", "group", "channels", "units moved", "reflections", "partners of a unit"], rows)
         )
-    return parts
+    return [
+        "<p>Perm(n) stands for units that change places, B(n) for those that may change their signs too, O(n) for maps "
+        "that turn n channels into each other, wr for the one inside each unit of the other.</p>",
+        *parts,
+    ]
 
 
 def render_page(report: dict, curves: dict) -> str:
@@ -171,7 +184,7 @@ def render_page(report: dict, curves: dict) -> str:
     fixed = report["fixed"]
     parts += [
         "<h2>What was fixed</h2>",
-        f"<p>{len(fixed)} entries have no channels that may move, such as what makes the classes: "
+        "<p>Entries without channels that may move, such as what makes the classes: "
         f"<code>{html.escape(', '.join(fixed)) or 'none'}</code>.</p>",
         "<h2>Norms and distances</h2><p>Distance of the merge from the first network, as a share of its norm: "
         + ", ".join(f"{html.escape(name)} {value:.3g}" for name, value in far.items())

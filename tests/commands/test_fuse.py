@@ -108,6 +108,10 @@ def test_model_report_and_page(folder, pair):
     for text in ("<svg", "What to distrust", "What was aligned", "What was fixed", "0.weight", "2.bias",
                  "network 2, aligned", "loss((1 - lambda) A + lambda B)", "colu", "random alignment"):  # fmt: skip
         assert text in page
+    # Numbers are whole on a telephone, checksums may be broken; columns without anything are left out.
+    assert "<td class='long'>" + report["files"][0]["sha256"]["a.safetensors"] in page
+    assert f"<td>{metrics['fused']['loss']:.4f}</td>" in page and "partners of a unit" not in page
+    assert "prefers-color-scheme:dark" in page and "Perm(n) stands for" in page
     assert "http" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     ).replace("https://matplotlib.org", "")
