@@ -35,7 +35,7 @@ def _picture(curves: dict) -> str:
         axes.set_ylabel("loss")
         axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
         stream = io.StringIO()
-        figure.savefig(stream, format="svg")
+        figure.savefig(stream, format="svg", transparent=True)
         plt.close(figure)
     svg = stream.getvalue()
     return svg[svg.index("<svg") :]
@@ -118,7 +118,7 @@ def _aligned(report: dict) -> list[str]:
         for name, group in report["groups"].items():
             found = groups.get(name, {})
             moved = f"{found['moved']} of {found['units']}" if found else "by a plan" if soft else ""
-            turned = found.get("reflections", "")
+            turned = found.get("reflections") or ""
             partners = f"{soft[name]['mean']:.3g} (at most {soft[name]['largest']:.3g})" if name in soft else ""
             layers = ", ".join(group["made_by"] + [f"{key} (reads)" for key in group["read_by"]])
             rows.append([layers, group["group"], group["channels"], moved, turned, partners])

@@ -76,9 +76,9 @@ def assign(gain: Tensor, blocks: int = 1) -> Tensor:
 
     if not torch.isfinite(gain).all():
         raise ValueError("gains hold NaN or infinity; check the weights and the samples")
-    table = gain.detach().double().cpu()
+    table = gain.detach().to("cpu", torch.float64, copy=True)
     # Far below any meaningful difference: it only decides between equal gains, such as those of dead units.
-    table = table + 1e-13 * table.abs().amax().clamp_min(1e-300) * torch.eye(len(table), dtype=table.dtype)
+    table.diagonal().add_(1e-13 * max(table.amax(), -table.amin(), 1e-300))
     step = len(table) // blocks
     parts = [linear_sum_assignment(table[k : k + step, k : k + step].numpy(), maximize=True)[1] + k
              for k in range(0, len(table), step or 1)]  # fmt: skip
