@@ -186,6 +186,10 @@ def render_page(report: dict, curves: dict) -> str:
         "<h2>What was fixed</h2>",
         "<p>Entries without channels that may move, such as what makes the classes: "
         f"<code>{html.escape(', '.join(fixed)) or 'none'}</code>.</p>",
+        *([] if not report["still"] else [
+            "<p>Channels that layers make and that no group moves:</p>",
+            _table(["made by", "channels", "why"], [list(row.values()) for row in report["still"]]),
+        ]),
         "<h2>Norms and distances</h2><p>Distance of the merge from the first network, as a share of its norm: "
         + ", ".join(f"{html.escape(name)} {value:.3g}" for name, value in far.items())
         + ". Norm of each merged matrix by the mean norm of those merged, and of each aligned matrix by its own:</p>",

@@ -256,6 +256,7 @@ def fuse(
         "aligned": [one.report for one in aligned],
         "groups": _groups(specs[0]),
         "fixed": _fixed(specs[0]),
+        "still": [{"made_by": key, "channels": count, "why": reason} for key, count, reason in specs[0].still],
         "weights": differences(parents, states, *_leading(made, {"aligned": plain} | mixed)),
         "metrics": metrics,
         "curves": {label: curve.to_dict() for label, curve in curves.items()},

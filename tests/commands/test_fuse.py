@@ -32,6 +32,15 @@ def normed():
     return nn.Sequential(nn.Linear(6, 8), nn.RMSNorm(8), nn.Linear(8, 3))
 
 
+class Unknown(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.gate, self.last = nn.Linear(6, 8), nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.last(torch.relu(self.first(x)) * self.gate(x).sort(-1).values)
+
+
 def samples(scale=1.0, nan=False):
     x = torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
     y = (x[:, 0] > 0).long() + (x[:, 1] > 0).long()
@@ -245,6 +254,29 @@ def test_the_first_layers_alone_are_merged(folder, pair):
     assert "Merged up to <code>0</code> alone: <code>0.weight, 0.bias" in (folder / "fused.html").read_text()
     assert "merges up to a layer" in call("--merge", "partial", "--force").stderr
     assert "makes no folder" in call("--merge", "partial", "--until", "0", "--out", "whole").stderr
+
+
+def test_a_gate_that_is_not_understood_stays_and_is_named(folder):
+    state = {"first.weight": (8, 6), "gate.weight": (8, 6), "last.weight": (3, 8)}
+    state |= {name.replace("weight", "bias"): shape[:1] for name, shape in state.items()}
+    for name in "ab":
+        save_file({key: torch.randn(shape) for key, shape in state.items()}, folder / f"{name}.safetensors")
+    done = call(model="mine_to_fuse:Unknown")
+    assert done.exit_code == 0, done.output
+    report = json.loads((folder / "fused.json").read_text())
+    named = {one["made_by"]: one["why"] for one in report["still"]}
+    assert "sort" in named["gate.weight"] and "mul" in named["first.weight"]
+    assert "sort" in (folder / "fused.html").read_text().partition("What was fixed")[2]
+
+
+def test_plans_that_do_not_converge_or_are_diffuse_say_so(folder):
+    soft = ["--method", "transport", "--cost", "weights", "--solver", "sinkhorn"]
+    done = call(*soft, "--eps", "0.0001", "--iterations", "2")
+    assert done.exit_code == 2 and "try max_iterations=20 or eps=0.0003" in done.stderr
+    assert written(folder) == []
+    done = call(*soft, "--eps", "1", model="mine_to_fuse:net")
+    assert done.exit_code == 0 and "diffuse plans: '0': a unit is the mean of" in done.stderr
+    assert "A diffuse plan" in (folder / "fused.html").read_text()
 
 
 def test_gains_are_folded_where_that_is_asked_for(folder):
