@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
+import torch
 from torch import Tensor, nn
 
 from .measure import BarrierCurve, Loss, Metrics, barrier, evaluate, evaluate_ensemble
@@ -90,7 +91,8 @@ def measured(
     if loss is None:
         found["guess"] = math.log(1 + max(int(y.max()) for _, y in samples(data)))
     pairs = zip(found["parents"], found["aligned_alone"], strict=True)
-    found["keeps_the_parent"] = [_keeps(parent, alone) for parent, alone in pairs]
+    rounding = [max(torch.finfo(t.dtype).eps for t in one.values() if t.is_floating_point()) for one in parents]
+    found["keeps_the_parent"] = [_keeps(*pair, eps) for pair, eps in zip(pairs, rounding, strict=True)]
     found["above_chord"] = found["fused"]["loss"] - sum(
         share * parent["loss"] for share, parent in zip(shares, found["parents"], strict=True)
     )
@@ -105,10 +107,13 @@ def measured(
     return found, curves
 
 
-def _keeps(parent: Mapping, alone: Mapping) -> bool:
-    """Whether an aligned parent answers as it did, up to rounding: 1e-5 of the loss, one answer in a thousand."""
-    close = abs(alone["loss"] - parent["loss"]) <= 1e-5 * max(1.0, abs(parent["loss"]))
-    return close and (parent["accuracy"] is None or abs(alone["accuracy"] - parent["accuracy"]) <= 1e-3)
+def _keeps(parent: Mapping, alone: Mapping, eps: float = 0.0) -> bool:
+    """Whether an aligned parent answers as it did, up to rounding: 1e-5 of the loss, one answer in a thousand.
+
+    Of halves, whose moved weights are rounded anew, the relative precision ``eps`` of both.
+    """
+    close = abs(alone["loss"] - parent["loss"]) <= max(1e-5, eps) * max(1.0, abs(parent["loss"]))
+    return close and (parent["accuracy"] is None or abs(alone["accuracy"] - parent["accuracy"]) <= max(1e-3, eps))
 
 
 def doubtful_parent(
@@ -170,6 +175,9 @@ def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:
             )
         if "invariance_error" in one and error is None:
             found.append("That aligning changes no output was not checked: give an example input.")
+    if report["folding"]["taken"] and report["folding"]["turning"] <= 0:
+        kept = "; ".join(f"{gain} stays, {why}" for gain, why in report["folding"]["kept"].items())
+        found.append(f"Folding lets no more channels turn{f' ({kept})' if kept else ''}: leave it out.")
     found += already
     shrunk = {name: ratio for name, ratio in report["weights"]["norm_ratio"].items() if ratio < 0.5}
     if shrunk:

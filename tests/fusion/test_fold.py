@@ -78,6 +78,19 @@ class Last(nn.Module):
         return self.head(h + self.down(torch.relu(self.up(h))))
 
 
+class Mixed(Last):
+    """One norm whose gain can be folded, and one whose gain holds the stream."""
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.LayerNorm(8)
+
+    def forward(self, x):
+        h = self.one(x)
+        h = h + self.down(torch.relu(self.up(self.norm(h))))
+        return self.head(h + self.last(h))
+
+
 class Tied(nn.Module):
     def __init__(self):
         super().__init__()
@@ -173,10 +186,21 @@ def test_a_turned_folded_network_comes_back_and_units_alone_do_not_bring_it(nets
 def test_folded_halves_are_rounded_once_and_keep_their_dtype(nets, dtype):
     model = gpt(nets)
     states = [{name: t.to(dtype) for name, t in gpt(nets, seed).state_dict().items()} for seed in (0, 1)]
-    made = fuse(model, *states, folding=True, example_input=tokens())
+    data = ((tokens(), tokens()),) * 2
+    made = fuse(model, *states, folding=True, data=data, lambdas=3)
+    assert made.report["metrics"]["keeps_the_parent"] == [True, True]
     assert all(t.dtype == dtype for state in (made.state, *made.aligned) for t in state.values())
     assert all(one["invariance_error"] < 1e-5 for one in made.report["aligned"])
     assert not any("specification is wrong" in text for text in made.report["distrust"])
+
+
+def test_folding_that_frees_nothing_is_said_to(nets):
+    model = nets.randomised(Mixed())
+    states = model.state_dict(), nets.randomised(Mixed(), 1).state_dict()
+    made = fuse(model, *states, folding=True, example_input=nets.vectors(width=3))
+    assert made.report["folding"]["turning"] == 0
+    assert any("Folding lets no more channels turn (last.weight stays" in text for text in made.report["distrust"])
+    assert fuse(model, *states, folding="auto", example_input=nets.vectors(width=3)).report["folding"]["taken"] is False
 
 
 def test_folding_is_left_out_or_refused_where_there_is_nothing_to_gain(nets):
