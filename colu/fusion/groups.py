@@ -101,9 +101,8 @@ class _Cones:
         """What each pair of units contributes at its best rotation; shape ``(G, G)``."""
         axis, section = self.blocks_of(covariance)
         # A shared axis is the same for all pairs.
-        gain = torch.zeros(section.shape[:2], dtype=section.dtype, device=section.device)
-        if not self.share_axis:
-            gain = gain + axis
+        shared = torch.zeros(section.shape[:2], dtype=section.dtype, device=section.device) if self.share_axis else None
+        gain = axis if shared is None else shared
         if self.dim == 1:
             return gain
         if mode == "conic" and self.rotate:

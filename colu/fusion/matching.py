@@ -126,8 +126,7 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
         if parameter in spec.unmatched:
             continue
         one, other = (_as_rows(state[parameter], axis, offset, size, repeat) for state in (a, b))
-        product = one @ other.T
-        total = product if total is None else total.add_(product)
+        total = one @ other.T if total is None else total.addmm_(one, other.T)
     for parameter, axis, places, _, even in spec.scattered(name):
         if parameter in spec.unmatched:
             continue
@@ -135,7 +134,7 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
         if even and isinstance(group, Wreath):
             apart["even"] = apart.get("even", 0) + one @ other.T
         else:
-            total = one @ other.T if total is None else total.add_(one @ other.T)
+            total = one @ other.T if total is None else total.addmm_(one, other.T)
     if total is None:
         total = next(iter(a.values())).new_zeros(size, size)
     return total, apart

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .spec import State
+from .stored import give_back
 
 __all__ = ["emptied", "run_paged"]
 
@@ -18,6 +19,7 @@ _WHOLE = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
 def emptied(model: nn.Module) -> nn.Module:
     """The same module, without the memory of its weights."""
     _release(model.state_dict(keep_vars=True))
+    give_back()
     return model
 
 

@@ -32,14 +32,19 @@ _EVERY = 1 << 24
 _read_since = 0
 
 
+def give_back() -> None:
+    """Give freed memory back to the system, where glibc keeps it."""
+    if trim := getattr(ctypes.pythonapi if os.name == "nt" else ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
+
+
 def _give_back(size: int) -> None:
     """Give back what freed tensors left in the heap, now and then: glibc keeps it, up to several networks' worth."""
     global _read_since
     _read_since += size
     if _read_since >= _EVERY:
         _read_since = 0
-        if trim := getattr(ctypes.pythonapi if os.name == "nt" else ctypes.CDLL(None), "malloc_trim", None):
-            trim(0)
+        give_back()
 
 
 def _header(path: Path) -> tuple[dict, int]:
