@@ -125,3 +125,9 @@ def test_every_setting_is_part_of_the_identity():
 def test_what_is_not_known_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_each_experiment_has_all_presets():
+    """Commands and pages go over presets by name."""
+    for name, experiment in EXPERIMENTS.items():
+        assert list(experiment.presets) == ["smoke", "laptop", "full"], name
