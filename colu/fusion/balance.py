@@ -32,7 +32,8 @@ class _Place:
 class Balance:
     r"""Where units may be scaled: an exact rewriting of a state.
 
-    .. math:: (w_i, b_i, v_i) \mapsto (s_i w_i, s_i b_i, v_i / s_i), \qquad s_i > 0
+    .. math:: (w_i, b_i) & \mapsto (s_i w_i, s_i b_i) \\
+              v_i & \mapsto v_i / s_i, \qquad s_i > 0
 
     Attributes
     ----------

@@ -224,7 +224,8 @@ def _check_page(tab, address: str, page) -> list[str]:
                     tab.set_viewport_size({"width": width, "height": HEIGHT})
                 if tab.evaluate(WIDE) > 1:
                     problems.append(f"the page is wider than {kind}")
-                if width == NARROW:
+                # A deck has the form of a screen before a class; its slides have a check of their own.
+                if width == NARROW and "/slides/" not in address:
                     problems += [f"formula wider than {kind}: break {text}" for text in tab.evaluate(LONG_MATHS)]
         except Error as error:
             problems.append(f"did not become ready: {str(error).splitlines()[0]}")

@@ -85,7 +85,11 @@ def test_frames_of_a_figure_can_be_chosen_by_keyboard(good):
 def test_each_planted_fault_is_seen(tmp_path):
     for name, (html, _) in FAULTS.items():
         (tmp_path / name).write_text(html)
+    # A deck is no page for a telephone.
+    (tmp_path / "slides").mkdir()
+    (tmp_path / "slides" / "formula.html").write_text(FAULTS["formula.html"][0])
     problems = browsercheck.check_in_browser(tmp_path, sitecheck.read_pages(tmp_path))
+    assert not any("slides" in problem for problem in problems)
     for name, (_, complaint) in FAULTS.items():
         assert any(problem.startswith(f"{name}: ") and complaint in problem for problem in problems), name
 
