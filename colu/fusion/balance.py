@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from colu.checks import check_int
 
 from .groups import Conic, Orthogonal, Permutation
-from .invariance import difference, double_example, double_model, outputs
+from .invariance import check_outputs, difference, double_example, double_model, outputs
 from .spec import Spec, State
 from .states import plain_state
 from .wreath import Wreath
@@ -152,6 +152,11 @@ def balance(model: nn.Module, spec: Spec, example, *, tol: float = 1e-9, seed: i
     -------
     Balance
 
+    Raises
+    ------
+    ValueError
+        An example on which the model puts out nothing, zeros alone, or NaN.
+
     Notes
     -----
     What makes a unit is tried in two forms: all that the specification calls so, and the gains and shifts of norms
@@ -168,6 +173,7 @@ def balance(model: nn.Module, spec: Spec, example, *, tol: float = 1e-9, seed: i
     model, example = double_model(model), double_example(example)
     state = model.state_dict()
     before = outputs(model, state, example)
+    check_outputs(before, type(model).__name__)
     generator = torch.Generator().manual_seed(check_int("seed", seed, 0))
     norms = [name for name, module in model.named_modules() if _is_norm(module)]
     gains = {f"{name}.{kind}" for name in norms for kind in ("weight", "bias")}

@@ -53,6 +53,17 @@ def outputs(model: nn.Module, state: Mapping, example) -> list[Tensor]:
     return [one for one in tree_leaves(plain) if isinstance(one, Tensor) and one.is_floating_point() and one.numel()]
 
 
+def check_outputs(found: list[Tensor], title: str) -> None:
+    """Raise ``ValueError`` for outputs on which nothing can be tried: none, zeros alone, NaN or infinity."""
+    if not all(one.isfinite().all() for one in found):
+        raise ValueError(f"{title} puts out NaN or infinity on the example; check the weights and the inputs")
+    if not any((one != 0).any() for one in found):
+        raise ValueError(
+            f"{title} puts out nothing but zeros on the example, or nothing at all: no group can be tried; "
+            "give example=, a few samples as the model is used with"
+        )
+
+
 def difference(before: list[Tensor], after: list[Tensor]) -> float:
     """The largest difference of outputs, each by its own largest value."""
     gaps = [((y - x).abs().max() / x.abs().max().clamp_min(1e-300)).item() for x, y in zip(before, after, strict=True)]

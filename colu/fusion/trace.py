@@ -10,7 +10,7 @@ from colu.checks import check_int, check_number
 
 from .example import example_for
 from .fold import Folding
-from .invariance import difference, double_example, double_model, outputs
+from .invariance import check_outputs, difference, double_example, double_model, outputs
 from .samples import like
 from .spec import Spec
 from .states import unwrapped
@@ -131,13 +131,7 @@ class _Trial:
         self.model, self.example, self.tol, self.title = model, example, tol, title
         self.state = model.state_dict()
         self.before = outputs(model, self.state, example)
-        if not all(one.isfinite().all() for one in self.before):
-            raise ValueError(f"{title} puts out NaN or infinity on the example; check the weights and the inputs")
-        if not any((one != 0).any() for one in self.before):
-            raise ValueError(
-                f"{title} puts out nothing but zeros on the example, or nothing at all: no group can be tried; "
-                "give example=, a few samples as the model is used with"
-            )
+        check_outputs(self.before, title)
 
     def error(self, spec: Spec, drawn, names) -> float:
         """How far elements of some groups move the function."""

@@ -102,3 +102,11 @@ def test_what_is_no_scale_is_refused(nets, factors):
         factors = factors[:1].expand(found.units("0"))
     with pytest.raises(ValueError, match="positive ones"):
         found.scaled(model.state_dict(), {"0": factors})
+
+
+@pytest.mark.parametrize("x", [torch.zeros(0, 6), torch.full((3, 6), float("nan"))], ids=["empty", "nan"])
+def test_an_example_that_shows_nothing_is_refused(nets, x):
+    """Units of tanh would else count as free."""
+    model = nets.mlp(nn.Tanh)
+    with pytest.raises(ValueError, match="nothing at all|NaN or infinity"):
+        balance(model, from_sequential(model), x.double())
