@@ -141,6 +141,9 @@ class RecipePairTask(_MergedPairTask):
 
 
 _REST = {"repair_size": 1000, **_DATA}
+_TEN_EPOCHS = Plan(
+    steps=9380, batch_size=64, learning_rate=0.01, optimiser="sgd", momentum=0.5, log_every=938
+)
 
 #: The protocol of OTFusion: no biases, widths 400, 200 and 100, ten epochs of stochastic gradient descent.
 FUSION_PUBLISHED = register(
@@ -157,14 +160,7 @@ FUSION_PUBLISHED = register(
                 device="cpu",
             ),
             "laptop": Preset(
-                Plan(
-                    steps=9380,
-                    batch_size=64,
-                    learning_rate=0.01,
-                    optimiser="sgd",
-                    momentum=0.5,
-                    log_every=938,
-                ),
+                _TEN_EPOCHS,
                 {"dataset": "mnist", "hidden": [400, 200, 100], **_REST},
                 ("relu",),
                 seeds=8,
@@ -172,14 +168,7 @@ FUSION_PUBLISHED = register(
                 device="cpu",
             ),
             "full": Preset(
-                Plan(
-                    steps=9380,
-                    batch_size=64,
-                    learning_rate=0.01,
-                    optimiser="sgd",
-                    momentum=0.5,
-                    log_every=938,
-                ),
+                _TEN_EPOCHS,
                 {"dataset": "fashion_mnist", "hidden": [400, 200, 100], **_REST},
                 ("relu",),
                 seeds=20,

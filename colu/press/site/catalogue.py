@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from docutils import nodes
@@ -135,10 +136,8 @@ class _RecordTable(SphinxDirective):
 
     head: tuple[str, ...]
     record: str
-
-    def told(self, path: Path) -> tuple[list[str], list[tuple[str, ...]]]:
-        """The lines above the table, and its rows."""
-        raise NotImplementedError
+    #: From the path of the record the lines above the table, and its rows.
+    told: Callable[[Path], tuple[list[str], list[tuple[str, ...]]]]
 
     def run(self) -> list[nodes.Node]:
         """Build both."""
