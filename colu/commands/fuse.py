@@ -245,9 +245,11 @@ def _made(networks, model, places, data, base, shape, force, options):
     """Read, fuse, and add to the report what only the command knows."""
     from colu.fusion import example_for
     from colu.fusion import fuse as fuse_states
+    from colu.fusion.stored import keep_nothing
 
     from .fuse_inputs import bound, load_data, load_model
 
+    keep_nothing()
     if len(networks) < 2:
         raise ValueError(f"one network, {networks[0]}, has nothing to be fused with; name two or more")
     if len(model) not in (1, len(networks)):

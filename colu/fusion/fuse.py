@@ -289,7 +289,8 @@ def _specs(nets: Sequence[nn.Module], way: Way, x, scratch: bool) -> list[Spec]:
     for net in nets:
         if id(net) not in found:
             # Networks too large for copies are tried once, with the elements that are found.
-            spec = trace_spec(net, None if x is None else first(x, 8), tol=None if scratch else 1e-10)
+            seen = None if x is None else first(x, 2 if scratch else 8)
+            spec = trace_spec(net, seen, tol=None if scratch else 1e-10)
             found[id(net)] = spec.units() if way.group == "permutation" else spec
     return [found[id(net)] for net in nets]
 

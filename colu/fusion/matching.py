@@ -125,19 +125,23 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
     for parameter, axis, offset, repeat, _ in spec.occurrences(name):
         if parameter in spec.unmatched:
             continue
-        one, other = (_as_rows(state[parameter], axis, offset, size, repeat) for state in (a, b))
-        total = one @ other.T if total is None else total.addmm_(one, other.T)
+        total = _added(total, *(_as_rows(state[parameter], axis, offset, size, repeat) for state in (a, b)))
     for parameter, axis, places, _, even in spec.scattered(name):
         if parameter in spec.unmatched:
             continue
-        one, other = (gathered(state[parameter], axis, places).movedim(axis, 0).flatten(1) for state in (a, b))
+        rows = (gathered(state[parameter], axis, places).movedim(axis, 0).flatten(1) for state in (a, b))
         if even and isinstance(group, Wreath):
-            apart["even"] = apart.get("even", 0) + one @ other.T
+            apart["even"] = _added(apart.get("even"), *rows)
         else:
-            total = one @ other.T if total is None else total.addmm_(one, other.T)
+            total = _added(total, *rows)
     if total is None:
         total = next(iter(a.values())).new_zeros(size, size)
     return total, apart
+
+
+def _added(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
+    """The sum of products so far and one more; its factors are kept by nobody."""
+    return one @ other.T if total is None else total.addmm_(one, other.T)
 
 
 def _is_quadratic(spec: Spec, name: str) -> bool:

@@ -100,7 +100,10 @@ def merged(
         if merge == "average":
             if 1.0 in weights:
                 return states[weights.index(1.0)][name].detach().to(first).clone()
-            return sum(weight * value for weight, value in zip(weights, values, strict=True)).to(first.dtype)
+            total = weights[0] * next(values)
+            for weight, value in zip(weights[1:], values, strict=True):
+                total += weight * value
+            return total.to(first.dtype)
         origin = base[name].detach().to(first.device).double()
         if merge == "task":
             change = sum(number * weight * (value - origin) for weight, value in zip(weights, values, strict=True))

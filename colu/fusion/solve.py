@@ -76,10 +76,12 @@ def assign(gain: Tensor, blocks: int = 1) -> Tensor:
 
     if not torch.isfinite(gain).all():
         raise ValueError("gains hold NaN or infinity; check the weights and the samples")
-    table = gain.detach().to("cpu", torch.float64, copy=True)
+    # Costs in one copy of the gains: SciPy makes another where it is to maximise.
+    table = gain.detach().to("cpu", torch.float64, copy=True, memory_format=torch.contiguous_format)
     # Far below any meaningful difference: it only decides between equal gains, such as those of dead units.
     table.diagonal().add_(1e-13 * max(table.amax(), -table.amin(), 1e-300))
+    table.neg_()
     step = len(table) // blocks
-    parts = [linear_sum_assignment(table[k : k + step, k : k + step].numpy(), maximize=True)[1] + k
+    parts = [linear_sum_assignment(table[k : k + step, k : k + step].numpy())[1] + k
              for k in range(0, len(table), step or 1)]  # fmt: skip
     return torch.cat([torch.as_tensor(part) for part in parts]) if parts else torch.arange(0)

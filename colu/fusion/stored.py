@@ -17,7 +17,7 @@ from colu.files import file_digest, write_atomically
 from .lazy import Made
 from .states import _PICKLES, _STARTS, conversion
 
-__all__ = ["StoredState", "write_state"]
+__all__ = ["StoredState", "keep_nothing", "write_state"]
 
 _DTYPES = {
     "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
@@ -27,9 +27,8 @@ _DTYPES = {
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 
 
-#: Bytes that are read between two times at which freed memory is given back to the system.
-_EVERY = 1 << 24
-_read_since = 0
+#: Of mallopt: the size from which on a block is memory of its own.
+_M_MMAP_THRESHOLD = -3
 
 
 def give_back() -> None:
@@ -38,13 +37,13 @@ def give_back() -> None:
         trim(0)
 
 
-def _give_back(size: int) -> None:
-    """Give back what freed tensors left in the heap, now and then: glibc keeps it, up to several networks' worth."""
-    global _read_since
-    _read_since += size
-    if _read_since >= _EVERY:
-        _read_since = 0
-        give_back()
+def keep_nothing(size: int = 1 << 20) -> None:
+    """From now on glibc gives freed blocks of this many bytes back at once, in the whole process.
+
+    Left alone, it learns to keep blocks of up to 32 MiB: what tensors leave behind is then several networks' worth.
+    """
+    if limit := getattr(ctypes.pythonapi if os.name == "nt" else ctypes.CDLL(None), "mallopt", None):
+        limit(_M_MMAP_THRESHOLD, size)
 
 
 def _header(path: Path) -> tuple[dict, int]:
@@ -135,7 +134,6 @@ class StoredState(Made):
 
     def _read(self, name: str) -> Tensor:
         file, start, size = self._places[name]
-        _give_back(size)
         # No memory map: what it has touched would stay in the memory of the process.
         with open(file, "rb", buffering=0) as stream:
             stream.seek(start)
