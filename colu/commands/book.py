@@ -225,13 +225,16 @@ def strip(names: Names = None) -> None:
 def lint() -> None:
     """Check the rules for notebooks and claims, and the seals of the records."""
     from colu.press.check.notebooks import lint as run
+    from colu.press.check.quizzes import without_questions
     from colu.press.project import BookError, find_project
-    from colu.press.toc import TOC, outside
+    from colu.press.toc import TOC, outside, toc_chapters
 
     with _told():
         project = find_project()
         for name in outside(project):
             console.print(f"  {name}: left out, it is not in {TOC}", markup=False)
+        if missing := without_questions(toc_chapters(project.root), project.pages):
+            console.print(f"  {len(missing)} chapters have no questions yet: {', '.join(missing)}", markup=False)
         if problems := run(project):
             raise BookError("\n".join(problems))
         console.print("notebooks and claims follow the rules, and every record is as it was sealed")

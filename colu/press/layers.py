@@ -8,7 +8,7 @@ import re
 from .notebook import Cell, Notebook
 
 __all__ = [
-    *("BADGE", "CHECK", "FIGURE", "HELP", "HINT", "LIVE", "NUMBERS", "OPEN", "PROOF", "SETUP", "TABLE"),
+    *("ANSWERS", "BADGE", "CHECK", "FIGURE", "HELP", "HINT", "LIVE", "NUMBERS", "OPEN", "PROOF", "SETUP", "TABLE"),
     *("LAYERS", "TAG", "layer_of"),
 ]
 
@@ -26,6 +26,8 @@ BADGE = "badge"
 PROOF = "proof"
 #: A hint to an exercise: of all that is folded, no code, and not opened with it.
 HINT = "hint"
+#: The answers to the questions of a chapter; they are not opened with the code either.
+ANSWERS = "answers"
 #: What helps the cells after it and has nothing to teach; a cell tagged ``serves`` is such.
 HELP = "help"
 #: A small run of what the records show at full length: the cells tagged ``live``, with all that they show.

@@ -216,6 +216,18 @@ def good(tmp_path_factory) -> SmallBook:
     return small_book
 
 
+@pytest.fixture(scope="session")
+def new_book(tmp_path_factory):
+    """Makes books in which everything is right, not yet built, for a module to change and share."""
+
+    def make(name: str) -> SmallBook:
+        small_book = SmallBook(tmp_path_factory.mktemp(name))
+        fill(small_book)
+        return small_book
+
+    return make
+
+
 @pytest.fixture
 def small_book(tmp_path) -> SmallBook:
     """A book in which everything is right, not yet built, for a test to spoil."""

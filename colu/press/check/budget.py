@@ -24,7 +24,8 @@ MEASURE = """() => {
   const all = kind => [...article.querySelectorAll(kind)].filter(seen);
   const sum = kind => all(kind).reduce((total, element) => total + box(element).height, 0);
   const figures = all('.cell_output img, figure img, .drawing svg, .drawing img, .colu-slider > svg');
-  const words = all('p, li, dd, figcaption').filter(element => !element.closest('table, pre'));
+  const words = all('p, li, dd, figcaption, .quiz legend, .quiz label').filter(
+    element => !element.closest('table, pre'));
   const ends = words.map(box).sort((one, other) => one.top - other.top);
   let silent = 0, last = box(article).top;
   for (const each of [...ends, {top: box(article).bottom, bottom: 0}]) {
@@ -32,7 +33,7 @@ MEASURE = """() => {
     last = Math.max(last, each.bottom);
   }
   return {
-    height: box(article).height,
+    height: box(article).height - sum('.quiz'),
     code: sum('.cell_input'),
     claims: sum('.admonition.claim, details.fold-badge'),
     figures: sum('.cell_output img, figure, .drawing, .colu-slider'),
@@ -49,7 +50,7 @@ class Budget:
     Attributes
     ----------
     height : float
-        Of the article.
+        Of the article without its questions, which would make every share smaller.
     code, claims, figures : float
         Of what stands open, together.
     first : float or None

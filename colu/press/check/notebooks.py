@@ -10,6 +10,7 @@ from colu.press.project import Project
 from colu.press.toc import select
 
 from .claims import lint as lint_claims
+from .quizzes import lint_quizzes
 from .slides import lint_slides
 from .spelling import misspelt
 
@@ -125,6 +126,6 @@ def lint(project: Project) -> list[str]:
     from .controls import lint_controls
 
     results = project.root / "results"
-    found += lint_controls(notebooks, results)
+    found += lint_controls(notebooks, results) + lint_quizzes(notebooks, project.pages)
     found += lint_claims(notebooks, project.pages, project.ledger) + broken_records(results)
     return found + (lint_protocols(results) if (results / "protocols").is_dir() else [])

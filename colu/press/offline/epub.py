@@ -45,7 +45,7 @@ math[display="block"] { margin: 0.6em 0; }
 #: What works by script only, or is said elsewhere.
 GONE = "head link, script, style, button, .headerlink, .live, form, input, noscript, object, summary"
 #: Code that the page folds: few readers of EPUB can, so it stays out, as from a printed page.
-FOLDED = "details.fold:not(.fold-proof, .fold-badge)"
+FOLDED = "details.fold:not(.fold-proof, .fold-badge, .fold-answers)"
 _SCRIPTED = re.compile(r"(data-|on|aria-(?!label$)|style$|tabindex$|loading$)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 

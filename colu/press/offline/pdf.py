@@ -31,7 +31,7 @@ CODE = ("none", "teaching", "all")
 #: Nobody can open a line on paper: what is asked for is open, and the rest is gone, lines and all.
 UNFOLD = """code => {
   for (const fold of document.querySelectorAll('article details.fold')) {
-    if (code === 'all' || fold.matches('.fold-proof, .fold-badge')) fold.open = true; else fold.remove();
+    if (code === 'all' || fold.matches('.fold-proof, .fold-badge, .fold-answers')) fold.open = true; else fold.remove();
   }
   if (code === 'none') document.querySelectorAll('article .cell_input').forEach(cell => cell.remove());
 }"""

@@ -14,11 +14,12 @@ from sphinx.transforms import SphinxTransform
 from colu.press.myst import read_blocks
 
 from .claims import claim_link
+from .quiz import quiz
 from .slides import slide
 
 _SKIP = (
     *(nodes.reference, nodes.literal, nodes.title, nodes.math, nodes.raw, nodes.caption),
-    *(addnodes.pending_xref, claim_link, slide),
+    *(addnodes.pending_xref, claim_link, slide, quiz),
 )
 
 

@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 
 from .activations import anchor_of
 from .executed import PREFIX
+from .quiz import quiz
 
 __all__ = ["Reference", "activation_named", "first_activations", "object_named", "setup"]
 
@@ -26,7 +27,10 @@ TABLE = "book/activations"
 ORDER = ("colu.nn", "colu.functional", "colu.geometry", "colu.fusion", "colu.kernels", "colu.testing", "colu.claims")
 _CODE = re.compile(r"([A-Za-z_][\w.]*)(\(.*\))?", re.DOTALL)
 _KINDS = ("class", "data", "function", "exception")
-_CLOSED = (nodes.reference, nodes.title, nodes.math, nodes.raw, addnodes.desc_signature, addnodes.pending_xref)
+_CLOSED = (
+    *(nodes.reference, nodes.title, nodes.math, nodes.raw),
+    *(addnodes.desc_signature, addnodes.pending_xref, quiz),
+)
 #: Names of activations that prose writes as a word of its own; the others have capitals, as in SiLU.
 _WORDS = {"maxout", "mish", "softplus", "sparsemax", "sqish", "swish"}
 

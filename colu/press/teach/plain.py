@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +22,7 @@ from colu.press.layers import CHECK, LAYERS, LIVE, layer_of
 from colu.press.myst import Block
 from colu.press.notebook import Cell, Notebook, parted_hints
 from colu.press.project import BookError, Project
+from colu.press.quiz import HEADING, INTRO, LETTERS, Question, quiz_path, read_quiz, with_questions
 
 __all__ = ["Shelf", "plain_notebook"]
 
@@ -333,6 +334,19 @@ def _opened(line: str, text: str) -> str:
     return f"<details><summary>{line}</summary>\n\n{text}\n\n</details>"
 
 
+def _lettered(texts: Iterable[str]) -> str:
+    return "\n".join(f"- {letter}. {' '.join(text.split())}" for letter, text in zip(LETTERS, texts, strict=False))
+
+
+def _asked(questions: Iterable[Question]) -> str:
+    """The questions of a chapter as Markdown, and their answers behind a line that opens."""
+    parts, answers = [f"## {HEADING}", INTRO], []
+    for number, each in enumerate(questions, 1):
+        parts += [f"**{number}.** {' '.join(each.ask.split())}", _lettered(option.text for option in each.options)]
+        answers += [f"**{number}. {each.letter} is right.**", _lettered(option.why for option in each.options)]
+    return "\n\n".join([*parts, _opened("The answers", "\n\n".join(answers))])
+
+
 def _caption(cell: Cell, writer: _Writer) -> list[dict]:
     """The caption of a cell's figure as prose, since Jupyter shows none; empty for a cell without."""
     if not cell.figure.caption:
@@ -370,6 +384,8 @@ def plain_notebook(notebook: Notebook, shelf: Shelf, *, embed: bool = False) -> 
     BookError
         If the text has a role or a directive that the plain form cannot express; it names both.
     """
+    if questions := read_quiz(quiz_path(shelf.project.pages, notebook.name)):
+        notebook = with_questions(notebook, _asked(questions))
     writer, cells = _Writer(notebook, shelf, embed), []
     waiting = [_install(shelf.repository)]
     solution: list[str] | None = None

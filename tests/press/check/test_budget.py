@@ -15,15 +15,16 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><link rel="
 <details class="fold"><summary></summary><div class="cell_input" style="height:500px"></div></details>
 <div class="cell_output">
 <img alt="" src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" style="height:300px;width:9px;display:block"></div>
-<div class="admonition claim" style="height:90px">{said}</div></article></body></html>"""
+<div class="admonition claim" style="height:90px">{said}</div>
+{more}</article></body></html>"""
 
 
 @pytest.fixture
 def site(tmp_path):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "book").mkdir()
-    (tmp_path / "notebooks/10-a.html").write_text(PAGE.format(before=400, said=""))
-    (tmp_path / "notebooks/11-b.html").write_text(PAGE.format(before=1400, said="<p style='height:10px'></p>"))
+    (tmp_path / "notebooks/10-a.html").write_text(PAGE.format(before=400, said="", more=""))
+    (tmp_path / "notebooks/11-b.html").write_text(PAGE.format(before=1400, said="<p style='height:10px'></p>", more=""))
     (tmp_path / "book/status.html").write_text(f"<article>{MARK}</article>")
     return tmp_path
 
@@ -41,6 +42,15 @@ def test_open_parts_are_measured_and_the_status_page_lists_them(site):
     assert "<td>1.0</td><td>20 %</td><td>9 %</td><td>30 %</td><td>0.6</td><td>1.0</td>" in page
     fill_budget(site)
     assert (site / "book/status.html").read_text() == page, "once"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)")
+def test_questions_are_sentences_and_count_for_no_share(site):
+    legend = "<legend style='height:10px'>?</legend><div style='height:800px'></div>"
+    quiz = f"<div class='quiz'>{legend}{legend}</div>"
+    (site / "notebooks/10-a.html").write_text(PAGE.format(before=400, said="", more=quiz))
+    assert measure_chapters(site)["10-a"] == Budget(1000, 200, 90, 300, first=610, silent=1000)
 
 
 def test_without_chromium_the_page_says_that_nothing_was_measured(site, monkeypatch):

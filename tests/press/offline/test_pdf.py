@@ -83,6 +83,8 @@ FOLDS = """<div class='cell_input'>Taught.</div>
 <details class='fold fold-proof'><summary>Proof</summary><p>Proved.</p></details>
 <details class='fold fold-badge'><summary>Claim 1</summary><p>Stated.</p>
 <details class='fold fold-check'><summary>The check</summary><div class='cell_input'>Checked.</div></details></details>
+<details class='fold fold-hint'><summary>Hint 1 of 2</summary><p>Hinted.</p></details>
+<details class='fold fold-answers'><summary>The answers</summary><p>Answered.</p></details>
 """
 
 
@@ -91,9 +93,9 @@ FOLDS = """<div class='cell_input'>Taught.</div>
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("none", {"Proved.", "Stated."}),
-        ("teaching", {"Proved.", "Stated.", "Taught."}),
-        ("all", {"Proved.", "Stated.", "Taught.", "Plotted.", "Checked."}),
+        ("none", {"Proved.", "Stated.", "Answered."}),
+        ("teaching", {"Proved.", "Stated.", "Answered.", "Taught."}),
+        ("all", {"Proved.", "Stated.", "Answered.", "Taught.", "Plotted.", "Checked.", "Hinted."}),
     ],
 )
 def test_so_much_code_is_printed_as_was_asked_for_and_no_line_that_nobody_can_open(linked, tmp_path, code, words):
@@ -103,7 +105,8 @@ def test_so_much_code_is_printed_as_was_asked_for_and_no_line_that_nobody_can_op
     page.write_text(page.read_text().replace("</article>", f"{FOLDS}</article>"))
     reader = PdfReader(print_pages(linked, PAGES[:1], tmp_path / "book.pdf", code=code))
     text = "\n".join(sheet.extract_text() for sheet in reader.pages)
-    assert {word for word in ("Taught.", "Plotted.", "Proved.", "Stated.", "Checked.") if word in text} == words
+    every = ("Taught.", "Plotted.", "Proved.", "Stated.", "Checked.", "Hinted.", "Answered.")
+    assert {word for word in every if word in text} == words
     assert ("The code of this" in text) == (code == "all")
 
 

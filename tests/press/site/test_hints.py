@@ -21,4 +21,4 @@ def test_each_hint_is_behind_its_own_line(small_book):
     assert [part.text for part in folds[1].find_all("p")] == ["A push.", "A shove."]
     assert not any(fold.has_attr("open") or fold.details for fold in folds)
     script = (small_book.out / "_static/layers.js").read_text()
-    assert 'querySelectorAll("article details.fold:not(.fold-hint)")' in script
+    assert 'querySelectorAll("article details.fold:not(.fold-hint, .fold-answers)")' in script

@@ -226,3 +226,37 @@ def test_hints_are_lines_that_open_one_by_one(shelf):
     _, prose = plain(shelf, "# Title\n\n```{hints}\nA {glue:text}`quarter`.\n---\nMore.\n```", ("x", [NUMBER]))
     first = "<details><summary>Hint 1 of 2</summary>\n\nA 0.25.\n\n</details>"
     assert f"{first}\n\n<details><summary>Hint 2 of 2</summary>\n\nMore.\n\n</details>" in prose
+
+
+QUIZ = """
+- id: twice
+  ask: >-
+    What is twice {glue:text}`quarter`
+    of two?
+  options:
+    - wrong: Two.
+      why: That is {doc}`01-one`.
+    - right: One.
+      why: A half of two.
+"""
+
+
+def test_questions_stand_before_the_summary_and_their_answers_behind_a_line(shelf):
+    path = shelf.project.pages / "quizzes" / "01-one.yml"
+    path.parent.mkdir()
+    path.write_text(QUIZ)
+    _, prose = plain(shelf, "# Title", ("x", [NUMBER]), "So.\n\n## Summary\n\nAll.")
+    between = prose.partition("So.")[2].partition("## Summary")[0].strip()
+    assert between == (
+        "## Check yourself\n\nFive questions, before the summary gives the answers away.\n\n"
+        "**1.** What is twice 0.25 of two?\n\n- A. Two.\n- B. One.\n\n<details><summary>The answers</summary>\n\n"
+        f"**1. B is right.**\n\n- A. That is [01 Title]({SITE}).\n- B. A half of two.\n\n</details>"
+    )
+
+
+def test_a_solution_that_the_questions_would_cut_open_stays_whole(shelf):
+    path = shelf.project.pages / "quizzes" / "01-one.yml"
+    path.parent.mkdir()
+    path.write_text(QUIZ.replace("{glue:text}`quarter`", "a quarter"))
+    _, prose = plain(shelf, "# Title", "## Exercises\n\n```{exercise} ★ E\n:label: ex-a\n\nDo.\n```")
+    assert prose.index("## Check yourself") < prose.index("## Exercises") < prose.index("### Exercise 01.1")

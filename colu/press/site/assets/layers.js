@@ -7,7 +7,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     const button = document.querySelector("p.layers > button");
-    const folds = document.querySelectorAll("article details.fold:not(.fold-hint)");
+    const folds = document.querySelectorAll("article details.fold:not(.fold-hint, .fold-answers)");
     if (!button || !folds.length) return;
     function set(all) {
       button.setAttribute("aria-pressed", String(all));
