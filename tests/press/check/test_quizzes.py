@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
+
 import nbformat
 import pytest
 import yaml
 
 from colu.press.check.quizzes import lint_quizzes, without_questions
 from colu.press.notebook import Notebook
+from colu.press.quiz import read_quiz
+
+ROOT = Path(__file__).resolve().parents[3]
 
 EXERCISE = "```{exercise} ★ E\n:label: ex-e\n\nDo.\n```"
 
@@ -26,16 +32,21 @@ def good():
     return found
 
 
-def linted(tmp_path, questions, name="12-a", chapters=("12-a", "13-b")):
+def linted(tmp_path, questions, name="12-a", chapters=("12-a", "03-b")):
     (tmp_path / "quizzes").mkdir(exist_ok=True)
     (tmp_path / "quizzes" / f"{name}.yml").write_text(yaml.safe_dump(questions))
     return lint_quizzes([chapter(each) for each in chapters], tmp_path)
 
 
-def test_good_questions_pass_and_a_chapter_without_any_is_only_named(tmp_path):
+def test_good_questions_pass_and_so_does_a_chapter_whose_questions_are_to_come(tmp_path):
     assert linted(tmp_path, good()) == []
-    chapters = [chapter("12-a"), chapter("13-b"), chapter("14-c", "No exercise.")]
-    assert without_questions(chapters, tmp_path) == ["13-b"]
+    chapters = [chapter("03-b"), chapter("12-a"), chapter("14-c", "No exercise.")]
+    assert without_questions(chapters, tmp_path) == ["03-b"] and lint_quizzes(chapters, tmp_path) == []
+
+
+def test_any_other_chapter_with_exercises_has_questions(tmp_path):
+    (problem,) = linted(tmp_path, good(), chapters=("12-a", "13-b"))
+    assert problem == "13-b has exercises and no questions: write five into book/quizzes/13-b.yml"
 
 
 def swap(question, first, second):
@@ -70,11 +81,21 @@ def test_a_broken_rule_is_named_with_its_place(tmp_path, change, said):
     assert "12-a.yml" in problem and said in problem
 
 
-def test_a_file_of_no_chapter_is_named_and_so_is_an_id_of_another_chapter(tmp_path):
-    assert linted(tmp_path, good(), name="12-b") == [
+def test_a_file_of_no_chapter_is_named(tmp_path):
+    linted(tmp_path, good())
+    assert linted(tmp_path, good()[:1], name="12-b") == [
         "quizzes/12-b.yml belongs to no chapter: name it as the notebook, NN-topic.yml"
     ]
-    (tmp_path / "quizzes" / "12-b.yml").unlink()
-    assert linted(tmp_path, good()) == []
-    problems = linted(tmp_path, good(), name="13-b")
+
+
+def test_an_id_of_another_chapter_is_named(tmp_path):
+    linted(tmp_path, good())
+    problems = linted(tmp_path, good(), name="13-b", chapters=("12-a", "13-b"))
     assert len(problems) == 5 and all("is that of a question in quizzes/12-a.yml" in each for each in problems)
+
+
+def test_over_the_book_no_letter_is_the_better_guess():
+    questions = [each for path in sorted((ROOT / "book/quizzes").glob("*.yml")) for each in read_quiz(path)]
+    for count, most in ((3, 0.4), (4, 0.32)):
+        letters = Counter(each.letter for each in questions if len(each.options) == count)
+        assert len(letters) == count and max(letters.values()) <= most * letters.total(), letters
