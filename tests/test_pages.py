@@ -1,4 +1,4 @@
-"""What README and the page *Install and use the package* tell a reader to type runs as it stands, in their order."""
+"""What README, *Install and use the package* and *Projects* tell a reader to type runs as it stands, in their order."""
 
 import re
 import shlex
@@ -29,6 +29,22 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     if "fused" in names:
         naive, aligned = (names["fused"].report["curves"][way]["loss_barrier"] for way in ("naive", "aligned"))
         assert aligned < naive / 5, "the page says that the mean of the aligned networks is nearly as good as they are"
+
+
+@pytest.mark.slow
+def test_the_first_lines_of_every_project_run():
+    text = (ROOT / "book/projects.md").read_text(encoding="utf8")
+    briefs = re.split(r"^### ", text, flags=re.MULTILINE)[1:]
+    assert len(briefs) == 2 * len(re.findall(r"^## Part", text, re.MULTILINE))
+    for brief in briefs:
+        title, (first,) = brief.partition("\n")[0], re.findall(r"```(?:python|bash)\n(.*?)```", brief, re.DOTALL)
+        for part in ("Goal", "Data", "Steps", "Hours", "The matter", "A good result", "Pitfalls"):
+            assert f"**{part}" in brief, (title, part)
+        if first.startswith("colu "):
+            programs = {line.split()[0] for line in first.splitlines()}
+            assert programs == {"colu"}
+        else:
+            exec(compile(first, title, "exec"), {})
 
 
 def test_the_commands_that_fuse_networks_run(tmp_path, monkeypatch):
