@@ -25,13 +25,12 @@ import yaml
 from .notebook import Notebook
 from .project import BookError
 
-__all__ = ["ASIDE", "HEADING", "INTRO", "LETTERS", "Option", "Question", "quiz_path", "read_quiz", "with_questions"]
+__all__ = ["HEADING", "INTRO", "LETTERS", "Option", "Question", "quiz_path", "read_quiz", "with_questions"]
 
 LETTERS = "ABCD"
 HEADING = "Check yourself"
-#: What stands under the heading; and on the page alone, where the questions are answered by a click or a key.
+#: What stands under the heading.
 INTRO = "Five questions, before the summary gives the answers away."
-ASIDE = "What you choose is neither kept nor sent."
 #: Before the first of these sections that a chapter has.
 _BEFORE = ("Summary", "Exercises", "References")
 

@@ -16,14 +16,14 @@ from colu.files import write_atomically
 from colu.press.layers import ANSWERS
 from colu.press.notebook import Notebook
 from colu.press.project import BookError
-from colu.press.quiz import ASIDE, HEADING, INTRO, Question, quiz_path, read_quiz, with_questions
+from colu.press.quiz import HEADING, INTRO, Question, quiz_path, read_quiz, with_questions
 
 from .executed import PREFIX
 from .layers import fold
 
 FILES = ("quiz.css", "quiz.js")
 ASSETS = Path(__file__).parent / "assets"
-CELL = f"## {HEADING}\n\n{INTRO}\n{ASIDE}\n\n```{{quiz}}\n```"
+CELL = f"## {HEADING}\n\n{INTRO}\n\n```{{quiz}}\n```"
 
 
 class quiz(nodes.General, nodes.Element):

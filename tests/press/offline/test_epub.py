@@ -75,6 +75,7 @@ a &= b \\\\ c &= d
 RAW = (
     "<details class='hide'><summary>Show</summary><p style='color:red' onclick='x()'>Shown.</p></details>"
     "<details class='fold fold-figure'><summary>The code of this figure</summary><pre>drawn = 1</pre></details>"
+    "<details class='fold fold-answers'><summary>The answers</summary><p>B is right.</p></details>"
     "<button>b</button><script>1 < 2</script><style>p {}</style><table><tr><td nowrap>&nbsp;cell<br></table>"
 )
 FIGURE = (
@@ -198,6 +199,7 @@ def test_pages_hold_formulas_as_mathml_and_nothing_by_script(texts):
     assert len(list(page.iter(MATH))) == 3 and "ℝ" in first and "𝟙" in first and "mathvariant" not in first
     assert '<span class="eqno">(1)</span>' in first and "(2)" not in first
     assert "drawn = 1" not in first, "code that the page folds stays out"
+    assert "B is right." in first, "answers stand below their questions"
     assert ">10 First" in first and "Shown." in first and "1 &lt; 2 &amp; 3" in first
     for text in texts.values():
         marks = ("<button", "<script", "<style", "<summary", "headerlink", " style=", "onclick", "http-equiv", "\x0c")

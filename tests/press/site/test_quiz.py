@@ -79,7 +79,7 @@ def test_the_script_is_small_keeps_nothing_and_asks_no_host():
     assert not re.search(r"Storage|cookie|fetch|XMLHttp|sendBeacon|https?:|import|\.src\b|indexedDB", script)
 
 
-def test_a_faulty_file_breaks_the_build_and_is_named(asked, small_book):
+def test_a_faulty_file_breaks_the_build_and_is_named(small_book):
     conf = small_book.folder / "conf.py"
     conf.write_text(conf.read_text().replace('"myst_nb", ', '"myst_nb", "colu.press.site.quiz", '))
     small_book.page("book/quizzes/11-b.yml", QUESTIONS.replace("right: Six", "wrong: Six"))
@@ -120,7 +120,7 @@ def test_a_question_is_answered_by_pointer_and_every_try_gets_its_reason(tab):
     first.locator("button").click()
     assert said(tab, "twice") == "Right. Two and two."
     assert first.locator("label").all_inner_texts()[1].endswith("✓ right")
-    assert tab.inner_text(".quiz-tally") == ""
+    assert tab.inner_text(".quiz-tally") == "What you choose is neither kept nor sent."
     tab.locator("#quiz-thrice label", has_text="Six").click()
     tab.locator("#quiz-thrice button").click()
     assert tab.inner_text(".quiz-tally") == "All answered, 1 of 2 at the first try."

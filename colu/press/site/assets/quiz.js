@@ -57,7 +57,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelectorAll("div.quiz").forEach(quiz => {
       const lists = quiz.querySelectorAll(".fold-answers > ol");
-      const tally = make("p", { className: "quiz-tally" });
+      const tally = make("p", { className: "quiz-tally" }, "What you choose is neither kept nor sent.");
       tally.setAttribute("role", "status");
       const firsts = [...quiz.querySelectorAll(".quiz-question")].map((question, number) =>
         build(question, lists[number].children, () => {
