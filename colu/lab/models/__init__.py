@@ -5,8 +5,10 @@ from .autoencoder import ConvAutoencoder
 from .convnet import StridedConvNet
 from .gpt import GPT
 from .mlp import MLP
+from .pieces import plane_pieces
 from .resnet import CIFARResNet
 from .threshold_network import ThresholdNetwork, fit_threshold_lasso, hyperplane_arrangements
+from .tiny import TinyNetworks
 from .unet import UNet, time_embedding
 from .vae import VAE
 from .whitened import WhitenedResNet, whitening_filters
@@ -18,12 +20,14 @@ __all__ = [
     "MLP",
     "StridedConvNet",
     "ThresholdNetwork",
+    "TinyNetworks",
     "UNet",
     "VAE",
     "WhitenedResNet",
     "fit_threshold_lasso",
     "hyperplane_arrangements",
     "make_activation",
+    "plane_pieces",
     "time_embedding",
     "whitening_filters",
 ]
