@@ -14,6 +14,9 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "01.2": [5, 1, 0, 1],
+    "01.4": [21, 20, 999],
+    "01.6": [2**-0.5, 1 / 4, 1 / 8],
     "10.3": [2 / math.sqrt(3), 2.0],
     "11.1": [[2, 1.2, 1.6], [6, 3, 4], [-1, 0, 0]],
     "12.1": [1, 2, 2, 2, 2, 2, 4, 4],

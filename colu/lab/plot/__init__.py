@@ -3,6 +3,7 @@
 Importing this package changes nothing; :func:`use_style` does, once, where a notebook asks for it.
 """
 
+from .areas import area, border
 from .cones import draw_cone, moves, moving_point_figure, orbit_figure, section_figure
 from .looks import LOOKS, look
 from .modes import DARK, dark_colour, for_page, letter_size
@@ -24,8 +25,10 @@ __all__ = [
     "PALETTE",
     "SliderFigure",
     "Trace",
+    "area",
     "as_svg",
     "band",
+    "border",
     "dark_colour",
     "draw_cone",
     "for_page",
