@@ -18,6 +18,7 @@ PALETTE = {
     "axis": COLOURS[6],
     "section": COLOURS[4],
     "cone": COLOURS[5],
+    "exponential": COLOURS[5],
     "neutral": "#5F6B73",
 }
 

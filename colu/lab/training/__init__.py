@@ -10,6 +10,7 @@ from .here import DEVICES, check_device, check_here, started_processes
 from .loop import DivergedError, Fit, fit, make_fabric
 from .optimisers import MatrixMuon, make_optimiser
 from .plan import Plan, learning_rate
+from .stacked import Stack
 from .task import Task
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "ImageBatches",
     "MatrixMuon",
     "Plan",
+    "Stack",
     "Task",
     "TokenBatches",
     "check_device",
