@@ -20,6 +20,7 @@ from .rerun import is_current, rerun_commands
 from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from .run import RunningElsewhere, record_path, run, run_arms
 from .softness import FUSION_SOFT, SoftPairTask
+from .together import BlockNetworks, Tuned, pairs_of_digits, same_or_not, tuned_blocks
 
 __all__ = [
     "ARMS",
@@ -47,6 +48,7 @@ __all__ = [
     "VAE_MNIST",
     "Arm",
     "AutoencoderTask",
+    "BlockNetworks",
     "Config",
     "Experiment",
     "ImageClassification",
@@ -63,6 +65,7 @@ __all__ = [
     "RotationTask",
     "RunningElsewhere",
     "SoftPairTask",
+    "Tuned",
     "VAETask",
     "cap_points",
     "choose_arms",
@@ -74,6 +77,7 @@ __all__ = [
     "latent_space",
     "left_of",
     "missing_runs",
+    "pairs_of_digits",
     "read_estimates",
     "record_path",
     "recorded_costs",
@@ -83,5 +87,7 @@ __all__ = [
     "run",
     "run_arms",
     "run_with_pictures",
+    "same_or_not",
     "train_networks",
+    "tuned_blocks",
 ]
