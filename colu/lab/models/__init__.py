@@ -7,6 +7,8 @@ from .gpt import GPT
 from .mlp import MLP
 from .pieces import plane_pieces
 from .resnet import CIFARResNet
+from .stack import Stack, fit_stack
+from .tangent import tangent_kernel
 from .threshold_network import ThresholdNetwork, fit_threshold_lasso, hyperplane_arrangements
 from .tiny import TinyNetworks
 from .unet import UNet, time_embedding
@@ -18,16 +20,19 @@ __all__ = [
     "ConvAutoencoder",
     "GPT",
     "MLP",
+    "Stack",
     "StridedConvNet",
     "ThresholdNetwork",
     "TinyNetworks",
     "UNet",
     "VAE",
     "WhitenedResNet",
+    "fit_stack",
     "fit_threshold_lasso",
     "hyperplane_arrangements",
     "make_activation",
     "plane_pieces",
+    "tangent_kernel",
     "time_embedding",
     "whitening_filters",
 ]

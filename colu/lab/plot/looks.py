@@ -56,6 +56,8 @@ LOOKS = {
     "raf": ("lslu", "h", "--"),
     "group-rational": ("lslu", "D", _DOTTED),
     "maxmin": ("lslu", "^", "-."),
+    "sine": ("lslu", "P", _WIDE),
+    "snake": ("cone", "v", "--"),
     "identity": ("neutral", "X", _DOTTED),
     "linear": ("neutral", "X", _DOTTED),
 }
