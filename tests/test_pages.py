@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
@@ -31,19 +32,35 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
         assert aligned < naive / 5, "the page says that the mean of the aligned networks is nearly as good as they are"
 
 
-@pytest.mark.slow
-def test_the_first_lines_of_every_project_run():
-    text = (ROOT / "book/projects.md").read_text(encoding="utf8")
-    briefs = re.split(r"^### ", text, flags=re.MULTILINE)[1:]
-    assert len(briefs) == 2 * len(re.findall(r"^## Part", text, re.MULTILINE))
-    for brief in briefs:
-        title, (first,) = brief.partition("\n")[0], re.findall(r"```(?:python|bash)\n(.*?)```", brief, re.DOTALL)
+PROJECTS = (ROOT / "book/projects.md").read_text(encoding="utf8")
+BRIEFS = {brief.partition("\n")[0]: brief for brief in re.split(r"^### ", PROJECTS, flags=re.MULTILINE)[1:]}
+
+
+def first_lines(title):
+    (code,) = re.findall(r"```(?:python|bash)\n(.*?)```", BRIEFS[title], re.DOTALL)
+    return code
+
+
+def test_every_part_has_two_projects_with_all_that_a_brief_has():
+    parts = re.split(r"^## (?=Part )", PROJECTS, flags=re.MULTILINE)[1:]
+    named = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf8"))["parts"]
+    captions = [part["caption"] for part in named if part["caption"].startswith("Part ")]
+    assert [part.partition("\n")[0] for part in parts] == captions
+    assert [part.count("\n### ") for part in parts] == [2] * len(parts) and len(BRIEFS) == 2 * len(parts)
+    for title, brief in BRIEFS.items():
+        assert first_lines(title)
         for part in ("Goal", "Data", "Steps", "Hours", "The matter", "A good result", "Pitfalls"):
             assert f"**{part}" in brief, (title, part)
-        if "colu verify" in first:
-            assert {line.split()[0] for line in first.splitlines()} == {".venv/bin/colu"}
-        else:
-            exec(compile(first, title, "exec"), {})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("title", BRIEFS)
+def test_the_first_lines_of_every_project_run(title):
+    first = first_lines(title)
+    if "colu verify" in first:
+        assert {line.split()[0] for line in first.splitlines()} == {".venv/bin/colu"}
+    else:
+        exec(compile(first, title, "exec"), {})
 
 
 def test_the_commands_that_fuse_networks_run(tmp_path, monkeypatch):
