@@ -249,7 +249,6 @@ def _made(networks, model, places, data, base, shape, force, options):
 
     from .fuse_inputs import bound, load_data, load_model
 
-    keep_nothing()
     if len(networks) < 2:
         raise ValueError(f"one network, {networks[0]}, has nothing to be fused with; name two or more")
     if len(model) not in (1, len(networks)):
@@ -270,6 +269,8 @@ def _made(networks, model, places, data, base, shape, force, options):
         options |= {"data": (found.fit, found.test), "split": found.split, "loss": found.loss}
     x = example_for(nets[0], sizes) if found is None or sizes else None
     streamed = found is None and not options["folding"] and options["until"] is None
+    if streamed:
+        keep_nothing()
     parents = states if streamed else [dict(state) for state in states]
     options |= {"base": origin, "example_input": x, "models": nets[1:], "name": model[0], "scratch": streamed}
     made = fuse_states(nets[0], *parents, **options)
