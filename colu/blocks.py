@@ -81,8 +81,6 @@ def split(x: Tensor, c: int, groups: int, size: int, share_axis: bool, layout: s
 
 def join(axis: Tensor, section: Tensor, c: int, share_axis: bool, layout: str) -> Tensor:
     """Undo :func:`split`."""
-    if section.shape[c + 1] == 0:
-        return axis.flatten(c, c + 1)
     if share_axis or layout == "axes_first":
         return torch.cat([axis.squeeze(c + 1), section.flatten(c, c + 1)], c)
     return torch.cat([axis, section], c + 1).flatten(c, c + 1)

@@ -100,8 +100,10 @@ class ConicElement:
         c = check_channel_dim(x, channel_dim)
         groups, size = count_groups(x.shape[c], self.dim, self.num_groups, share_axis)
         last = x.movedim(c, -1).double()
-        axis, section = split(last, x.dim() - 1, groups, size, share_axis, layout)
         perm = self.permutation.to(x.device)
+        if size == 1 and not share_axis:
+            return last.index_select(-1, perm).to(x.dtype).movedim(-1, c)
+        axis, section = split(last, x.dim() - 1, groups, size, share_axis, layout)
         section = torch.einsum("gij,...gj->...gi", self.rotations.to(x.device), section.index_select(-2, perm))
         axis = axis if share_axis else axis.index_select(-2, perm)
         return join(axis, section, x.dim() - 1, share_axis, layout).to(x.dtype).movedim(-1, c)

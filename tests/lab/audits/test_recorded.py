@@ -38,7 +38,8 @@ def test_each_audit_has_a_program_and_an_output():
 def test_each_audit_is_cited_by_its_lines_and_each_cited_line_is_an_audit():
     sources = [path.read_text(encoding="utf8") for path in (ROOT / "notebooks").glob("*.ipynb")]
     cited = set(re.findall(r"https://github\.com/[^/\s]+/[^/\s]+/blob/[^\s)\"\\]+", "\n".join(sources)))
-    assert cited == {audit.url for audit in AUDITS.values()}
+    # A whole file is a source and no audit.
+    assert {url for url in cited if "#L" in url} == {audit.url for audit in AUDITS.values()}
 
 
 def test_the_order_of_channels_is_undone():

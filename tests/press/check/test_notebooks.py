@@ -41,7 +41,8 @@ def test_good_notebook_passes(toy):
 def test_an_exercise_may_have_hints(toy):
     notebook = _good()
     notebook["cells"][0]["source"] += EXERCISE + HINTS
-    assert _linted(toy, notebook) == []
+    questions = "01-one has exercises and no questions: write five into book/quizzes/01-one.yml"
+    assert _linted(toy, notebook) == [questions]
 
 
 def test_spelling_of_prose_is_checked_and_code_is_not(toy):
