@@ -447,14 +447,19 @@ print((bytes_of("VmHWM") - before) / Path("a.safetensors").stat().st_size)
 def test_matching_of_weights_takes_at_most_two_and_a_half_models_of_memory(tmp_path):
     (tmp_path / "wide.py").write_text(
         "from torch import nn\n\n\ndef net():\n"
-        "    layers = [layer for _ in range(6) for layer in (nn.Linear(1536, 1536), nn.ReLU())]\n"
+        "    layers = [layer for _ in range(12) for layer in (nn.Linear(1024, 1024), nn.ReLU())]\n"
         "    return nn.Sequential(*layers)\n"
     )
-    for seed, name in enumerate("ab"):
-        generator = torch.Generator().manual_seed(seed)
-        shapes = {f"{2 * k}.{key}": size for k in range(6) for key, size in (("weight", (1536, 1536)), ("bias", 1536))}
-        state = {key: torch.randn(size, generator=generator) / 39 for key, size in shapes.items()}
-        save_file(state, tmp_path / f"{name}.safetensors")
+    generator = torch.Generator().manual_seed(0)
+    shapes = {f"{2 * k}.{key}": size for k in range(12) for key, size in (("weight", (1024, 1024)), ("bias", (1024,)))}
+    state = {key: torch.randn(size, generator=generator) / 32 for key, size in shapes.items()}
+    save_file(state, tmp_path / "a.safetensors")
+    for k in range(11):
+        # The same network with its units in another order, which a matching finds in a few sweeps.
+        order = torch.randperm(1024, generator=generator)
+        state |= {key: state[key][order] for key in (f"{2 * k}.weight", f"{2 * k}.bias")}
+        state[f"{2 * k + 2}.weight"] = state[f"{2 * k + 2}.weight"][:, order].contiguous()
+    save_file(state, tmp_path / "b.safetensors")
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
     ran = subprocess.run(
         [sys.executable, "-c", MEASURED], cwd=tmp_path, env=environment, capture_output=True, text=True
