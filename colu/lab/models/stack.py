@@ -14,7 +14,8 @@ __all__ = ["Stack", "fit_stack"]
 class Stack(nn.Module):
     r"""Perceptrons of one shape, each with weights and a seed of its own.
 
-    .. math:: h_1 &= f\bigl(\omega\,(x W_1 + b_1)\bigr), \quad h_{l+1} = f(h_l W_{l+1} + b_{l+1}), \\
+    .. math:: h_1 &= f\bigl(\omega\,(x W_1 + b_1)\bigr), \\
+              h_{l+1} &= f(h_l W_{l+1} + b_{l+1}), \\
               y &= h_L W_{L+1} + b_{L+1}
 
     The entries of :math:`W_l` are normal with variance :math:`g_l^2 / n_l`, where :math:`g_1 = 1` and the others have
