@@ -61,7 +61,7 @@ def answer_ids() -> list[str]:
 
     Examples
     --------
-    >>> "12.3" in answer_ids()
+    >>> "ex-symmetry-norm" in answer_ids()
     True
     """
     return list(_answers())
@@ -72,7 +72,7 @@ def answer_size(exercise: str) -> int:
 
     Examples
     --------
-    >>> answer_size("12.3")
+    >>> answer_size("ex-symmetry-norm")
     2
     """
     return len(_entry(exercise)["buckets"])
@@ -87,8 +87,8 @@ def _entry(exercise: str) -> dict:
     return answers[exercise]
 
 
-def _digest(exercise: str, place: int, bucket: int) -> str:
-    text = f"{exercise}/{place}/{bucket}".encode()
+def _digest(salt: str, place: int, bucket: int) -> str:
+    text = f"{salt}/{place}/{bucket}".encode()
     return hashlib.pbkdf2_hmac("sha256", text, b"colu answers", ROUNDS).hex()[:24]
 
 
@@ -114,7 +114,7 @@ def seal_answer(exercise: str, value: object, tolerance: float, hint: str) -> di
     Parameters
     ----------
     exercise : str
-        Chapter and number, such as ``"12.3"``.
+        Its label, such as ``"ex-symmetry-norm"``, under which the entry stands.
     value : number, tensor or nested sequence
         What is expected.
     tolerance : float
@@ -129,8 +129,8 @@ def seal_answer(exercise: str, value: object, tolerance: float, hint: str) -> di
 
     Examples
     --------
-    >>> sorted(seal_answer("0.1", 2.0, 0.1, "Count."))
-    ['buckets', 'hint', 'tolerance']
+    >>> sorted(seal_answer("ex-count", 2.0, 0.1, "Count."))
+    ['buckets', 'hint', 'salt', 'tolerance']
     """
     numbers = _numbers(value)
     if not numbers or not all(map(math.isfinite, numbers)):
@@ -141,23 +141,23 @@ def seal_answer(exercise: str, value: object, tolerance: float, hint: str) -> di
         [_digest(exercise, place, _bucket(number, tolerance) + step) for step in range(-SIDE, SIDE + 1)]
         for place, number in enumerate(numbers)
     ]
-    return {"tolerance": tolerance, "hint": hint, "buckets": buckets}
+    return {"salt": exercise, "tolerance": tolerance, "hint": hint, "buckets": buckets}
 
 
-def _fits(exercise: str, entry: dict, place: int, value: float) -> bool:
+def _fits(entry: dict, place: int, value: float) -> bool:
     if not math.isfinite(value) or abs(value) > 1e12:
         return False
-    return _digest(exercise, place, _bucket(value, entry["tolerance"])) in entry["buckets"][place]
+    return _digest(entry["salt"], place, _bucket(value, entry["tolerance"])) in entry["buckets"][place]
 
 
-def _slip(exercise: str, entry: dict, place: int, value: float) -> str | None:
+def _slip(entry: dict, place: int, value: float) -> str | None:
     """Name the usual slip that explains a wrong number."""
     for words, repair in _SLIPS:
         try:
             repaired = repair(value)
         except (ValueError, ZeroDivisionError, OverflowError):
             continue
-        if abs(repaired - value) > entry["tolerance"] and _fits(exercise, entry, place, repaired):
+        if abs(repaired - value) > entry["tolerance"] and _fits(entry, place, repaired):
             return words
     return None
 
@@ -168,7 +168,8 @@ def check_answer(exercise: str, value: object) -> Verdict:
     Parameters
     ----------
     exercise : str
-        Chapter and number, such as ``"12.3"``; :func:`answer_ids` lists those that can be checked.
+        Its label, such as ``"ex-symmetry-norm"``, which stays where its number changes; :func:`answer_ids` lists
+        those that can be checked.
     value : number, tensor or nested sequence of numbers
         Your answer; ``None`` where there is none yet.
 
@@ -184,9 +185,9 @@ def check_answer(exercise: str, value: object) -> Verdict:
 
     Examples
     --------
-    >>> check_answer("12.2", None)
-    Exercise 12.2: no answer yet.
-    >>> bool(check_answer("12.2", [1, 2, 3]))
+    >>> check_answer("ex-symmetry-norm", None)
+    Exercise ex-symmetry-norm: no answer yet.
+    >>> bool(check_answer("ex-symmetry-norm", [1, 2]))
     False
     """
     entry, begin = _entry(exercise), f"Exercise {exercise}: "
@@ -198,9 +199,9 @@ def check_answer(exercise: str, value: object) -> Verdict:
         return Verdict(False, begin + f"wanted {wanted} number(s), got {type(value).__name__}.")
     if len(numbers) != wanted:
         return Verdict(False, begin + f"wanted {wanted} number(s), got {len(numbers)}. Hint: {entry['hint']}")
-    wrong = [place for place, number in enumerate(numbers) if not _fits(exercise, entry, place, number)]
+    wrong = [place for place, number in enumerate(numbers) if not _fits(entry, place, number)]
     if not wrong:
         return Verdict(True, begin + "right.")
-    slip = _slip(exercise, entry, wrong[0], numbers[wrong[0]])
+    slip = _slip(entry, wrong[0], numbers[wrong[0]])
     where = "" if wanted == 1 else f"number {wrong[0] + 1} of {wanted} first; "
     return Verdict(False, begin + f"not yet: {where}{slip + '. ' if slip else ''}Hint: {entry['hint']}")

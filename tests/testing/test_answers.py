@@ -14,17 +14,17 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
-    "01.2": [5, 1, 0, 1],
-    "01.4": [21, 20, 999],
-    "01.6": [2**-0.5, 1 / 4, 1 / 8],
-    "02.1": [71, 19],
-    "02.2": [625, 25],
-    "02.6": [6, 10],
-    "10.3": [2 / math.sqrt(3), 2.0],
-    "11.1": [[2, 1.2, 1.6], [6, 3, 4], [-1, 0, 0]],
-    "12.1": [1, 2, 2, 2, 2, 2, 4, 4],
-    "12.2": [6, 6, 0],
-    "14.2": [1 / 4, 3 / 4, 1],
+    "ex-why-kinks": [5, 1, 0, 1],
+    "ex-why-zigzag": [21, 20, 999],
+    "ex-why-conics": [2**-0.5, 1 / 4, 1 / 8],
+    "ex-which-width": [71, 19],
+    "ex-which-root": [625, 25],
+    "ex-which-directions": [6, 10],
+    "ex-skew-angle": [2 / math.sqrt(3), 2.0],
+    "ex-colu-one-cone": [[2, 1.2, 1.6], [6, 3, 4], [-1, 0, 0]],
+    "ex-symmetry-leaky": [1, 2, 2, 2, 2, 2, 4, 4],
+    "ex-symmetry-order": [6, 6, 0],
+    "ex-skew-share": [1 / 4, 3 / 4, 1],
 }
 
 
@@ -37,20 +37,20 @@ def test_right_answers_are_accepted_and_wrong_ones_get_a_hint(exercise):
 
 
 def test_tolerance_is_kept(monkeypatch):
-    entry = seal_answer("0.1", 3.0, 0.1, "Count.")
-    monkeypatch.setattr(answers_module, "_answers", lambda: {"0.1": entry})
-    assert all(check_answer("0.1", value) for value in (2.91, 3.0, 3.09))
-    assert not any(check_answer("0.1", value) for value in (2.87, 3.13, float("nan"), float("inf")))
-    assert "sign" in check_answer("0.1", -3.0).message
-    assert "reciprocal" in check_answer("0.1", 1 / 3).message
-    assert "wanted 1 number(s), got 2" in check_answer("0.1", [3, 3]).message
-    assert "got str" in check_answer("0.1", "three").message
+    entry = seal_answer("ex-count", 3.0, 0.1, "Count.")
+    monkeypatch.setattr(answers_module, "_answers", lambda: {"ex-count": entry})
+    assert all(check_answer("ex-count", value) for value in (2.91, 3.0, 3.09))
+    assert not any(check_answer("ex-count", value) for value in (2.87, 3.13, float("nan"), float("inf")))
+    assert "sign" in check_answer("ex-count", -3.0).message
+    assert "reciprocal" in check_answer("ex-count", 1 / 3).message
+    assert "wanted 1 number(s), got 2" in check_answer("ex-count", [3, 3]).message
+    assert "got str" in check_answer("ex-count", "three").message
 
 
 def test_the_answer_is_neither_in_the_file_nor_in_a_message():
     entries = json.loads((ROOT / "colu/testing/answers.json").read_text())
     for exercise, entry in entries.items():
-        assert set(entry) == {"tolerance", "hint", "buckets"}
+        assert set(entry) == {"salt", "tolerance", "hint", "buckets"}
         for attempt in (0.123, [0.5] * len(entry["buckets"])):
             message = check_answer(exercise, attempt).message
             for number in answers_module._numbers(RIGHT.get(exercise, [])) or []:
@@ -59,9 +59,9 @@ def test_the_answer_is_neither_in_the_file_nor_in_a_message():
 
 
 def test_bad_input_is_named():
-    with pytest.raises(ValueError, match="99.9.*nearest are"):
-        check_answer("99.9", 1)
+    with pytest.raises(ValueError, match="ex-nowhere.*nearest are"):
+        check_answer("ex-nowhere", 1)
     with pytest.raises(ValueError, match="finite numbers"):
-        seal_answer("0.1", "x", 0.1, "h")
+        seal_answer("ex-count", "x", 0.1, "h")
     with pytest.raises(ValueError, match="tolerance is 0"):
-        seal_answer("0.1", 1, 0, "h")
+        seal_answer("ex-count", 1, 0, "h")

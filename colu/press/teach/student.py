@@ -26,16 +26,16 @@ def _plain(exercise: Exercise, number: str, expected: str) -> str:
     return f"### Exercise {number} {'★' * exercise.stars} ({points}): {exercise.title}\n\n{text}\n"
 
 
-def _own_cell(number: str, checked: bool) -> dict:
+def _own_cell(number: str, label: str, checked: bool) -> dict:
     """The empty cell under an exercise; where the answer is checked it says how many numbers are wanted."""
     from colu.testing import answer_size
 
-    count = answer_size(number) if checked else 0
+    count = answer_size(label) if checked else 0
     asked = f"your {count} numbers" if count > 1 else "your number" if checked else "your answer"
     asked += ", as a list," if count > 1 else ""
     lines = [f"# Exercise {number}", f"answer = None  # put {asked} here"]
     if checked:
-        lines += ["from colu.testing import check_answer", "", f'check_answer("{number}", answer)']
+        lines += ["from colu.testing import check_answer", "", f'check_answer("{label}", answer)']
     return {
         "cell_type": "code",
         "id": f"answer-{number.replace('.', '-')}",
@@ -53,11 +53,11 @@ class _Edition:
         self.notebook, self.checked, self.solutions = notebook, checked, solutions
         self.inside, self.count = False, 0
 
-    def expected(self, exercise: Exercise, number: str) -> str:
+    def expected(self, exercise: Exercise) -> str:
         """What the text keeps of the result: all of it beside a solution, else a number, and none above a check."""
         if self.solutions:
             return exercise.expected
-        return "" if number in self.checked else number_at_most(exercise.expected)
+        return "" if exercise.label in self.checked else number_at_most(exercise.expected)
 
     def cells(self) -> list[dict]:
         cells = []
@@ -70,7 +70,7 @@ class _Edition:
 
     def prose(self, cell: Cell) -> list[dict]:
         """A cell of prose with its exercises in plain Markdown; a cell may end one solution and begin the next."""
-        lines, kept, numbers, at = cell.text.splitlines(keepends=True), "", [], 0
+        lines, kept, asked, at = cell.text.splitlines(keepends=True), "", [], 0
         for block in cell.blocks:
             if block.kind not in ("exercise", "solution-start", "solution-end"):
                 continue
@@ -78,14 +78,15 @@ class _Edition:
             kept += before if self.solutions or not self.inside else ""
             if block.kind == "exercise":
                 exercise, self.count = self.notebook.exercises[self.count], self.count + 1
-                numbers.append(f"{self.notebook.number}.{self.count}")
-                kept += _plain(exercise, numbers[-1], self.expected(exercise, numbers[-1])) + "\n"
+                number = f"{self.notebook.number}.{self.count}"
+                kept += _plain(exercise, number, self.expected(exercise)) + "\n"
+                asked.append(_own_cell(number, exercise.label, exercise.label in self.checked))
             else:
                 self.inside = block.kind == "solution-start"
                 kept += "\n**Solution.**\n\n" if self.inside and self.solutions else ""
         kept += "".join(lines[at:]) if self.solutions or not self.inside else ""
         cells = [cell.node | {"source": kept.strip() + "\n"}] if kept.strip() else []
-        return cells + ([] if self.solutions else [_own_cell(number, number in self.checked) for number in numbers])
+        return cells + ([] if self.solutions else asked)
 
 
 def student_notebook(notebook: Notebook) -> Notebook:
