@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served, standing
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 #: Each folder apart: one may be examined alone, and a failure says where.
@@ -29,8 +29,7 @@ def test_no_serious_finding_of_axe(folder):
     from playwright.sync_api import sync_playwright
 
     axe = str(files("axe_playwright_python") / "axe.min.js")
-    found = sorted((SITE / folder).glob("*.html"))
-    found = [path for path in found if 'http-equiv="Refresh"' not in path.read_text("utf8")]
+    found = standing((SITE / folder).glob("*.html"))
     pages = [path.relative_to(SITE).as_posix() for path in found][:: 1 if folder in WRITTEN else EACH]
     assert pages, f"no page in {folder}"
     found = []

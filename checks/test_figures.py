@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from colu.lab.plot import letter_size
-from colu.press.check.browser import ARGUMENTS, NARROW, TIMEOUT, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, NARROW, TIMEOUT, find_chromium, served, standing
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 #: Pixels; and how many figures may be wider than a telephone's column.
@@ -32,7 +32,7 @@ def test_the_smallest_letters_of_each_figure_have_eight_pixels_on_a_telephone_an
         chromium = tools.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         tab = chromium.new_page(viewport={"width": NARROW, "height": 900})
         tab.set_default_timeout(TIMEOUT)
-        for page in sorted(SITE.glob("notebooks/*.html")):
+        for page in standing(SITE.glob("notebooks/*.html")):
             tab.goto(f"{address}/notebooks/{page.name}", wait_until="load")
             for name, width, wider in tab.evaluate(SHOWN):
                 letters = letter_size((SITE / "_images" / name).read_text(encoding="utf8")) * width

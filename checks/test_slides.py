@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served, standing
 from colu.press.notebook import Notebook
 from colu.press.teach.blocks import slide_blocks
 
@@ -17,16 +17,16 @@ OVER = """() => [...document.querySelectorAll('.slide')].filter(slide => {
 
 
 def _chapters():
-    return sorted(path.stem for path in (SITE / "notebooks").glob("*.html"))
+    return [path.stem for path in standing((SITE / "notebooks").glob("*.html"))]
 
 
 @pytest.mark.parametrize("kind", ["sheets", "solutions"])
 def test_every_chapter_has_one(kind):
-    assert _chapters() and _chapters() == sorted(path.stem for path in (SITE / kind).glob("*.html"))
+    assert _chapters() and _chapters() == [path.stem for path in standing((SITE / kind).glob("*.html"))]
 
 
 def _decks():
-    return sorted(path.stem for path in (SITE / "slides").glob("*.html"))
+    return [path.stem for path in standing((SITE / "slides").glob("*.html"))]
 
 
 def test_every_chapter_with_slides_has_a_deck_and_no_other():

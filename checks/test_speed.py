@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served
+from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served, standing
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 #: Bytes (a page without photographs stays below 600,000), milliseconds, and the sum of layout shifts that counts as
@@ -38,7 +38,7 @@ SETTLED = """async () => {
 
 def _pages():
     found = [*SITE.glob("notebooks/*.html"), *SITE.glob("book/*.html"), *SITE.glob("book/api/*.html")]
-    return sorted(path.relative_to(SITE).as_posix() for path in found)
+    return [path.relative_to(SITE).as_posix() for path in standing(found)]
 
 
 def _busy():

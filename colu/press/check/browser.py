@@ -10,11 +10,11 @@ import http.server
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-__all__ = ["check_in_browser", "find_chromium"]
+__all__ = ["check_in_browser", "find_chromium", "served", "standing"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -69,6 +69,11 @@ WIDE = "() => document.documentElement.scrollWidth - document.documentElement.cl
 def find_chromium() -> str | None:
     """Return the path of the system's Chromium, or None."""
     return next(filter(None, map(shutil.which, NAMES)), None)
+
+
+def standing(pages: Iterable[Path]) -> list[Path]:
+    """Those of the pages that stay: the others send on to where a chapter has moved."""
+    return [path for path in sorted(pages) if 'http-equiv="Refresh"' not in path.read_text("utf8")]
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

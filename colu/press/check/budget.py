@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-from .browser import ARGUMENTS, TIMEOUT, find_chromium, served
+from .browser import ARGUMENTS, TIMEOUT, find_chromium, served, standing
 
 __all__ = ["Budget", "MARK", "budget_table", "fill_budget", "measure_chapters"]
 
@@ -84,7 +84,7 @@ def measure_chapters(site: Path) -> dict[str, Budget]:
         try:
             tab = chromium.new_page(viewport={"width": WIDTH, "height": SCREEN})
             tab.set_default_timeout(TIMEOUT)
-            for path in sorted(site.glob("notebooks/*.html")):
+            for path in standing(site.glob("notebooks/*.html")):
                 tab.goto(f"{address}/notebooks/{path.name}", wait_until="load")
                 tab.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise.then(() => true)")
                 found[path.stem] = Budget(**tab.evaluate(MEASURE))

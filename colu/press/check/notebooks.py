@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from colu.lab.results import broken_records
+from colu.press.moved import lint_moved
 from colu.press.notebook import Cell, Notebook, parted_hints
 from colu.press.project import Project
 from colu.press.toc import select
@@ -127,5 +128,6 @@ def lint(project: Project) -> list[str]:
 
     results = project.root / "results"
     found += lint_controls(notebooks, results) + lint_quizzes(notebooks, project.pages)
+    found += lint_moved(project, [notebook.name for notebook in notebooks])
     found += lint_claims(notebooks, project.pages, project.ledger) + broken_records(results)
     return found + (lint_protocols(results) if (results / "protocols").is_dir() else [])

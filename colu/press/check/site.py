@@ -206,7 +206,7 @@ def check_files(site: Path) -> list[str]:
         # Sphinx's search page fills its heading by script.
         if name == "search.html":
             found = [problem for problem in found if "headings" not in problem]
-        if notebook and {kind for kind, _ in page.launches} != {"Colab", "Binder", "download"}:
+        if notebook and not page.redirect and {kind for kind, _ in page.launches} != {"Colab", "Binder", "download"}:
             found.append("buttons for Colab, Binder and download are not all there")
         problems += [f"{name}: {problem}" for problem in found + _link_problems(site, page, pages)]
     if any(kind == "Binder" for page in pages.values() for kind, _ in page.launches):
