@@ -26,7 +26,7 @@ h1 { font-size: 1.5em; }
 .exercise { break-after: avoid; }
 p, pre { orphans: 3; widows: 3; }
 .item { margin: 1.6rem 0; }
-.exercise, .expected { overflow-x: auto; overflow-wrap: anywhere; }
+.exercise, .expected, .hint, .solution { overflow-x: auto; overflow-wrap: anywhere; }
 h1 { overflow-wrap: anywhere; }
 .admonition-title { font-weight: 600; }
 .points { color: #4a5568; font-weight: 400; }
