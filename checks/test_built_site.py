@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from colu.press.check import site as sitecheck
+from colu.press.check.browser import check_in_browser
+from colu.press.check.site import check_files, read_pages
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 
@@ -16,10 +17,10 @@ def built_site():
 
 
 def test_links_anchors_alt_texts_and_tracebacks():
-    problems = sitecheck.main(SITE, browser=False)
+    problems = check_files(SITE)
     assert not problems, "\n".join(problems)
 
 
 def test_every_page_works_in_a_browser_without_a_network():
-    problems = sitecheck.main(SITE, browser=True)
+    problems = check_in_browser(SITE, read_pages(SITE))
     assert not problems, "\n".join(problems)
