@@ -56,7 +56,9 @@ test-long: setup  ## whole programs and all combinations, of which `make test` t
 	@$(BIN)/python -m pytest -m long -n auto --dist loadfile -q
 
 check: setup  ## examine the site that `make book` built, in headless Chromium too, and the wheel
-	@$(BIN)/python -m pytest checks -q
+	@$(BIN)/python -m pytest checks -n auto --dist loadgroup -q --ignore checks/test_speed.py
+	@# Alone, as it measures how soon a page is shown.
+	@$(BIN)/python -m pytest checks/test_speed.py -q
 
 serve: setup  ## show the built site on http://127.0.0.1:$(PORT)
 	@test -f _build/html/index.html || { echo "No site yet: run 'make book' first."; exit 1; }

@@ -8,6 +8,7 @@ from colu.press.check.browser import check_in_browser
 from colu.press.check.site import check_files, read_pages
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
+FOLDERS = ("", "book", "book/api", "notebooks", "slides", "sheets", "solutions")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,6 +22,13 @@ def test_links_anchors_alt_texts_and_tracebacks():
     assert not problems, "\n".join(problems)
 
 
-def test_every_page_works_in_a_browser_without_a_network():
-    problems = check_in_browser(SITE, read_pages(SITE))
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_page_works_in_a_browser_without_a_network(folder):
+    pages = {path: page for path, page in read_pages(SITE).items() if path.parent == SITE / folder}
+    assert pages, f"no page in {folder}"
+    problems = check_in_browser(SITE, pages)
     assert not problems, "\n".join(problems)
+
+
+def test_no_folder_is_left_out():
+    assert {path.parent for path in read_pages(SITE)} == {SITE / folder for folder in FOLDERS}

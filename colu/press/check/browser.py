@@ -112,7 +112,7 @@ def check_in_browser(site: Path, pages: dict, screenshots: Path | None = None) -
     site : Path
         The folder of the built HTML.
     pages : dict of Path to Page
-        What :func:`colu.press.check.site.read_pages` found.
+        What :func:`colu.press.check.site.read_pages` found, or some of it.
     screenshots : Path, optional
         Where to write a picture of every page, light and dark.
     """
@@ -139,7 +139,7 @@ def check_in_browser(site: Path, pages: dict, screenshots: Path | None = None) -
                 problems += [f"{name}: {problem}" for problem in found]
                 if screenshots is not None:
                     _photograph(tab, screenshots, name)
-            if (site / "search.html").is_file():
+            if site / "search.html" in pages:
                 problems += _check_search(tab, address, site)
         finally:
             chromium.close()
