@@ -22,13 +22,15 @@ _LECTURES = ("First lecture", "Second lecture")
 def timed(chapter: Notebook, lesson: Lesson) -> str:
     """The minutes of a lesson as MyST text: together, and by section for each lecture."""
     total = sum(lesson.minutes.values())
-    lines = [f"{{doc}}`The chapter <../notebooks/{chapter.name}>`, {total} minutes", ""]
+    lines = [f"{{doc}}`Chapter {chapter.number} <../notebooks/{chapter.name}>`, {total} minutes", ""]
     if len(lesson.lectures) > 1:
         lines[0] += f" in {len(lesson.lectures)} lectures, with the break before *{lesson.second}*"
     lines[0] += "."
     for number, lecture in enumerate(lesson.lectures):
         said = f"{_LECTURES[number]}, {sum(lecture.values())} minutes: " if len(lesson.lectures) > 1 else ""
-        lines += [said + " · ".join(f"{heading} **{minutes}**" for heading, minutes in lecture.items()), ""]
+        # A line does not end between the minutes and what they are for.
+        parts = [f"**{minutes}**\N{NO-BREAK SPACE}{heading}" for heading, minutes in lecture.items()]
+        lines += [said + " · ".join(parts), ""]
     return "\n".join(lines)
 
 
