@@ -14,6 +14,7 @@ from .claims import lint as lint_claims
 from .quizzes import lint_quizzes
 from .slides import lint_slides
 from .spelling import misspelt
+from .teaching import lint_teaching
 
 __all__ = ["lint"]
 
@@ -128,6 +129,6 @@ def lint(project: Project) -> list[str]:
 
     results = project.root / "results"
     found += lint_controls(notebooks, results) + lint_quizzes(notebooks, project.pages)
-    found += lint_moved(project, [notebook.name for notebook in notebooks])
+    found += lint_moved(project, [notebook.name for notebook in notebooks]) + lint_teaching(notebooks, project.pages)
     found += lint_claims(notebooks, project.pages, project.ledger) + broken_records(results)
     return found + (lint_protocols(results) if (results / "protocols").is_dir() else [])

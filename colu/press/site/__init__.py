@@ -10,6 +10,8 @@
     hints to an exercise, each behind a line;
 ``findings``
     the statements in print that have a word, for the first page;
+``teaching``
+    how each chapter is taught, for the teacher's page;
 ``activations``
     the table of all activations, from the registry;
 ``offline``

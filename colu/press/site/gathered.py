@@ -112,7 +112,7 @@ def divide_into_weeks(weights: list[int], weeks: int) -> list[int]:
 
 
 class Weeks(_Gathering):
-    """A plan: the chapters of ``:chapters:`` (numbers; all where left out) over ``:weeks:``, by points."""
+    """A plan: the chapters of ``:chapters:`` (numbers; all where left out), as the book has them, over ``:weeks:``."""
 
     option_spec = {"weeks": directives.positive_int, "chapters": directives.unchanged}
 
@@ -122,7 +122,7 @@ class Weeks(_Gathering):
         wanted = self.options.get("chapters", "").split() or list(chapters)
         if unknown := [number for number in wanted if number not in chapters]:
             raise self.error(f"there is no chapter {', '.join(unknown)}; known are {', '.join(chapters)}")
-        chosen = [chapters[number] for number in wanted]
+        chosen = [chapter for number, chapter in chapters.items() if number in wanted]
         points = [sum(exercise.stars for exercise in chapter.exercises) for chapter in chosen]
         try:
             weeks = divide_into_weeks([point + 4 for point in points], self.options["weeks"])

@@ -72,7 +72,7 @@ def gathered(tmp_path_factory):
         "index": "# I\n\n```{chapters-table}\n```\n\n```{news}\n:count: 2\n```\n\n```{toctree}\n../notebooks/10-a\n"
         "../notebooks/11-b\nerrata\nglossary\nstatus\n```\n",
         "errata": "# Errata\n\n```{errata}\n```\n\n```{objectives}\n```\n\n```{exercise-list}\n```\n\n"
-        "```{weeks}\n:weeks: 2\n```\n",
+        "```{weeks}\n:weeks: 2\n:chapters: 11 10\n```\n",
         "glossary": "# G\n\n```{glossary}\ncone\n  A set.\n\nother thing\n  Another.\n```\n",
         "status": "# S\n\n```{status-table}\n```\n\n```{runs-table}\n```\n",
     }

@@ -38,6 +38,6 @@ def test_plans_leave_no_week_empty_and_keep_the_order():
         divide_into_weeks([1, 1], 3)
 
 
-def test_a_plan_names_its_chapters(page_of):
+def test_a_plan_names_its_chapters_in_the_order_of_the_book(page_of):
     page = re.sub(r"<[^>]+>", " ", page_of("book/errata"))
     assert re.search(r"1\s+10\s+The first.*2\s+11\s+The second", page, re.S)
