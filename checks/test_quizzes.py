@@ -75,7 +75,7 @@ def test_every_question_says_right_where_it_is_and_why_not_elsewhere(tab, chapte
     tab.goto(f"{tab.address}/notebooks/{chapter}.html", wait_until="load")
     tab.evaluate("() => window.MathJax && MathJax.startup && MathJax.startup.promise.then(() => true)")
     sent = []
-    tab.on("request", sent.append)
+    tab.on("request", lambda request: sent.append(request))
     assert tab.locator(".quiz-question").count() == len(questions)
     for answer in (by_keys, by_pointer):
         for question in questions:
