@@ -14,6 +14,15 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "ex-orthant-dual": [[3, 0, 0.5, 0], [0, -1, 0, -2]],
+    "ex-simplex-three": [0.6, 0.4, 0],
+    "ex-variants-lengths": [1, math.sqrt(5), 5 * math.log(1.2)],
+    "ex-variants-double": [1, 1, 0, 0],
+    "ex-skew-rectangle": [2, 0, -2],
+    "ex-skew-ranks": [1.5, 1.5 + (1 - 2**-0.5) / 2, 2 - (1 - 2**-0.5) / 2],
+    "ex-colour-primary": [(1 + 2**0.5) / 3, (1 - 2**-0.5) / 3, (1 - 2**-0.5) / 3, 1, 1, 0],
+    "ex-colour-mirror": [1, 1, 0, 1, 0, 0],
+    "ex-colour-group": [144, 6, 2],
     "ex-why-kinks": [5, 1, 0, 1],
     "ex-why-zigzag": [21, 20, 999],
     "ex-why-conics": [2**-0.5, 1 / 4, 1 / 8],
