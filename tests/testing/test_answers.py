@@ -33,7 +33,6 @@ RIGHT = {
     "ex-colu-one-cone": [[2, 1.2, 1.6], [6, 3, 4], [-1, 0, 0]],
     "ex-symmetry-order": [1, 2, 2, 2, 2, 2, 4, 4],
     "ex-symmetry-leaky": [6, 6, 0],
-    "ex-skew-share": [1 / 4, 3 / 4, 1],
 }
 
 
