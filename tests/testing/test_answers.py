@@ -14,6 +14,16 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "ex-piecewise-apalu": [1.5, 0.851],
+    "ex-piecewise-knots": [6, 1 / 30],
+    "ex-piecewise-dead": [-0.5, 0.30853754, 0.0],
+    "ex-lslu-narrow": [3, 3],
+    "ex-lslu-sum": [3.5, 1.5],
+    "ex-lslu-scale": [8.0, 0.125],
+    "ex-acon-abs": 1.1996786,
+    "ex-acon-moment": [1.0, 0.86],
+    "ex-acon-logsumexp": [0.69314718, 0.25],
+    "ex-acon-uniform": [0.375, -0.5, -0.125],
     "ex-orthant-dual": [[3, 0, 0.5, 0], [0, -1, 0, -2]],
     "ex-simplex-three": [0.6, 0.4, 0],
     "ex-variants-lengths": [1, math.sqrt(5), 5 * math.log(1.2)],
