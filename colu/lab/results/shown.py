@@ -68,8 +68,19 @@ def table_text(
     return "\n".join(lines)
 
 
-def show(rows: Iterable[Mapping[str, object]], *, digits: int | Mapping[str, int] = 2, counts: bool = False) -> None:
-    """Show rows as a table below the cell; the parameters are those of :func:`table_text`.
+def show(
+    rows: Iterable[Mapping[str, object]],
+    *,
+    above: str = "",
+    digits: int | Mapping[str, int] = 2,
+    counts: bool = False,
+) -> None:
+    """Show rows as a table below the cell; the other parameters are those of :func:`table_text`.
+
+    Parameters
+    ----------
+    above : str
+        A line over the table, in Markdown.
 
     Examples
     --------
@@ -78,4 +89,5 @@ def show(rows: Iterable[Mapping[str, object]], *, digits: int | Mapping[str, int
     """
     from IPython.display import Markdown, display
 
-    display(Markdown(table_text(rows, digits=digits, counts=counts)))
+    text = table_text(rows, digits=digits, counts=counts)
+    display(Markdown(f"{above}\n\n{text}" if above else text))

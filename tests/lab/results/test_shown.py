@@ -48,4 +48,6 @@ def test_a_notebook_shows_the_text(monkeypatch):
     monkeypatch.setattr("IPython.display.display", shown.append)
     rows = [{"a": 1.0}]
     show(rows, digits=3)
+    show(rows, above="Losses.")
     assert shown[0].data == table_text(rows, digits=3)
+    assert shown[1].data == "Losses.\n\n" + table_text(rows)
