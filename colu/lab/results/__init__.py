@@ -16,6 +16,7 @@ from .records import (
     records_in,
     write_record,
 )
+from .shown import show, table_text
 from .statistics import (
     Difference,
     Rate,
@@ -80,7 +81,9 @@ __all__ = [
     "seal_records",
     "seed_spread",
     "setting_text",
+    "show",
     "summarise",
+    "table_text",
     "welch_difference",
     "write_pictures",
     "write_record",

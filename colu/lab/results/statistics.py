@@ -48,7 +48,17 @@ class Summary:
 
     def __format__(self, spec: str) -> str:
         spec = spec or ".3g"
-        return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}} (n = {self.n})"
+        return f"{self.brief(spec)} (n = {self.n})"
+
+    def brief(self, spec: str = ".3g") -> str:
+        """Mean ± half the interval, where the text says of how many values.
+
+        Examples
+        --------
+        >>> summarise([1.0, 2.0, 3.0]).brief(".1f")
+        '2.0 ± 2.5'
+        """
+        return f"{self.mean:{spec}} ± {self.half_width:{spec.lstrip('+')}}"
 
     def __str__(self) -> str:
         return format(self, "")
