@@ -22,8 +22,8 @@ RIGHT = {
     "ex-which-directions": [6, 10],
     "ex-skew-angle": [2 / math.sqrt(3), 2.0],
     "ex-colu-one-cone": [[2, 1.2, 1.6], [6, 3, 4], [-1, 0, 0]],
-    "ex-symmetry-leaky": [1, 2, 2, 2, 2, 2, 4, 4],
-    "ex-symmetry-order": [6, 6, 0],
+    "ex-symmetry-order": [1, 2, 2, 2, 2, 2, 4, 4],
+    "ex-symmetry-leaky": [6, 6, 0],
     "ex-skew-share": [1 / 4, 3 / 4, 1],
 }
 
