@@ -258,15 +258,26 @@ def check(
 
 
 @app.command()
-def student(names: Names = None, to: Folder = None) -> None:
-    """Write student's notebooks without solutions, and teacher's notebooks with them."""
+def student(
+    names: Names = None,
+    to: Folder = None,
+    form: Annotated[
+        str,
+        typer.Option("--format", help="plain: to read and fill in; otter: sources for 'otter assign', which grades."),
+    ] = "plain",
+    hidden: Annotated[
+        bool, typer.Option("--hidden", help="With --format otter: keep the tests from the students.")
+    ] = False,
+) -> None:
+    """Write student's notebooks without solutions and teacher's with them, or sources for otter-grader."""
     from colu.press.project import find_project
     from colu.press.teach.student import write_teaching_notebooks
 
     with _told():
         project = find_project()
         folder = to or project.root / "dist" / "teaching"
-        console.print(f"{len(write_teaching_notebooks(project, folder, names or ()))} files: {folder}")
+        written = write_teaching_notebooks(project, folder, names or (), form=form, hidden=hidden)
+        console.print(f"{len(written)} files: {folder}")
 
 
 @app.command()

@@ -36,11 +36,17 @@ def inside(toy, monkeypatch):
         (("execute", "--preset", "smokes"), "smoke"),
         (("build", "--preset", "lap"), "laptop"),
         (("render", "--preset", "ful"), "full"),
+        (("student", "--format", "nbgrader"), "plain, otter"),
     ],
 )
 def test_wrong_name_exits_2_with_the_nearest(inside, arguments, near):
     status, said = _said("book", *arguments)
     assert status == 2 and near in said and "Traceback" not in said
+
+
+def test_tests_to_hide_are_those_of_otter(inside):
+    status, said = _said("book", "student", "--hidden")
+    assert status == 1 and "add --format otter" in said
 
 
 def test_other_folder_exits_1_and_says_so(tmp_path, monkeypatch):

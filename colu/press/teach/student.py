@@ -1,4 +1,4 @@
-"""Notebooks for teaching: the student's without solutions, the teacher's with them.
+"""Notebooks for teaching: the student's without solutions, the teacher's with them, and the source of both for otter.
 
 Under each exercise of a student's notebook stands an empty cell; where the package keeps the answer, the cell checks
 it. Of the expected result the text keeps a number at most, and none where the cell checks.
@@ -10,29 +10,23 @@ from pathlib import Path
 
 from colu.files import write_atomically
 from colu.press.notebook import Cell, Exercise, Notebook
-from colu.press.project import BookError, Project
+from colu.press.project import BookError, Project, UnknownName
 from colu.press.toc import select
 
+from .exercises import number_of, plain_exercise, wanted
 from .expected import number_at_most
+from .otter import otter_notebook
 from .plain import Shelf, plain_notebook
 
-__all__ = ["student_notebook", "teacher_notebook", "write_teaching_notebooks"]
+#: What ``colu book student`` writes: notebooks to read and fill in, or sources for ``otter assign``.
+FORMATS = ("plain", "otter")
 
-
-def _plain(exercise: Exercise, number: str, expected: str) -> str:
-    """One exercise as Markdown that Jupyter shows, with what is said of its result."""
-    points = f"{exercise.stars} point{'s' if exercise.stars != 1 else ''}"
-    text = exercise.text.partition("*Expected:*")[0].strip() + (f"\n\n*Expected:* {expected}" if expected else "")
-    return f"### Exercise {number} {'★' * exercise.stars} ({points}): {exercise.title}\n\n{text}\n"
+__all__ = ["FORMATS", "student_notebook", "teacher_notebook", "write_teaching_notebooks"]
 
 
 def _own_cell(number: str, label: str, checked: bool) -> dict:
     """The empty cell under an exercise; where the answer is checked it says how many numbers are wanted."""
-    from colu.testing import answer_size
-
-    count = answer_size(label) if checked else 0
-    asked = f"your {count} numbers" if count > 1 else "your number" if checked else "your answer"
-    asked += ", as a list," if count > 1 else ""
+    asked = wanted(label) if checked else "your answer"
     lines = [f"# Exercise {number}", f"answer = None  # put {asked} here"]
     if checked:
         lines += ["from colu.testing import check_answer", "", f'check_answer("{label}", answer)']
@@ -78,8 +72,8 @@ class _Edition:
             kept += before if self.solutions or not self.inside else ""
             if block.kind == "exercise":
                 exercise, self.count = self.notebook.exercises[self.count], self.count + 1
-                number = f"{self.notebook.number}.{self.count}"
-                kept += _plain(exercise, number, self.expected(exercise)) + "\n"
+                number = number_of(self.notebook.number, self.count)
+                kept += plain_exercise(exercise, number, self.expected(exercise)) + "\n"
                 asked.append(_own_cell(number, exercise.label, exercise.label in self.checked))
             else:
                 self.inside = block.kind == "solution-start"
@@ -109,9 +103,16 @@ def _check_current(copy: Notebook, committed: Notebook, where: Path) -> None:
 
 
 def write_teaching_notebooks(
-    project: Project, folder: Path, names=(), *, preset: str = "smoke", copies: Path | None = None
+    project: Project,
+    folder: Path,
+    names=(),
+    *,
+    preset: str = "smoke",
+    copies: Path | None = None,
+    form: str = "plain",
+    hidden: bool = False,
 ) -> list[Path]:
-    """Write ``students/`` and ``teachers/`` below ``folder``, in the plain form, without outputs and links to pictures.
+    """Write notebooks for teaching below ``folder``, in the plain form, without outputs and links to pictures.
 
     Parameters
     ----------
@@ -124,6 +125,10 @@ def write_teaching_notebooks(
         From which executed copies the numbers in the text are.
     copies : Path, optional
         The folder of those copies.
+    form : {"plain", "otter"}
+        Plain notebooks go to ``students/`` and ``teachers/``, sources for ``otter assign`` to ``otter/``.
+    hidden : bool
+        Whether ``otter assign`` keeps the tests from the students.
 
     Returns
     -------
@@ -133,14 +138,22 @@ def write_teaching_notebooks(
     Raises
     ------
     BookError
-        If a chapter was not executed as it is now, or has what the plain form cannot express.
+        If a chapter was not executed as it is now, or has what the plain form cannot express; for another ``form``,
+        and for hidden tests of plain notebooks, which have none.
     """
+    if form not in FORMATS:
+        raise UnknownName(f"unknown format {form!r}: choose one of {', '.join(FORMATS)}")
+    if hidden and form != "otter":
+        raise BookError("only notebooks of the format otter have tests to hide: add --format otter")
     copies = copies or project.executed(preset)
     written, shelf = [], Shelf(project, copies, preset)
+    editions = {"students": student_notebook, "teachers": teacher_notebook}
+    if form == "otter":
+        editions = {"otter": lambda notebook: otter_notebook(notebook, shelf.repository, hidden=hidden)}
     for path in select(project, names):
         notebook = shelf.copy(path.stem)
         _check_current(notebook, shelf.committed(path.stem), copies)
-        for kind, edition in (("students", student_notebook), ("teachers", teacher_notebook)):
+        for kind, edition in editions.items():
             target = folder / kind / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, plain_notebook(edition(notebook), shelf, embed=True).stripped().dumps())

@@ -9,8 +9,9 @@ import pytest
 
 from colu.press.notebook import Notebook
 from colu.press.project import BookError, Project
+from colu.press.teach.expected import number_at_most
 from colu.press.teach.student import student_notebook, teacher_notebook, write_teaching_notebooks
-from colu.testing import answer_ids
+from colu.testing import answer_ids, check_answer
 
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -102,3 +103,13 @@ def test_every_kept_answer_belongs_to_an_exercise():
     labels = [exercise.label for path in NOTEBOOKS for exercise in Notebook.read(path).exercises]
     assert len(set(labels)) == len(labels)
     assert set(answer_ids()) - set(labels) == set()
+
+
+def test_what_an_exercise_expects_is_the_answer_that_is_kept_for_it():
+    wrong, tried = [], 0
+    for exercise in (each for path in NOTEBOOKS for each in Notebook.read(path).exercises):
+        numbers = re.findall(r"-?\d+(?:\.\d+)?", number_at_most(exercise.expected))
+        if numbers and exercise.label in answer_ids():
+            verdict, tried = check_answer(exercise.label, list(map(float, numbers))), tried + 1
+            wrong += [] if verdict else [verdict.message]
+    assert tried >= 5 and not wrong
