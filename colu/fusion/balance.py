@@ -170,7 +170,7 @@ def balance(model: nn.Module, spec: Spec, example, *, tol: float = 1e-9, seed: i
     >>> list(found.makes), list(found.kept)
     (['0'], ['2'])
     """
-    model, example = double_model(model), double_example(example)
+    model, example, spec = double_model(model), double_example(example), spec.plain()
     state = model.state_dict()
     before = outputs(model, state, example)
     check_outputs(before, type(model).__name__)

@@ -156,7 +156,8 @@ def carry(
     >>> torch.allclose(large(x), small(x), atol=1e-5)
     True
     """
-    state_a = plain_state(state_a, spec_a.axes)
+    state_a, spec_a = plain_state(state_a, spec_a.axes), spec_a.plain()
+    target = None if target is None else target.plain()
     spec_a.check(state_a, "the state of A")
     if set(plans) != set(spec_a.groups):
         raise ValueError(f"plans for {sorted(plans)}, wanted one for each of {sorted(spec_a.groups)}")

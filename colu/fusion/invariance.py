@@ -119,8 +119,9 @@ def assert_invariant_under(
     for name in spec.groups:
         error = invariance_error(model, spec, x, spec.identity() | {name: drawn[name]})
         if not error <= tol:
-            everywhere = spec.occurrences(name) + spec.scattered(name)
-            places = ", ".join(f"{parameter} axis {axis}" for parameter, axis, *_ in everywhere)
+            everywhere = [one[:2] for one in spec.occurrences(name) + spec.scattered(name)]
+            everywhere += [(one.parameter, one.axis) for one in spec.products(name)]
+            places = ", ".join(f"{parameter} axis {axis}" for parameter, axis in everywhere)
             raise AssertionError(
                 f"group {name!r} moves the function by {error:.2g} > {tol:g}; its axes: {places}"
             )

@@ -85,6 +85,8 @@ class Carried(Made):
     def __init__(
         self, spec: Spec, plans: Mapping[str, Plan], source: State, *, target: Spec | None = None, wide: bool = False
     ):
+        spec, target = spec.plain(), None if target is None else target.plain()
+
         def make(name: str) -> Tensor:
             tensor = source[name].detach()
             if not tensor.is_floating_point():

@@ -134,6 +134,13 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
             apart["even"] = _added(apart.get("even"), *rows)
         else:
             total = _added(total, *rows)
+    # Entries that do not see signs are left out here: what they lose by an update is seen in the objective.
+    pairs = [
+        (one.sets, *(one.take(state[one.parameter]) for state in (a, b)))
+        for one in spec.products(name) if one.parameter not in spec.unmatched and not one.even
+    ]  # fmt: skip
+    if pairs:
+        apart["products"] = pairs
     if total is None:
         total = next(iter(a.values())).new_zeros(size, size)
     return total, apart
@@ -145,7 +152,9 @@ def _added(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
 
 
 def _is_quadratic(spec: Spec, name: str) -> bool:
-    """Whether a parameter carries a group on two axes."""
+    """Whether a parameter carries a group on two axes, or twice on one."""
+    if spec.products(name):
+        return True
     places = [*spec.occurrences(name), *spec.scattered(name)]
     return any(one[0] == other[0] and one[1] != other[1] for one in places for other in places)
 
@@ -168,6 +177,8 @@ def match_weights(
 
     One group at a time, the others fixed, the problem is linear in its element and solved exactly:
     an assignment over cones (SciPy) and a polar factor for each (SVD; reflections allowed).
+    Where entries belong to two sets of channels of a unit, as the rows of query heads that share a key do, each pair
+    of units has such a problem inside it.
 
     Parameters
     ----------
@@ -361,6 +372,7 @@ def match_activations(
 
 def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Alignment:
     covariances: dict[str, Tensor] = {}
+    products: dict[str, list] = {name: [] for name in spec.groups}
     available: dict[str, int] = {}
     for module, parts in places.items():
         if not counts[module]:
@@ -368,12 +380,18 @@ def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Align
         matrix = sums[module] / counts[module]
         if centre:
             matrix = matrix - torch.outer(means[0][module], means[1][module]) / counts[module] ** 2
-        for name, at in parts:
+        for name, at, *sets in parts:
             at = at.to(matrix.device)
+            available[name] = max(available.get(name, 0), counts[module] - centre)
+            if sets:
+                products[name].append((*sets, *_rows_of(matrix, at)))
+                continue
             here = (at >= 0).to(matrix.dtype)
             block = matrix[at[:, None], at] * here[:, None] * here
             covariances[name] = covariances[name] + block if name in covariances else block
-            available[name] = max(available.get(name, 0), counts[module] - centre)
+    for name, group in spec.groups.items():
+        if products[name] and name not in covariances:
+            covariances[name] = matrix.new_zeros(group.size, group.size)
     unseen = [name for name in spec.groups if name not in covariances]
     if unseen:
         raise ValueError(f"no layer puts out the channels of {unseen}; use match_weights")
@@ -389,7 +407,19 @@ def _solve_covariances(spec, places, sums, means, counts, mode, centre) -> Align
             raise ValueError(
                 f"the activations of {name!r} hold NaN or infinity; check the inputs and the weights"
             )
-        elements[name] = group.solve(covariances[name], mode)
+        apart = {"products": products[name]} if products[name] else {}
+        elements[name] = group.solve(covariances[name], mode, **apart)
+        for sets, stays, moving in products[name]:
+            trace[0] += (stays * moving).sum().item()
+            trace[1] += (stays * elements[name].apply_sets(moving, sets)).sum().item()
         trace[0] += covariances[name].diagonal().sum().item()
         trace[1] += group.act(elements[name], covariances[name].mT.contiguous(), 0).diagonal().sum().item()
     return Alignment(elements, mode, "activations", tuple(trace), 1, True, 0)
+
+
+def _rows_of(matrix: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    """Two sets of rows at some places ``(G, k, l)`` whose products are those of a matrix."""
+    flat = at.flatten()
+    here = (flat >= 0).to(matrix.dtype)
+    block = matrix[flat[:, None], flat] * here[:, None] * here
+    return block.view(*at.shape, -1), torch.eye(len(flat), dtype=matrix.dtype, device=matrix.device).view(*at.shape, -1)

@@ -23,6 +23,8 @@ _CHANNELS_SECOND = (nn.modules.conv._ConvNd, nn.modules.batchnorm._NormBase, nn.
 def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
     """Layers whose output carries groups: module name to (group, places of its channels, -1 where one is not there).
 
+    Where outputs belong to two sets of channels at once, places have an axis for each, and the sets follow.
+
     Raises
     ------
     ValueError
@@ -38,16 +40,24 @@ def points(spec: Spec, model: nn.Module) -> dict[str, list[tuple]]:
     found: dict[str, list[tuple]] = {}
     activations = [name for name, module in model.named_modules() if has_symmetry(module)]
     for name, module in model.named_modules():
-        rules = spec.axes.get(f"{name}.weight" if name else "weight")
+        weight = f"{name}.weight" if name else "weight"
+        rules = spec.axes.get(weight)
         if rules is None or isinstance(module, nn.Embedding) or not isinstance(_weight(module), Tensor):
             continue
         # The weights of an activation, or of layers inside one, make no channels.
         if any(name == one or name.startswith(f"{one}.") for one in activations):
             continue
         offset, parts = 0, []
+        if any(part.across for part in rules[0]):
+            # What a layer puts out are channels of one set alone.
+            rules = spec.plain().axes[weight]
         for part in _made(rules):
             length = 0 if part.at is not None else spec.length(part) or 0
-            if part.name != FIXED:
+            if part.of is not None:
+                shape = next(one.places.shape for one in spec.products(part.name) if one.sets == part.of)
+                places = torch.tensor(part.at).view(*shape[:-1], part.repeat)
+                parts += [(part.name, one, part.of) for one in places.unbind(-1)]
+            elif part.name != FIXED:
                 places = torch.arange(offset, offset + length) if part.at is None else torch.tensor(part.at)
                 # Each of the entries that a channel has is seen by itself.
                 parts += [(part.name, one) for one in places.view(-1, part.repeat).T]

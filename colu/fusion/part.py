@@ -14,7 +14,7 @@ FIXED = "fixed"
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of an axis.
+    r"""A stretch of an axis.
 
     Parameters
     ----------
@@ -32,6 +32,13 @@ class Part:
     at : sequence of int, optional
         Where the entries are, ``repeat`` for each channel of the group, -1 for those that this axis lacks; by default
         they follow what stands before. On an axis where one part says so, all do, and what none names is fixed.
+    of : sequence of int, optional
+        Sets of channels of the units of a :class:`colu.fusion.Wreath`, by their places among its sets. Two: the entry
+        that belongs to a channel of each moves as both do, :math:`Q^1 \otimes Q^2`. Then ``at`` runs through the units,
+        in each through the first set, then the second, with ``repeat`` entries for each pair.
+    across : int
+        The length of the next axis, where ``at`` counts the entries of both axes, that one the faster; 0 where the
+        part is on its own axis alone. Needs ``of``.
 
     Examples
     --------
@@ -47,11 +54,16 @@ class Part:
     side: str | None = None
     even: bool = False
     at: tuple[int, ...] | None = None
+    of: tuple[int, ...] | None = None
+    across: int = 0
 
     def __post_init__(self):
-        settle_ints(self, repeat=1)
-        if self.at is not None:
-            object.__setattr__(self, "at", tuple(int(place) for place in self.at))
+        settle_ints(self, repeat=1, across=0)
+        for name in ("at", "of"):
+            if (given := getattr(self, name)) is not None:
+                object.__setattr__(self, name, tuple(int(place) for place in given))
+        if (self.of is not None and self.at is None) or (self.across and self.of is None):
+            raise ValueError(f"of={self.of}, across={self.across}: places of two axes need of=, and sets need at=")
         check_choice("side", self.side, (None, "out", "in"))
 
 

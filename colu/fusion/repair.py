@@ -160,6 +160,7 @@ def repair_statistics(
     True
     """
     check_choice("kind", kind, ("cone", "channel"))
+    spec = spec.plain()
     places = {name: parts for name, parts in points(spec, model).items() if f"{name}.bias" in fused}
     if not places:
         raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,7 @@ from colu.checks import check_int
 
 from .groups import Group
 from .part import FIXED, Part, parts_of, unsigned
+from .products import Product, plain_group, plain_parts, product_of
 from .states import State, check_tensors, plain_state
 from .subgroups import even, units_of, written
 
@@ -65,6 +67,7 @@ class Spec:
     share: float | None = field(default=None, compare=False)
     _occurrences: dict = field(init=False, repr=False, compare=False)
     _scattered: dict = field(init=False, repr=False, compare=False)
+    _products: dict = field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if FIXED in self.groups:
@@ -72,6 +75,7 @@ class Spec:
         axes = {name: tuple(parts_of(rule) for rule in rules) for name, rules in self.axes.items()}
         occurrences: dict[str, list] = {name: [] for name in self.groups}
         scattered: dict[str, list] = {name: [] for name in self.groups}
+        products: dict[str, list] = {name: [] for name in self.groups}
         for parameter, rules in axes.items():
             for axis, parts in enumerate(rules):
                 offset = 0
@@ -86,20 +90,23 @@ class Spec:
                         raise ValueError(
                             f"a fixed part of axis {axis} of {parameter} lacks its size; give Part(size=)"
                         )
-                    if part.at is not None or part.even:
+                    if part.of is not None:
+                        products[part.name].append(product_of(self.groups[part.name], parameter, axis, part))
+                    elif part.at is not None or part.even:
                         scattered[part.name].append(self._scatter(parameter, axis, offset, part))
                     length = 0 if part.at is not None else self.length(part)
                     if part.name != FIXED and part.at is None and not part.even:
                         side = part.side or ("in" if axis else "out")
                         occurrences[part.name].append((parameter, axis, offset, part.repeat, side))
                     offset += length or 0
-        unused = [name for name in self.groups if not occurrences[name] and not scattered[name]]
+        unused = [name for name in self.groups if not (occurrences[name] or scattered[name] or products[name])]
         if unused:
             raise ValueError(f"no axis carries the groups {unused}; remove them, or name their axes")
         object.__setattr__(self, "axes", axes)
         object.__setattr__(self, "unmatched", tuple(self.unmatched))
         object.__setattr__(self, "_occurrences", occurrences)
         object.__setattr__(self, "_scattered", scattered)
+        object.__setattr__(self, "_products", products)
 
     def _scatter(self, parameter: str, axis: int, offset: int, part: Part) -> tuple:
         size = self.groups[part.name].size
@@ -132,6 +139,21 @@ class Spec:
         """
         return list(self._scattered[name])
 
+    def products(self, name: str) -> list[Product]:
+        """Where a group acts by two sets of its channels at once, in the order of the parameters."""
+        return list(self._products[name])
+
+    def plain(self) -> Spec:
+        """The same axes without products: of two sets the first moves with its unit alone, and keeps its order there.
+
+        Transport, the repair of statistics and positive scales go by channels that stand on an axis of their own.
+        """
+        if not any(self._products.values()):
+            return self
+        groups = {name: plain_group(group, self._products[name]) for name, group in self.groups.items()}
+        axes = {name: tuple(plain_parts(parts, self.groups) for parts in rules) for name, rules in self.axes.items()}
+        return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share)
+
     def units(self) -> Spec:
         """The same axes with the permutations of whole units alone: nothing acts inside them.
 
@@ -142,8 +164,9 @@ class Spec:
         >>> spec.units().groups["0"].rotate
         False
         """
-        groups = {name: units_of(group) for name, group in self.groups.items()}
-        axes = {name: tuple(unsigned(parts) for parts in rules) for name, rules in self.axes.items()}
+        whole = self.plain()
+        groups = {name: units_of(group) for name, group in whole.groups.items()}
+        axes = {name: tuple(unsigned(parts) for parts in rules) for name, rules in whole.axes.items()}
         return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share)
 
     def only(self, names: Iterable[str]) -> Spec:
@@ -211,6 +234,7 @@ class Spec:
         for name, group in self.groups.items():
             places = [(*place[:2], place[4]) for place in self._occurrences[name]]
             places += [(*place[:2], place[3]) for place in self._scattered[name]]
+            places += [(one.parameter, one.axis, one.side) for one in self._products[name]]
             made = [parameter for parameter in self.axes if any(place[::2] == (parameter, "out") for place in places)]
             found.append({"name": name, "group": written(group), "channels": group.size,
                           "why": self.notes.get(name, ""), "made_by": made})  # fmt: skip
@@ -222,7 +246,8 @@ class Spec:
     def touched(self) -> set[str]:
         """The parameters on which any group acts."""
         kinds = (self._occurrences, self._scattered)
-        return {place[0] for places in kinds for one in places.values() for place in one}
+        products = {place.parameter for one in self._products.values() for place in one}
+        return {place[0] for places in kinds for one in places.values() for place in one} | products
 
     def check(self, state: State, label: str = "the state") -> None:
         """Raise ``ValueError`` unless every axis of every entry is covered exactly once and fits."""
@@ -246,7 +271,10 @@ class Spec:
                 )
             for axis, parts in enumerate(rules):
                 last = max((place for part in parts for place in part.at or ()), default=-1)
-                if last >= shape[axis]:
+                across = max(part.across for part in parts) if parts else 0
+                if across and across != math.prod(shape[axis + 1 : axis + 2]):
+                    raise ValueError(f"axis {axis} of {name} needs {across} entries on the next axis in {label}")
+                if last >= shape[axis] * max(across, 1):
                     raise ValueError(
                         f"axis {axis} of {name} has {shape[axis]} entries in {label}, but the specification "
                         f"names place {last}; take the specification of this model"
@@ -294,6 +322,11 @@ class Spec:
             changed[parameter] = tensor.index_copy(
                 axis, places.flatten().to(tensor.device)[here], acted.index_select(axis, here.nonzero().flatten())
             )
+        for one in self._products[name]:
+            if one.parameter in state:
+                group.check(element)
+                tensor = changed[one.parameter] if one.parameter in changed else state[one.parameter]
+                changed[one.parameter] = one.put(tensor, element.apply_sets(one.take(tensor), one.sets, even=one.even))
         return changed
 
 

@@ -169,6 +169,7 @@ def transport_plans(
     partners = check_int("partners", partners, 1)
     if solver == "sinkhorn":
         eps = check_number("eps", eps, "use a number above 0, such as 0.01, or solver='emd'", gt=0, lt=math.inf)
+    spec_a, spec_b = spec_a.plain(), spec_b.plain()
     check_correspond(spec_a, spec_b)
 
     def planned(name: str, moments: Moments) -> Plan:

@@ -12,6 +12,7 @@ from colu.checks import check_channel_dim, check_choice, settle_ints
 
 from .groups import MODES
 from .inner import Inner
+from .nested import best_within
 from .solve import assign
 
 __all__ = ["Wreath", "WreathElement"]
@@ -114,6 +115,33 @@ class WreathElement:
         moved = last.index_select(-2, self.permutation.to(x.device)).split(sizes, -1)
         acted = [_act(one, matrices, part, even) for (one, matrices), part in zip(chosen, moved, strict=True)]
         return torch.cat(acted, -1).flatten(-2).to(x.dtype).movedim(-1, axis)
+
+    def apply_sets(self, x: Tensor, sets: Sequence[int], *, even: bool = False) -> Tensor:
+        r"""Act on products of channels, :math:`y_i = (Q^1_i \otimes Q^2_i)\, x_{\pi(i)}`, in float64.
+
+        Parameters
+        ----------
+        x : Tensor
+            Shape ``(G, k, ..., D)``, with one axis for each of the sets; its dtype is kept.
+        sets : sequence of int
+            Sets of channels, by their places.
+        even : bool
+            Without signs.
+
+        Examples
+        --------
+        >>> group = Wreath(1, (Inner("permutation", 2), Inner("signed")))
+        >>> swap = torch.tensor([[[0.0, 1.0], [1.0, 0.0]]])
+        >>> g = WreathElement(torch.tensor([0]), group.inner, (swap, -torch.ones(1, 1, 1)))
+        >>> g.apply_sets(torch.tensor([[[[2.0]], [[3.0]]]]), (0, 1)).flatten()
+        tensor([-3., -2.])
+        """
+        moved = x.double().index_select(0, self.permutation.to(x.device))
+        for axis, place in enumerate(sets, 1):
+            inner, matrices = self.sets()[place]
+            last = moved.movedim((0, axis), (-2, -1))
+            moved = _act(inner, matrices, last, even).movedim((-2, -1), (0, axis))
+        return moved.to(x.dtype)
 
     def compose(self, other: WreathElement) -> WreathElement:
         """The element that acts as ``other`` first, then as ``self``."""
@@ -267,7 +295,9 @@ class Wreath:
         self.check(element)
         return element.apply(x, axis)
 
-    def solve(self, covariance: Tensor, mode: str = "conic", *, even: Tensor | None = None) -> WreathElement:
+    def solve(
+        self, covariance: Tensor, mode: str = "conic", *, even: Tensor | None = None, products: Sequence[tuple] = ()
+    ) -> WreathElement:
         r"""The element :math:`g` that maximises :math:`\langle g, M\rangle`, a global optimum of this layer.
 
         For each pair of units every set has an optimum of its own: its trace where it is fixed, an assignment for
@@ -284,6 +314,11 @@ class Wreath:
             If the group is one set of one unit, ``permutation`` means the permutations of its channels.
         even : Tensor, optional
             Shape ``(C, C)``, of entries that do not see signs: adds :math:`\langle |g|, P\rangle`.
+        products : sequence of (sets, Tensor, Tensor)
+            Entries that belong to channels of two sets at once, of the model that stays and of the one that moves, both
+            of shape ``(G, k, l, D)`` (``(G, k, D)`` for one set): adds their products. An optimum over units then holds
+            one over the sets of each pair of them, :func:`colu.fusion.nested.best_within`: a global one where a set of
+            at most four channels that change places is in every product, else the end of an ascent.
 
         Raises
         ------
@@ -302,11 +337,15 @@ class Wreath:
         if mode == "naive":
             return self.identity()
         given = [one.detach().double().cpu() for one in (covariance, even) if one is not None]
+        products = [(pair, *(one.detach().double().cpu() for one in rows)) for pair, *rows in products]
+        given += [one for _, *rows in products for one in rows]
         if not all(torch.isfinite(one).all() for one in given):
             raise ValueError("the covariance holds NaN or infinity; check the weights and the samples")
         sets = self._within(mode)
         blocks = self._blocks(given[0])
         evens = [None] * len(sets) if even is None else self._blocks(given[1])
+        if products:
+            return self._nested(sets, blocks, evens, products)
         permutation = places = torch.arange(self.groups)
         if self.exchange and self.groups > 1:
             gains = sum(one.gain(*pair) for one, *pair in zip(sets, blocks, evens, strict=True))
@@ -317,6 +356,37 @@ class Wreath:
             return sets[place].best(*pair)
 
         return self._element(permutation, best)
+
+    def _nested(self, sets, blocks, evens, products) -> WreathElement:
+        """The optimum of each pair of units, and of these the best pairs."""
+        count, moves = self.groups, self.exchange and self.groups > 1
+        gains, found = [], []
+        for unit in range(count):
+            # What one unit makes with all: the blocks of all pairs at once would be too many.
+            others = torch.arange(count) if moves else torch.tensor([unit])
+            here = [None if one is None else one[unit, others] for one in (*blocks, *evens)]
+            linear, signless, tables = here[: len(sets)], here[len(sets) :], {}
+            for pair, stays, moving in products:
+                one, other = stays[unit].flatten(0, -2), moving[others].flatten(1, -2)
+                table = torch.einsum("rd,nsd->nrs", one, other)
+                if len(pair) == 1:
+                    linear[pair[0]] = linear[pair[0]] + table
+                else:
+                    k, m = stays.shape[1:3]
+                    table = table.view(len(others), k, m, k, m).transpose(2, 3)
+                    tables[pair] = tables[pair] + table if pair in tables else table
+            gain, best = best_within(sets, linear, signless, tables)
+            gains.append(gain)
+            found.append(best)
+        permutation = places = torch.arange(count)
+        if moves:
+            permutation = assign(torch.stack(gains))
+        chosen = permutation if moves else torch.zeros_like(places)
+
+        def best_of(place: int, one: Inner) -> Tensor:
+            return torch.stack([found[unit][place][int(chosen[unit])] for unit in range(count)])
+
+        return self._element(permutation, best_of)
 
     def _within(self, mode: str) -> list[Inner]:
         """The sets with what a mode lets act in them."""

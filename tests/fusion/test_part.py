@@ -7,6 +7,7 @@ from colu.fusion.part import parts_of, unsigned
 
 
 @pytest.mark.parametrize("given, message", [
+    ({"of": (0, 1)}, "need at="), ({"at": (0,), "across": 2}, "need of="),
     ({"repeat": 0}, "repeat"), ({"repeat": 1.5}, "repeat"), ({"side": "left"}, "side='left' is unknown"),
 ], ids=str)  # fmt: skip
 def test_a_part_that_makes_no_sense_is_refused(given, message):

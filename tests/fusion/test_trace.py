@@ -200,7 +200,8 @@ HEADS = (Inner("orthogonal", 3), Inner("orthogonal", 2))
         (Loose(), (5, 4), {"linear": Permutation(8)}),
         (Squeeze(), (2, 3, 4, 4), {"conv": Permutation(8), "down": Permutation(4)}),
         (Attention(), (2, 6, 8), {"q": Wreath(4, HEADS)}),
-        (Attention(2), (2, 6, 8), {"q": Wreath(2, HEADS)}),
+        (Attention(2), (2, 6, 8), {"q": Wreath(2, (*HEADS, Inner("permutation", 2)))}),
+        (Attention(1), (2, 6, 8), {"q": Wreath(1, (*HEADS, Inner("permutation", 4)))}),
         (nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6, elementwise_affine=False), nn.Linear(6, 2)), (5, 4),
          {"0": Wreath(1, (Inner("mean", 6),))}),
         (nn.Sequential(nn.Linear(4, 6), nn.RMSNorm(6, elementwise_affine=False), nn.Linear(6, 2)), (5, 4),
@@ -221,7 +222,8 @@ def test_query_heads_move_with_the_key_that_they_share(nets):
     model = nets.randomised(Attention(2))
     x = torch.randn(2, 6, 8, dtype=torch.float64)
     spec = trace_spec(model, x)
-    assert [part.repeat for part in spec.axes["q.weight"][0]] == [2]
+    (of_keys,), (of_values,) = spec.axes["q.weight"][0], spec.axes["out.weight"][1]
+    assert (of_keys.of, of_values.of) == ((2, 0), (2, 1))
     # Keys of other heads than the values' are no symmetry.
     state = model.state_dict()
     moved = dict(state)

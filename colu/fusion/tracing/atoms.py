@@ -33,6 +33,10 @@ class Atoms:
     centred: list[tuple[Tensor, str]] = field(default_factory=list)
     marks: list[tuple[Tensor, Tensor]] = field(default_factory=list)
     units: list[tuple[Tensor, Tensor, str]] = field(default_factory=list)
+    #: Atoms that move as two others do: as a copy among copies, and as the channel that all of these share.
+    products: list[tuple[Tensor, Tensor, Tensor]] = field(default_factory=list)
+    #: The unit of each copy.
+    copies: dict[int, int] = field(default_factory=dict)
 
     def new(self, count: int) -> Tensor:
         """So many further atoms."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from .atoms import CONSTANT, ZERO, canonical, varying
+from .copies import copied
 from .entries import Entries
 from .labels import INPUTS, PIXELS, SINGLE, Labels
 
@@ -64,10 +65,12 @@ class Contractions(Entries):
             for _, labels, _ in sides:
                 if labels.parameter:
                     self._reads(labels, inner)
-            self.atoms.unite(one, two)
-            both = self.atoms.joined(one, two)
-            if batch and 0 in varying(both):
-                rows = self.atoms.rows(both, place)
+            rows = copied(self.atoms, one, two, place) if batch else None
+            if rows is None:
+                self.atoms.unite(one, two)
+                both = self.atoms.joined(one, two)
+                if batch and 0 in varying(both):
+                    rows = self.atoms.rows(both, place)
         else:
             for (_, labels, _), (other, others, _), legs in zip(sides, sides[::-1], inner, strict=True):
                 if others is None and labels is not None and labels.parameter and not other.any():
@@ -157,9 +160,24 @@ class Contractions(Entries):
         if transposed:
             self.atoms.fix(source, place)
             return made
-        held = self.atoms.new(groups)
+        # What one such convolution makes and another reads in the same groups has the same units.
+        held = self.held.get((groups, *source.tolist()))
+        held = self.atoms.new(groups) if held is None else held
+        self.held[groups, *made.tolist()] = held
         self.atoms.hold(source.view(groups, per_in), held[:, None], place)
-        self.atoms.mark(source.view(groups, per_in), torch.arange(per_in))
+        if parameter in self.grouped:
+            self.atoms.unite(self.grouped[parameter][1], source.view(groups, per_in))
+        elif self._followed_rows(weight, made, read, parameter):
+            self.grouped[parameter] = (made, source.view(groups, per_in))
+        else:
+            self.atoms.mark(source.view(groups, per_in), torch.arange(per_in))
         self.atoms.unsigned.append((source, place))
         self.atoms.hold(made.view(groups, -1), held[:, None], place)
         return made
+
+    @staticmethod
+    def _followed_rows(weight, made, read, parameter) -> bool:
+        """Whether a weight is a parameter as it stands, so that what is read can follow what its rows make."""
+        atoms = torch.cat([made, read])
+        whole = len(made) == weight.shape[0] and len(read) == weight.shape[1]
+        return parameter is not None and whole and torch.equal(atoms, atoms[0] + torch.arange(len(atoms)))

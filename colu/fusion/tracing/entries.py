@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from .atoms import ZERO, matched, squashed, varying
+from .copies import paired
 from .labels import POSITIONS, SINGLE, Labels, Rules
 
 __all__ = ["LINEAR", "Entries"]
@@ -95,6 +96,10 @@ class Entries(Rules):
             return
         for index, other in enumerate(legs):
             if not varying(other) & dims:
+                # What copies make of channels that all of them share is another thing for each pair.
+                if product and (pairs := paired(self.atoms, *torch.broadcast_tensors(other, leg), place)) is not None:
+                    legs[index], owners[index] = pairs, None
+                    return
                 continue
             # Where both vary alike, an entry that repeats is one channel at several places.
             kind = "same" if varying(other) == dims else matched(other, leg)
@@ -113,6 +118,8 @@ class Entries(Rules):
             elif kind == "held":
                 self.atoms.hold(other, leg, place)
                 self._share(other, product, place)
+            elif product and (pairs := paired(self.atoms, *torch.broadcast_tensors(other, leg), place)) is not None:
+                legs[index], owners[index] = pairs, None
             else:
                 self.atoms.fix(leg, place)
                 self.atoms.fix(other, place)

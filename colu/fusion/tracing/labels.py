@@ -44,6 +44,10 @@ class Rules:
     unmatched: set[str] = field(default_factory=set)
     #: Axes of parameters that read channels, by the first of their atoms; the others make them.
     readers: set[tuple[str, int]] = field(default_factory=set)
+    #: Weights of grouped convolutions: what their rows make, and for each group what these read.
+    grouped: dict[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    #: The units of what they make, by their number and the atoms.
+    held: dict[tuple, Tensor] = field(default_factory=dict)
     #: Channels of activations in their own order, with the symmetry of the activation.
     forms: list[tuple[Tensor, Symmetry, str]] = field(default_factory=list)
     #: Gains that are one, and stay so.

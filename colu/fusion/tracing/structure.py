@@ -11,51 +11,19 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
-from ..groups import Conic, Orthogonal, Permutation, Vectors
 from ..spec import Spec
-from ..wreath import Inner, Wreath
+from ..wreath import Inner
 from .atoms import CONSTANT, ZERO, components
 from .axes import axis_rule
+from .channels import Channels, formed
+from .factors import factors_of
 from .labels import INPUTS, OUTPUTS, PIXELS, POSITIONS, SINGLE, SYMBOLS
 from .watch import Followed
 
-__all__ = ["Channels", "Structure"]
+__all__ = ["Structure"]
 
 #: Reasons that say that an axis has no channels in it.
 NO_CHANNELS = (OUTPUTS, SYMBOLS, PIXELS, POSITIONS, SINGLE, INPUTS)
-
-
-@dataclass
-class Channels:
-    """A set of channels with one group: for each unit the classes that it holds, in the order of the inner sets."""
-
-    units: list[list[int]]
-    inner: tuple[Inner, ...]
-    name: str = ""
-    why: str = ""
-    form: object = None
-
-    @property
-    def order(self) -> list[int]:
-        """All classes, unit by unit."""
-        return [one for unit in self.units for one in unit]
-
-    @property
-    def group(self):
-        """The group by its usual name, where it has one."""
-        if self.form is not None:
-            return self.form
-        kinds = [(one.kind, one.size) for one in self.inner]
-        count = len(self.units)
-        if kinds == [("fixed", 1)]:
-            return Permutation(count)
-        if len(kinds) == 1 and kinds[0][0] == "permutation" and count == 1:
-            return Permutation(kinds[0][1])
-        if len(kinds) == 1 and kinds[0][0] == "orthogonal":
-            return Orthogonal(kinds[0][1]) if count == 1 else Vectors(count, kinds[0][1])
-        if len(kinds) == 2 and kinds[0] == ("fixed", 1) and kinds[1][0] == "orthogonal":
-            return Conic(count, 1 + kinds[1][1])
-        return Wreath(count, self.inner)
 
 
 @dataclass
@@ -97,6 +65,10 @@ class Structure:
                 child, unit = child[order], unit[order]
                 same = (child[1:] == child[:-1]) & (self.classes[unit[1:]] != self.classes[unit[:-1]])
                 more.append(np.stack([unit[1:][same], unit[:-1][same]], 1))
+            self.factors = factors_of(atoms, self.classes)
+            # What is said to be a product and is none is one with its channel.
+            broken = self.factors.broken
+            more.append(broken[self.classes[broken[:, 0]] != self.classes[broken[:, 1]]])
             more = np.concatenate([*more, np.empty((0, 2), dtype=np.int64)])
             if not len(more):
                 return
@@ -139,11 +111,17 @@ class Structure:
             before = self.fixed.sum()
             for children, units, why in atoms.units:
                 self._hold_units(self.of(units)[self.fixed[self.of(children)]], why)
+            child, copy, channel = self.factors.table.T
+            self._hold_units(np.concatenate([copy, channel])[np.tile(self.fixed[child], 2)], "a product that stays")
+            self._hold_units(child[self.fixed[copy] & self.fixed[channel]], "a product of what stays")
             if self.fixed.sum() == before:
                 break
         self.separate = self._flag(atoms.separate)
         self.unsigned = self._flag(atoms.unsigned)
         self.centred = self._flag(atoms.centred)
+        for flag in (self.separate, self.unsigned, self.centred):
+            # What may not be done to a product may not be done to its channel.
+            flag[channel] |= flag[child]
 
     def _hold_units(self, units: np.ndarray, why: str) -> None:
         self._say(units, why)
@@ -162,13 +140,17 @@ class Structure:
             kept = which.numpy() > ZERO
             told = values.numpy()[kept].astype(np.uint64) * np.uint64(977) + np.uint64(key << 24)
             np.add.at(colour, self.of(which)[kept], _mix(told))
+        for copies in self.factors.ordered:
+            np.add.at(colour, self.of(copies), _mix(np.arange(len(copies)).astype(np.uint64) + np.uint64(1 << 36)))
         for key, (which, _) in enumerate(atoms.centred):
             colour[np.unique(self.of(which))] += _mix(np.uint64([7 + (key << 28)]))[0]
         for key, flag in enumerate((self.separate, self.unsigned)):
             colour[flag] += _mix(np.uint64([(key + 1) << 40]))[0]
         alone = np.flatnonzero(self.fixed)
         colour[alone] = _mix(alone.astype(np.uint64) + np.uint64(1 << 50))
-        relations = [(self.of(c), self.of(u), key) for key, (c, u, _) in enumerate(atoms.units)]
+        child, copy, channel = self.factors.table.T
+        pairs = [(self.of(c), self.of(u)) for c, u, _ in atoms.units] + [(child, copy), (child, channel)]
+        relations = [(*pair, key) for key, pair in enumerate(pairs)]
         for _ in range(16):
             kinds = len(np.unique(colour))
             fresh = colour.copy()
@@ -240,7 +222,11 @@ class Structure:
 
     def sets(self) -> list[Channels]:
         """The sets of channels that move, each with its largest group."""
-        used = [one for one in np.flatnonzero(self.seen & ~self.fixed).tolist() if one not in self.alias]
+        moving = self.seen & ~self.fixed
+        # Copies stand on no axis of their own; their products move as they do.
+        moving[self.factors.copies] = ~self.fixed[self.factors.copies]
+        moving[self.factors.table[:, 0]] = False
+        used = [one for one in np.flatnonzero(moving).tolist() if one not in self.alias]
         held: dict[int, list[int]] = {}
         top: dict[int, list[int]] = {}
         for one in used:
@@ -263,12 +249,15 @@ class Structure:
         """Sets that are all channels of one activation, as the group in the order and the frame of that activation."""
         of = {one: index for index, channels in enumerate(sets) for one in channels.order}
         replaced: dict[int, Channels | None] = {}
+        # What a grouped convolution reads is told by sets, which it takes with what it makes.
+        grouped = self.followed.operations.grouped.values()
+        read = {one for _, reads in grouped for one in self.of(reads).flatten().tolist()}
         for atoms, symmetry, place in self.followed.operations.forms:
             classes = self.of(atoms).tolist()
             inside = list(dict.fromkeys(of[one] for one in classes if one in of))
-            if not inside or inside[0] in replaced or len(set(classes)) < len(classes):
+            if not inside or inside[0] in replaced or len(set(classes)) < len(classes) or read.intersection(classes):
                 continue
-            group = _form([sets[index] for index in inside], classes, symmetry)
+            group = formed([sets[index] for index in inside], classes, symmetry)
             if group is not None:
                 replaced |= dict.fromkeys(inside)
                 first = sets[inside[0]]
@@ -304,7 +293,9 @@ class Structure:
         if len(units) == 1 and all(one.kind == "fixed" for one in inner):
             return None
         ordered = [[one for colour in colours for one in sets[colour]] for sets in columns]
-        return Channels(ordered, tuple(inner), why=self.reason(ordered[0][-1]))
+        # Copies change places freely, so that the channels beside them say what binds the group.
+        last = next((one for one in reversed(ordered[0]) if one not in self.factors.copies), ordered[0][-1])
+        return Channels(ordered, tuple(inner), why=self.reason(last))
 
     # --- the specification -------------------------------------------------------------------------------------
 
@@ -315,7 +306,10 @@ class Structure:
             if channels.name in refused:
                 self.refused |= dict.fromkeys(channels.order, refused[channels.name])
         sets = [one for one in sets if one.name not in refused]
-        where = {one: (index, place) for index, channels in enumerate(sets) for place, one in enumerate(channels.order)}
+        where = {
+            one: (index, *channels.at(place), place)
+            for index, channels in enumerate(sets) for place, one in enumerate(channels.order)
+        }  # fmt: skip
         signed = {one.name for one in sets if any(inner.acting == "signed" for inner in one.inner)}
         axes = {}
         for name, parts in self.followed.entries.items():
@@ -325,12 +319,29 @@ class Structure:
                 side = self._side(name, entries)
                 # By default axis 0 makes channels and the others read them.
                 side = None if side == ("in" if axis else "out") else side
-                rules.append(axis_rule(self.of(entries), where, sets, side, even, signed))
+                each = [self.factors.get(one) for one in self.of(entries).tolist()]
+                across = 0 if axis else self._across(name, where, sets)
+                if across:
+                    each = [(one, made) for made, reads in self._grouped(name) for one in reads]
+                rules.append(axis_rule(each, where, sets, side, even, signed, across))
             axes |= dict.fromkeys(self.followed.names[name], tuple(rules))
         unmatched = [alias for name in self.followed.operations.unmatched for alias in self.followed.names[name]]
         notes = {one.name: one.why for one in sets if one.why}
         groups = {one.name: one.group for one in sets}
         return Spec(groups, axes, tuple(unmatched), notes, tuple(self._still(sets)), self._share(sets))
+
+    def _grouped(self, name: str):
+        """What each row of a grouped convolution makes, and what it reads."""
+        made, read = (self.of(one) for one in self.followed.operations.grouped[name])
+        return zip(made.tolist(), np.repeat(read, len(made) // len(read), 0).tolist(), strict=True)
+
+    def _across(self, name: str, where: dict, sets: list[Channels]) -> int:
+        """How many channels a row of a grouped convolution reads, where their order in a group is free; else 0."""
+        if name not in self.followed.operations.grouped:
+            return 0
+        read = self.of(self.followed.operations.grouped[name][1])
+        found = {where[one][:3:2] for one in read.flatten().tolist() if one in where}
+        return read.shape[1] if any(sets[index].inner[inner].size > 1 for index, inner in found) else 0
 
     def _side(self, name: str, entries) -> str:
         return "in" if (name, int(entries[0])) in self.followed.operations.readers else "out"
@@ -347,6 +358,7 @@ class Structure:
                 if self._side(name, entries) == "out":
                     before: set[int] = set()
                     for place, one in enumerate(self.of(entries).tolist()):
+                        one = self.factors.get(one)[-1]
                         first.setdefault(one, (number, name, place))
                         if one in owner:
                             if before - {owner[one]} and owner[one] not in before:
@@ -379,38 +391,14 @@ class Structure:
         for name, each in self._made():
             reasons = Counter(
                 self.refused.get(one) or self.reason(one) or "no other channel is like it"
-                for one in each if one not in moved
+                for one in each if not moved & {*self.factors.get(one)}
             )  # fmt: skip
             yield from ((name, count, why) for why, count in reasons.items())
 
     def _share(self, sets: list[Channels]) -> float:
         moved = {one for channels in sets for one in channels.order}
         made = [one for _, each in self._made() for one in each]
-        return sum(one in moved for one in made) / max(len(made), 1)
-
-
-def _form(sets: list[Channels], classes: list[int], symmetry):
-    """The group of an activation on its channels, if these sets are what it leaves."""
-    kinds = [(one.kind, one.size) for one in sets[0].inner]
-    held = set().union(*(one.order for one in sets))
-    count, dim = symmetry.groups, symmetry.dim
-    if symmetry.channelwise:
-        size = len(classes) // symmetry.blocks
-        stretches = [set(classes[start : start + size]) for start in range(0, len(classes), size)]
-        exchanged = kinds in ([("fixed", 1)], [("permutation", size)])
-        whole = symmetry.blocks > 1 and exchanged and [set(one.order) for one in sets] == stretches
-        return Permutation(len(classes), symmetry.blocks) if whole else None
-    if symmetry.kind != "cones" or len(sets) > 1:
-        return None
-    plain = symmetry.layout == "blocks" and symmetry.frame == "coordinate"
-    if symmetry.share_axis and symmetry.frame == "homogeneous":
-        fits = held == set(classes) and [kind for kind, _ in kinds] == ["mean"]
-    elif symmetry.share_axis:
-        fits = held == set(classes[1:]) and kinds == [("orthogonal", dim - 1)]
-    else:
-        turned = [("mean", dim)] if symmetry.frame == "homogeneous" else [("fixed", 1), ("orthogonal", dim - 1)]
-        fits = not plain and held == set(classes) and kinds == turned
-    return Conic(count, dim, symmetry.share_axis, symmetry.layout, symmetry.frame) if fits else None
+        return sum(bool(moved & {*self.factors.get(one)}) for one in made) / max(len(made), 1)
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
