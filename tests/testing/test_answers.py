@@ -14,6 +14,14 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "ex-evonorm-v": [-1, 3],
+    "ex-evonorm-shift": [100 / 101, 100],
+    "ex-evonorm-open": [12, 8, 0],
+    "ex-evonorm-bias": [0.70710678, 0.93541435],
+    "ex-kan-homogeneous": [0, -2 / 3],
+    "ex-kan-steep": -600.0,
+    "ex-kan-parameters": [2362368, 38, 18874368],
+    "ex-kan-ends": [0.3, 0.3, 2.0],
     "ex-piecewise-apalu": [1.5, 0.851],
     "ex-piecewise-knots": [6, 1 / 30],
     "ex-piecewise-dead": [-0.5, 0.30853754, 0.0],
