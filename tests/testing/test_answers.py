@@ -14,6 +14,7 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "ex-colu-turn": [2**-0.5, 1, 2**0.5],
     "ex-evonorm-v": [-1, 3],
     "ex-evonorm-shift": [100 / 101, 100],
     "ex-evonorm-open": [12, 8, 0],
