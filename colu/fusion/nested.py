@@ -24,7 +24,7 @@ def best_within(
     r"""For each of N pairs of units the maps of all sets that maximise what the pair contributes.
 
     .. math:: \max_Q \sum_s \langle Q^s, M^s\rangle + \langle |Q^s|, P^s\rangle
-              + \sum_{s,t} \langle Q^s \otimes Q^t, T^{st}\rangle
+              + \sum_{s,t} \langle A^{st}, (Q^s \otimes Q^t)\, B^{st}\rangle
 
     With all sets but one given, the problem is linear in that one, and solved exactly; a set whose channels are both
     factors of a product takes what is best to first order, where that gains.
@@ -38,7 +38,7 @@ def best_within(
     blocks, evens : sequence of Tensor
         M and P, shape ``(N, k, k)``; P may be None.
     products : dict
-        T by the places of two sets, shape ``(N, k, k, l, l)``: rows and columns of the first, then of the second.
+        A and B by the places of two sets, shapes ``(k, l, D)``, the same for all pairs, and ``(N, k, l, D)``.
 
     Returns
     -------
@@ -49,14 +49,15 @@ def best_within(
 
     Examples
     --------
-    >>> swapped = torch.zeros(1, 2, 2, 1, 1).double()
-    >>> swapped[0, 0, 1] = swapped[0, 1, 0] = -1
+    >>> stays = torch.tensor([[[1.0]], [[2.0]]]).double()
     >>> blocks = [torch.zeros(1, 2, 2).double(), torch.zeros(1, 1, 1).double()]
-    >>> gain, found = best_within([Inner("permutation", 2), Inner("signed")], blocks, [None, None], {(0, 1): swapped})
+    >>> products = {(0, 1): (stays, -stays.flip(0)[None])}
+    >>> gain, found = best_within([Inner("permutation", 2), Inner("signed")], blocks, [None, None], products)
     >>> gain, found[0][0], found[1].flatten()
-    (tensor([2.], dtype=torch.float64), tensor([[0., 1.],
+    (tensor([5.], dtype=torch.float64), tensor([[0., 1.],
             [1., 0.]], dtype=torch.float64), tensor([-1.], dtype=torch.float64))
     """
+    products = {pair: _Rows(*rows) for pair, rows in products.items()}
     problem = _Problem(list(sets), list(blocks), list(evens), dict(products))
     tied = sorted({place for pair in products for place in pair})
     start = [one.identity(len(blocks[0])).to(blocks[0]) for one in sets]
@@ -83,13 +84,42 @@ def best_within(
     return gain, found
 
 
+class _Rows:
+    """Entries of two sets, of the model that stays and of the one that moves."""
+
+    def __init__(self, stays: Tensor, moving: Tensor):
+        self.stays, self.moving, self.table = stays, moving, None
+        k, m, size = stays.shape
+        # Whatever is smaller: all products of pairs of entries, or the entries.
+        if k * m <= size:
+            products = torch.einsum("rx,nsx->nrs", stays.flatten(0, 1), moving.flatten(1, 2))
+            self.table = products.view(-1, k, m, k, m).transpose(2, 3)
+
+    @property
+    def scale(self) -> Tensor:
+        """What no product of entries is larger than, for each pair."""
+        return self.stays.norm() * self.moving.flatten(1).norm(dim=1)
+
+    def first(self, given: Tensor) -> Tensor:
+        """The block of the first set, where the second is given."""
+        if self.table is not None:
+            return torch.einsum("nacbd,nbd->nac", self.table, given)
+        return torch.einsum("abx,ncbx->nac", self.stays, torch.einsum("nbd,ncdx->ncbx", given, self.moving))
+
+    def second(self, given: Tensor) -> Tensor:
+        """The block of the second set, where the first is given."""
+        if self.table is not None:
+            return torch.einsum("nacbd,nac->nbd", self.table, given)
+        return torch.einsum("abx,nadx->nbd", self.stays, torch.einsum("nac,ncdx->nadx", given, self.moving))
+
+
 class _Problem:
     """N pairs at once."""
 
     def __init__(self, sets, blocks, evens, products):
         self.sets, self.blocks, self.evens, self.products = sets, blocks, evens, products
-        every = [*blocks, *(one for one in evens if one is not None), *products.values()]
-        self.scale = sum(one.flatten(1).abs().amax(1) for one in every)
+        every = [*blocks, *(one for one in evens if one is not None)]
+        self.scale = sum(one.flatten(1).abs().amax(1) for one in every) + sum(one.scale for one in products.values())
 
     def tries(self, place: int) -> bool:
         """Whether all orders of a set are tried."""
@@ -107,11 +137,11 @@ class _Problem:
     def linear(self, place: int, given) -> Tensor:
         """The block of one set when the others are given."""
         total = self.blocks[place]
-        for (one, other), table in self.products.items() if given is not None else ():
+        for (one, other), rows in self.products.items() if given is not None else ():
             if place == one:
-                total = total + torch.einsum("nabcd,ncd->nab", table, given[other])
+                total = total + rows.first(given[other])
             if place == other:
-                total = total + torch.einsum("nabcd,nab->ncd", table, given[one])
+                total = total + rows.second(given[one])
         return total
 
     def best(self, place: int, given) -> Tensor:
@@ -122,8 +152,8 @@ class _Problem:
         total = sum((one * block).sum((1, 2)) for one, block in zip(given, self.blocks, strict=True))
         for one, even in zip(given, self.evens, strict=True):
             total = total if even is None else total + (one.abs() * even).sum((1, 2))
-        for (one, other), table in self.products.items():
-            total = total + torch.einsum("nabcd,nab,ncd->n", table, given[one], given[other])
+        for (one, other), rows in self.products.items():
+            total = total + (given[other] * rows.second(given[one])).sum((1, 2))
         return total
 
     def around(self, order: Tensor, hub: int, tied, alone) -> tuple[Tensor, list[Tensor]]:

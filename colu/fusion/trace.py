@@ -74,8 +74,8 @@ def trace_spec(
     The pass takes about as long as a few forward passes, and memory for four copies of the model in float64.
     Constants that are no parameters are compared by their values, so that channels which meet equal ones may be
     exchanged.
-    Whole groups of a grouped convolution are exchanged, and the order of channels inside is kept; query heads that
-    share a key move with it.
+    Groups of a grouped convolution are exchanged as a whole, and inside each what it reads and what it makes; query
+    heads that share a key move with it, and change places among themselves.
 
     Examples
     --------

@@ -219,10 +219,14 @@ class Wreath:
     GroupNorm, its scales folded            ``Wreath(G, Inner("permutation", C // G))``
     GroupNorm, units that stay              ``Wreath(G, Inner("permutation", C // G), exchange=False)``
     H attention heads                       ``Wreath(H, (Inner("orthogonal", d), Inner("orthogonal", d)))``
+    K keys and values, Q query heads each   ``Wreath(K, (*(Inner("orthogonal", d),) * 2, Inner("permutation", Q)))``
+    a grouped convolution, c to d channels  ``Wreath(G, (Inner("permutation", c), Inner("permutation", d)))``
     a residual stream with RMSNorm          ``Wreath(1, Inner("orthogonal", C))``
     a residual stream with LayerNorm        ``Wreath(1, Inner("mean", C))``
     ======================================  ==========================================================
 
+    Query heads stand on no axis of their own: the rows of a head move as it does and as the channels of its key do,
+    see ``of`` of :class:`colu.fusion.Part`.
     Permutations with signs of C channels are also ``Wreath(1, Inner("signed", C))``, with one matrix for all.
 
     Examples
@@ -362,20 +366,17 @@ class Wreath:
         count, moves = self.groups, self.exchange and self.groups > 1
         gains, found = [], []
         for unit in range(count):
-            # What one unit makes with all: the blocks of all pairs at once would be too many.
+            # One unit with all others: what belongs to all pairs at once would be too much.
             others = torch.arange(count) if moves else torch.tensor([unit])
             here = [None if one is None else one[unit, others] for one in (*blocks, *evens)]
-            linear, signless, tables = here[: len(sets)], here[len(sets) :], {}
-            for pair, stays, moving in products:
-                one, other = stays[unit].flatten(0, -2), moving[others].flatten(1, -2)
-                table = torch.einsum("rd,nsd->nrs", one, other)
-                if len(pair) == 1:
-                    linear[pair[0]] = linear[pair[0]] + table
+            linear, signless, pairs = here[: len(sets)], here[len(sets) :], {}
+            for places, stays, moving in products:
+                if len(places) == 1:
+                    linear[places[0]] = linear[places[0]] + torch.einsum("rd,nsd->nrs", stays[unit], moving[others])
                 else:
-                    k, m = stays.shape[1:3]
-                    table = table.view(len(others), k, m, k, m).transpose(2, 3)
-                    tables[pair] = tables[pair] + table if pair in tables else table
-            gain, best = best_within(sets, linear, signless, tables)
+                    pairs.setdefault(places, []).append((stays[unit], moving[others]))
+            joined = {key: [torch.cat(rows, -1) for rows in zip(*some, strict=True)] for key, some in pairs.items()}
+            gain, best = best_within(sets, linear, signless, joined)
             gains.append(gain)
             found.append(best)
         permutation = places = torch.arange(count)

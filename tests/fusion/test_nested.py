@@ -40,16 +40,18 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(3))
+# Fewer numbers to an entry than there are entries, and more: two forms of the same products.
+@pytest.mark.parametrize("size, seed", [(2, 0), (2, 1), (20, 2), (20, 3)])
 @pytest.mark.parametrize("inner", PAIRS.values(), ids=PAIRS)
-def test_a_pair_is_solved_as_well_as_by_trying_all_elements(inner, seed):
+def test_a_pair_is_solved_as_well_as_by_trying_all_elements(inner, size, seed):
     k, m = (one.size for one in inner)
-    blocks = [normal(1, size, size, seed=seed + place) for place, size in enumerate((k, m))]
-    table = 2 * normal(1, k, k, m, m, seed=seed + 10)
+    blocks = [normal(1, n, n, seed=seed + place) for place, n in enumerate((k, m))]
+    rows = normal(k, m, size, seed=seed + 10), normal(1, k, m, size, seed=seed + 20)
+    table = torch.einsum("abx,ncdx->nacbd", *rows)
     first, second = (candidates(one) if one.kind != "fixed" else torch.eye(one.size)[None].double() for one in inner)
     values = torch.einsum("abcd,iab,jcd->ij", table[0], first, second)
     values += (first * blocks[0]).sum((1, 2))[:, None] + (second * blocks[1]).sum((1, 2))
-    gain, found = best_within(inner, blocks, [None, None], {(0, 1): table})
+    gain, found = best_within(inner, blocks, [None, None], {(0, 1): rows})
     reached = torch.einsum("nabcd,nab,ncd->n", table, *found)
     reached += sum((one * block).sum() for one, block in zip(found, blocks, strict=True))
     assert gain.item() == pytest.approx(reached.item(), abs=1e-12)
@@ -95,8 +97,9 @@ def test_whole_groups_of_two_products_are_solved_by_trying_all_elements(inner, p
 def test_larger_sets_are_improved_in_turns_and_never_fall_below_the_identity():
     inner = (Inner("permutation", 6), Inner("permutation", 6))
     blocks = [normal(8, 6, 6, seed=place) for place in range(2)]
-    table = normal(8, 6, 6, 6, 6, seed=2)
-    gain, found = best_within(inner, blocks, [None, None], {(0, 1): table})
+    rows = normal(6, 6, 3, seed=2), normal(8, 6, 6, 3, seed=3)
+    table = torch.einsum("abx,ncdx->nacbd", *rows)
+    gain, found = best_within(inner, blocks, [None, None], {(0, 1): rows})
     still = [one.identity(8) for one in inner]
     values = torch.einsum("nabcd,nab,ncd->n", table, *still) + sum(
         (one * block).sum((1, 2)) for one, block in zip(still, blocks, strict=True)
@@ -115,5 +118,6 @@ def test_larger_sets_are_improved_in_turns_and_never_fall_below_the_identity():
 def test_what_is_equally_good_stays():
     inner = (Inner("permutation", 3), Inner("orthogonal", 2))
     zeros = [torch.zeros(2, 3, 3).double(), torch.zeros(2, 2, 2).double()]
-    gain, found = best_within(inner, zeros, [None, None], {(0, 1): torch.zeros(2, 3, 3, 2, 2).double()})
+    rows = torch.ones(3, 2, 4).double(), torch.zeros(2, 3, 2, 4).double()
+    gain, found = best_within(inner, zeros, [None, None], {(0, 1): rows})
     assert not gain.any() and all(torch.equal(one, other.identity(2)) for one, other in zip(found, inner, strict=True))

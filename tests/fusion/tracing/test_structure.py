@@ -4,7 +4,18 @@ import pytest
 import torch
 from torch import nn
 
-from colu.fusion import FIXED, Conic, Inner, Orthogonal, Permutation, Wreath, assert_invariant_under, trace_spec
+from colu.fusion import (
+    FIXED,
+    Conic,
+    Inner,
+    Orthogonal,
+    Permutation,
+    Wreath,
+    apply,
+    assert_invariant_under,
+    match_weights,
+    trace_spec,
+)
 from colu.nn import CoLU
 
 
@@ -140,3 +151,102 @@ def test_what_a_grouped_convolution_reads_is_not_counted_as_made(nets):
     model = nn.Sequential(nn.Conv2d(2, 6, 1), nn.ReLU(), nn.Conv2d(6, 6, 1, groups=3), nn.ReLU(), nn.Conv2d(6, 2, 1))
     spec = trace_spec(nets.randomised(model), torch.randn(2, 2, 4, 4, generator=torch.Generator().manual_seed(0)))
     assert spec.groups and spec.share == 1 and spec.still == ()
+
+
+class Shared(nn.Module):
+    """Four query heads over two keys and values, with what may tell the heads apart."""
+
+    def __init__(self, kind=""):
+        super().__init__()
+        self.query, self.key, self.value = nn.Linear(8, 12), nn.Linear(8, 6), nn.Linear(8, 10)
+        self.out, self.kind = nn.Linear(20, 4), kind
+        self.slopes = nn.Parameter(torch.randn(4, 1, 1)) if kind == "learnt slopes" else None
+        self.gate = nn.Linear(8, 4) if kind == "a gate for each" else None
+
+    def forward(self, x):
+        query, key, value = (layer(x).unflatten(-1, (heads, -1)).transpose(1, 2)
+                             for layer, heads in ((self.query, 4), (self.key, 2), (self.value, 2)))  # fmt: skip
+        if self.kind == "directions":
+            query, key = nn.functional.normalize(query, dim=-1), nn.functional.normalize(key, dim=-1)
+        key, value = (one.repeat_interleave(2, 1) for one in (key, value))
+        scores, places = query @ key.transpose(-2, -1), torch.arange(x.shape[1], dtype=x.dtype)
+        if self.kind == "slopes":
+            scores = scores + torch.arange(1.0, 5.0, dtype=x.dtype).view(4, 1, 1) * places
+        if self.slopes is not None:
+            scores = scores + self.slopes * places
+        mixed = scores.softmax(-1) @ value
+        if self.gate is not None:
+            mixed = mixed * self.gate(x).sigmoid().transpose(1, 2)[..., None]
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("kind, groups", [
+    ("", ["(O(3) x O(5) x Perm(2)) wr Perm(2)"]),
+    # Numbers of its own keep each head where it is, and the keys with it; parameters move along.
+    ("slopes", ["O(3) x O(5)"] * 2),
+    ("learnt slopes", ["(Perm(2) x O(3) x O(5)) wr Perm(2)"]),
+    # What a rule does not follow keeps the order of the heads of one key.
+    ("directions", ["(O(3) x O(5)) wr Perm(2)"]),
+    ("a gate for each", ["(O(3) x O(5)) wr Perm(2)"]),
+])  # fmt: skip
+def test_query_heads_of_one_key_change_places_if_nothing_tells_them_apart(nets, kind, groups):
+    model = nets.randomised(Shared(kind))
+    x = torch.randn(2, 5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    spec = trace_spec(model, x)
+    # None by trial: what is given up is known before.
+    assert [row["group"] for row in spec.describe()][: len(groups)] == groups
+    assert not any("would move" in row["why"] for row in spec.describe())
+    for one in (spec, spec.plain(), spec.units()):
+        assert_invariant_under(one, model, x, tol=1e-12)
+
+
+class Again(nn.Module):
+    """A grouped convolution that runs twice, or beside a path of its own."""
+
+    def __init__(self, twice):
+        super().__init__()
+        self.one, self.three, self.twice = nn.Conv2d(2, 12, 1), nn.Conv2d(12, 3, 1), twice
+        self.two = nn.Conv2d(12, 12, 3, groups=3, padding=1)
+
+    def forward(self, x):
+        h = self.one(x)
+        y = self.two(torch.relu(h))
+        return self.three(torch.relu(self.two(torch.relu(y)) if self.twice else h + y))
+
+
+def chain(*layers):
+    return nn.Sequential(*(one for layer in layers for one in (nn.Conv2d(*layer[:3], groups=layer[3]), nn.ReLU())))
+
+
+@pytest.mark.parametrize("model, groups", [
+    (chain((2, 12, 1, 1), (12, 12, 3, 2), (12, 12, 3, 2), (12, 3, 1, 1)), ["(Perm(6) x Perm(6) x Perm(6)) wr Perm(2)"]),
+    # Where groups differ, those of what lies between overlap.
+    (chain((2, 12, 1, 1), (12, 12, 3, 2), (12, 12, 3, 6), (12, 3, 1, 1)), ["Perm(6)"] * 2 + ["Perm(2)"] * 6 + ["1"]),
+    (chain((2, 12, 3, 2), (12, 3, 1, 1)), ["Perm(6) wr Perm(2)"]),
+    (chain((2, 12, 1, 1), (12, 6, 3, 3)), ["Perm(4)"] * 3),
+    (Again(False), ["Perm(4) wr Perm(3)"]),
+    (Again(True), ["Perm(4) wr Perm(3)"]),
+], ids=["two", "other groups", "inputs", "outputs", "beside", "twice"])  # fmt: skip
+def test_inputs_of_grouped_convolutions_change_places_in_their_group(nets, model, groups):
+    model, x = nets.randomised(model), torch.randn(2, 2, 6, 6, generator=torch.Generator().manual_seed(0)).double()
+    spec, state = trace_spec(model, x), model.state_dict()
+    assert [row["group"] for row in spec.describe()] == groups
+    assert not any("would move" in row["why"] for row in spec.describe())
+    for one in (spec, spec.plain(), spec.only(list(spec.groups)[:1])):
+        assert_invariant_under(one, model, x, tol=1e-12)
+    moved = apply(spec, spec.random(2), state)
+    assert nets.distance(match_weights(spec, state, moved).apply(spec, moved), state) < 1e-10
+
+
+def test_weights_that_are_computed_keep_the_order_of_what_they_read(nets):
+    class Standardised(nn.Conv2d):
+        def forward(self, x):
+            return self._conv_forward(x, self.weight - self.weight.mean((1, 2, 3), keepdim=True), self.bias)
+
+    model = nets.randomised(nn.Sequential(
+        nn.Conv2d(2, 12, 1), nn.ReLU(), Standardised(12, 12, 3, groups=3), nn.ReLU(), nn.Conv2d(12, 3, 1)
+    ))  # fmt: skip
+    x = torch.randn(2, 2, 6, 6, generator=torch.Generator().manual_seed(0)).double()
+    spec = trace_spec(model, x)
+    assert spec.groups == {"0": Wreath(3, (*[Inner("fixed")] * 4, Inner("permutation", 4)))}
+    assert_invariant_under(spec, model, x, tol=1e-12)
