@@ -25,6 +25,7 @@ RIGHT = {
     "ex-symmetry-order": [1, 2, 2, 2, 2, 2, 4, 4],
     "ex-symmetry-leaky": [6, 6, 0],
     "ex-skew-share": [1 / 4, 3 / 4, 1],
+    "ex-cost-amdahl": [1.75, 1.56],
     "ex-ae-larger": [1 / 4, 7 / 16, 15 / 32, 2],
 }
 
