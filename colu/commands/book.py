@@ -224,6 +224,7 @@ def strip(names: Names = None) -> None:
 @app.command()
 def lint() -> None:
     """Check the rules for notebooks and claims, and the seals of the records."""
+    from colu.press.check.exercises import telling_results, without_hints
     from colu.press.check.notebooks import lint as run
     from colu.press.check.quizzes import without_questions
     from colu.press.project import BookError, find_project
@@ -235,6 +236,13 @@ def lint() -> None:
             console.print(f"  {name}: left out, it is not in {TOC}", markup=False)
         if missing := without_questions(toc_chapters(project.root), project.pages):
             console.print(f"  {len(missing)} chapters have no questions yet: {', '.join(missing)}", markup=False)
+        chapters = toc_chapters(project.root)
+        for said, labels in (
+            ("exercises have no hints yet", without_hints(chapters)),
+            ("exercises tell more than a number or a shape of their result", telling_results(chapters)),
+        ):
+            if labels:
+                console.print(f"  {len(labels)} {said}: {', '.join(labels)}", markup=False)
         if problems := run(project):
             raise BookError("\n".join(problems))
         console.print("notebooks and claims follow the rules, and every record is as it was sealed")

@@ -14,6 +14,8 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "ex-cost-amdahl": [1.75, 1.56],
+    "ex-ae-larger": [1 / 4, 7 / 16, 15 / 32, 2],
     "ex-colu-turn": [2**-0.5, 1, 2**0.5],
     "ex-evonorm-v": [-1, 3],
     "ex-evonorm-shift": [100 / 101, 100],
