@@ -14,6 +14,13 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "ex-threshold-empty": [3, 3],
+    "ex-threshold-fixed": [0.02, 0.002],
+    "ex-threshold-count": [14, 382],
+    "ex-vector-sort": [2.82842712, 0.0],
+    "ex-vector-one": [1.0, 0.0],
+    "ex-vector-householder": [2.0, 0.0],
+    "ex-vector-gate": [1.0, 1.46211716, 2.0, 3.52318831],
     "ex-cost-amdahl": [1.75, 1.56],
     "ex-ae-larger": [1 / 4, 7 / 16, 15 / 32, 2],
     "ex-colu-turn": [2**-0.5, 1, 2**0.5],
