@@ -321,7 +321,7 @@ class Wreath:
         products : sequence of (sets, Tensor, Tensor)
             Entries that belong to channels of two sets at once, of the model that stays and of the one that moves, both
             of shape ``(G, k, l, D)`` (``(G, k, D)`` for one set): adds their products. An optimum over units then holds
-            one over the sets of each pair of them, :func:`colu.fusion.nested.best_within`: a global one where a set of
+            one over the sets of each pair of them, ``colu.fusion.nested``: a global one where a set of
             at most four channels that change places is in every product, else the end of an ascent.
 
         Raises
