@@ -304,9 +304,9 @@ class Wreath:
     ) -> WreathElement:
         r"""The element :math:`g` that maximises :math:`\langle g, M\rangle`, a global optimum of this layer.
 
-        Without products, for each pair of units every set has an optimum of its own: its trace where it is fixed, an assignment for
-        permutations, an assignment on :math:`|M|` for signs, the nuclear norm for O(k), and for maps that fix the
-        ones the entry of their direction and the nuclear norm beside it.
+        Without products, for each pair of units every set has an optimum of its own: its trace where it is fixed, an
+        assignment for permutations, an assignment on :math:`|M|` for signs, the nuclear norm for O(k), and for maps
+        that fix the ones the entry of their direction and the nuclear norm beside it.
         An assignment over units takes the best pairs. What is equally good is decided towards the identity.
 
         Parameters
