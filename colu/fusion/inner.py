@@ -139,7 +139,7 @@ class Inner:
         if self.size == 1:
             order = torch.zeros(len(blocks), 1, dtype=torch.long)
         else:
-            order = torch.stack([assign(table) for table in scores])
+            order = assign(scores)
         order = order.to(blocks.device)
         matrices = F.one_hot(order, self.size).to(blocks)
         if self.acting == "signed":

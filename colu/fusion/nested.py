@@ -23,8 +23,8 @@ def best_within(
 ) -> tuple[Tensor, list[Tensor]]:
     r"""For each of N pairs of units the maps of all sets that maximise what the pair contributes.
 
-    .. math:: \max_Q \sum_s \langle Q^s, M^s\rangle + \langle |Q^s|, P^s\rangle
-              + \sum_{s,t} \langle A^{st}, (Q^s \otimes Q^t)\, B^{st}\rangle
+    .. math:: \max_Q & \sum_s \langle Q^s, M^s\rangle + \langle |Q^s|, P^s\rangle \\
+              & + \sum_{s,t} \langle A^{st}, (Q^s \otimes Q^t)\, B^{st}\rangle
 
     With all sets but one given, the problem is linear in that one, and solved exactly; a set whose channels are both
     factors of a product takes what is best to first order, where that gains.

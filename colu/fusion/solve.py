@@ -53,14 +53,14 @@ def assign(gain: Tensor, blocks: int = 1) -> Tensor:
     Parameters
     ----------
     gain : Tensor
-        Shape ``(G, G)``; finite.
+        Shape ``(..., G, G)``, a problem each; finite.
     blocks : int
         Move only inside each of this many equal blocks.
 
     Returns
     -------
     Tensor
-        Shape ``(G,)``, integers. Among ties, units that stay are preferred.
+        Shape ``(..., G)``, integers. Among ties, units that stay are preferred.
 
     Raises
     ------
@@ -78,10 +78,16 @@ def assign(gain: Tensor, blocks: int = 1) -> Tensor:
         raise ValueError("gains hold NaN or infinity; check the weights and the samples")
     # Costs in one copy of the gains: SciPy makes another where it is to maximise.
     table = gain.detach().to("cpu", torch.float64, copy=True, memory_format=torch.contiguous_format)
+    count = table.shape[-1]
+    if not table.numel():
+        return torch.zeros(table.shape[:-1], dtype=torch.long)
     # Far below any meaningful difference: it only decides between equal gains, such as those of dead units.
-    table.diagonal().add_(1e-13 * max(table.amax(), -table.amin(), 1e-300))
+    scale = torch.maximum(table.amax((-2, -1)), -table.amin((-2, -1))).clamp_min(1e-300)
+    table.diagonal(dim1=-2, dim2=-1).add_(1e-13 * scale[..., None])
     table.neg_()
-    step = len(table) // blocks
-    parts = [linear_sum_assignment(table[k : k + step, k : k + step].numpy())[1] + k
-             for k in range(0, len(table), step or 1)]  # fmt: skip
-    return torch.cat([torch.as_tensor(part) for part in parts]) if parts else torch.arange(0)
+    step = count // blocks
+    found = torch.empty(table.shape[:-1], dtype=torch.long).view(-1, count)
+    for order, costs in zip(found.numpy(), table.view(-1, count, count).numpy(), strict=True):
+        for k in range(0, count, step):
+            order[k : k + step] = linear_sum_assignment(costs[k : k + step, k : k + step])[1] + k
+    return found.view(table.shape[:-1])

@@ -304,9 +304,9 @@ class Wreath:
     ) -> WreathElement:
         r"""The element :math:`g` that maximises :math:`\langle g, M\rangle`, a global optimum of this layer.
 
-        For each pair of units every set has an optimum of its own: its trace where it is fixed, an assignment for
-        permutations, an assignment on :math:`|M|` for signs, the nuclear norm for O(k), and for maps that fix the
-        ones the entry of their direction and the nuclear norm beside it.
+        Without products, for each pair of units every set has an optimum of its own: its trace where it is fixed, an
+        assignment for permutations, an assignment on :math:`|M|` for signs, the nuclear norm for O(k), and for maps
+        that fix the ones the entry of their direction and the nuclear norm beside it.
         An assignment over units takes the best pairs. What is equally good is decided towards the identity.
 
         Parameters
@@ -320,9 +320,9 @@ class Wreath:
             Shape ``(C, C)``, of entries that do not see signs: adds :math:`\langle |g|, P\rangle`.
         products : sequence of (sets, Tensor, Tensor)
             Entries that belong to channels of two sets at once, of the model that stays and of the one that moves, both
-            of shape ``(G, k, l, D)`` (``(G, k, D)`` for one set): adds their products. An optimum over units then holds
-            one over the sets of each pair of them, :func:`colu.fusion.nested.best_within`: a global one where a set of
-            at most four channels that change places is in every product, else the end of an ascent.
+            of shape ``(G, k, l, D)`` (``(G, k, D)`` for one set): adds their inner product after the moves. The
+            optimum over units then holds one over the sets of each pair of them: a global one where a set of at most
+            four channels that change places is in every product, else the end of an ascent.
 
         Raises
         ------
@@ -333,6 +333,7 @@ class Wreath:
         -----
         :math:`O(G^2 k^3)` for each set, unless it is fixed, and :math:`O(G^3)` for the units.
         A single unit, and units that stay, need :math:`O(G k^3)`.
+        Products of sets of k and l channels add :math:`O(G^2 k l (k + l) D)` for each turn of the ascent.
         Measured, in seconds on one thread of a shared server: 0.6 for 32 heads of two sets of 64; 0.1 for 512 cones
         of four and 0.2 for 128 of sixteen, with signs; for one set of 4096 channels 3 with permutations, signed or
         not, and 47 with orthogonal maps (7 at 2048).

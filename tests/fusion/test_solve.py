@@ -19,6 +19,15 @@ def test_assignments_in_blocks_stay_there_and_ties_stay_put():
         assign(torch.full((2, 2), torch.nan))
 
 
+def test_many_assignments_are_each_by_itself():
+    gain = torch.randn(2, 3, 4, 4, generator=generator())
+    gain[0, 1] *= 1e6
+    found = assign(gain, blocks=2)
+    assert found.shape == (2, 3, 4)
+    assert all(torch.equal(found[i, j], assign(gain[i, j], blocks=2)) for i in range(2) for j in range(3))
+    assert assign(torch.zeros(3, 0, 0)).shape == (3, 0) and assign(torch.zeros(0, 2, 2)).shape == (0, 2)
+
+
 def test_singular_blocks_take_the_orthogonal_factor_nearest_to_the_identity():
     frame = sample_orthogonal(4, generator=generator())
     matrix = frame[:, :2] @ torch.diag(torch.tensor([2.0, 1.0], dtype=torch.float64)) @ frame[:, :2].T

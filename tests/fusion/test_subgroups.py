@@ -175,6 +175,10 @@ def test_the_best_of_shared_keys_is_that_of_trying_all_orders(nets):
             best = max(best, match_weights(alone, a, tried).objective)
     found = match_weights(spec, a, b)
     assert found.objective == pytest.approx(best, abs=1e-9)
+    # Without turns, what changes places is searched too.
+    planted = apply(spec, by_hand(spec, name, group, [1, 0], (*eyes, torch.stack([swap, stay]))), a)
+    units = match_weights(spec, a, planted, mode="permutation")
+    assert nets.distance(units.apply(spec, planted), a) < 1e-12
     # The trace is the objective itself, and never falls.
     moved = found.apply(spec, b)
     assert found.objective == pytest.approx(sum((a[key] * moved[key]).sum().item() for key in spec.touched()), abs=1e-9)

@@ -57,6 +57,8 @@ def paired(atoms: Atoms, one: Tensor, other: Tensor, place: str) -> Tensor | Non
 
     Values are shared as keys are: what head h makes of channel c moves as both do.
     """
+    if not atoms.copies:
+        return None
     short, rest = squashed(*torch.broadcast_tensors(one, other))
     for copies, channels in ((short, rest), (rest, short)):
         each = torch.unique(copies)
