@@ -64,6 +64,7 @@ RIGHT = {
     "ex-colu-one-cone": [[2, 1.2, 1.6], [6, 3, 4], [-1, 0, 0]],
     "ex-symmetry-order": [1, 2, 2, 2, 2, 2, 4, 4],
     "ex-symmetry-leaky": [6, 6, 0],
+    "ex-turn-period": 5,
     "ex-denoiser-turn": [0.6, 1.6],
     "ex-denoiser-two": [9, 9 / math.cosh(9 / 4) ** 2],
 }
