@@ -52,6 +52,7 @@ def train_together(
     lr: float | Sequence[float],
     steps: int,
     batch: int | None = None,
+    shuffle: bool = True,
     optimiser: str = "adam",
     schedule: str = "constant",
     watch: Callable[[int], None] | None = None,
@@ -73,8 +74,10 @@ def train_together(
         Learning rate, one for all or one for each network.
     steps : int
     batch : int, optional
-        Examples a step: each network goes through the examples in an order drawn from its seed, a new one when they
-        are used up, and what does not fill a batch is left out. None takes all of them in every step.
+        Examples a step; None takes all of them in every step.
+    shuffle : bool
+        Whether each network goes through the examples in an order drawn from its seed, a new one when they are used
+        up, or always as they stand. What does not fill a batch is left out.
     optimiser : {"adam", "sgd"}
         Plain, without momentum and decay where it is ``"sgd"``.
     schedule : {"constant", "cosine", "linear"}
@@ -119,7 +122,7 @@ def train_together(
     parameters = list(networks.parameters())
     rates = parameters[0].new_tensor(rates).view(-1, 1, 1)
     move = _adam(parameters) if optimiser == "adam" else _descent(parameters)
-    batches = _batches(networks.seeds, x, y, batch)
+    batches = _batches(networks.seeds, x, y, batch, shuffle)
     if watch:
         watch(0)
     for step in range(steps):
@@ -135,16 +138,18 @@ def train_together(
     return networks
 
 
-def _batches(seeds: Sequence[int], x: Tensor, y: Tensor, batch: int | None) -> Iterator[tuple[Tensor, Tensor]]:
-    """All examples again and again, or batches of each network's own order."""
+def _batches(
+    seeds: Sequence[int], x: Tensor, y: Tensor, batch: int | None, shuffle: bool
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """All examples again and again, or batches of them in each network's own order."""
     while batch is None:
         yield x, y
     generators = [torch.Generator().manual_seed(1_000_003 + seed) for seed in seeds]
     which = torch.arange(len(seeds))[:, None]
-    whole = x.shape[1] // batch * batch
+    count = x.shape[1]
     while True:
-        orders = torch.stack([torch.randperm(x.shape[1], generator=g) for g in generators])
-        for rows in orders[:, :whole].split(batch, dim=1):
+        orders = [torch.randperm(count, generator=g) if shuffle else torch.arange(count) for g in generators]
+        for rows in torch.stack(orders)[:, : count // batch * batch].split(batch, dim=1):
             yield x[which, rows], y[which, rows]
 
 

@@ -95,6 +95,11 @@ def test_batches_go_through_all_examples_in_an_order_of_the_seed():
     assert all(len(set(order.tolist())) == 9 for order in epoch)
     assert torch.equal(epoch[0], epoch[2]) and not torch.equal(epoch[0], epoch[1])
     assert not torch.equal(epoch[0], again[0])
+    seen.clear()
+    train_together(small([0, 1]), note, x, x, lr=0.01, steps=4, batch=3, shuffle=False)
+    for place, batch in enumerate(seen):
+        first = 3 * (place % 3)
+        assert torch.equal(batch, x[first : first + 3, 0].expand(2, -1))
 
 
 def test_each_network_may_have_its_own_examples():
