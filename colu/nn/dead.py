@@ -67,15 +67,14 @@ def dead_directions(
         y = activation(x)
         if y.shape != x.shape:
             raise ValueError(f"the activation makes {tuple(y.shape)} of {tuple(x.shape)}; wanted the same shape")
-        rows = []
+        if dim == 1:
+            (slopes,) = torch.autograd.grad(y.sum(), x)
+            return (slopes.norm(dim=-2) <= tolerance * z.shape[-2] ** 0.5).long()
+        gram = 0
         for output in range(dim):
             chosen = torch.zeros_like(y)
             chosen[..., output::dim] = 1
             (row,) = torch.autograd.grad(y, x, chosen, retain_graph=output < dim - 1)
-            rows.append(row.unflatten(-1, (-1, dim)))
-    jacobian = torch.stack(rows, dim=-2)  # (..., n, units, out, in)
-    if dim == 1:
-        return (jacobian[..., 0].square().mean(dim=-3) <= tolerance**2).sum(dim=-1)
-    stacked = jacobian.movedim(-4, -3).flatten(-3, -2)
-    gram = stacked.mT @ stacked / z.shape[-2]
+            row = row.unflatten(-1, (-1, dim)).movedim(-3, -2)  # (..., units, n, in)
+            gram = gram + row.mT @ row / z.shape[-2]
     return (torch.linalg.eigvalsh(gram) <= tolerance**2).sum(dim=-1)

@@ -13,6 +13,7 @@ from .generative import AUTOENCODER, VAE_MNIST, AutoencoderTask, VAETask
 from .language import GPT_TEXT, NextCharacter
 from .latent import LATENT_DIFFUSION, LatentDenoising, latent_space
 from .networks import Networks, train_networks
+from .pairs import Tuned, blocks_of, pairs_of_digits, same_or_not, tuned_blocks
 from .pictures import run_with_pictures
 from .plans import left_of, missing_runs
 from .recipes import FUSION_PUBLISHED, FUSION_RECIPES, PublishedPairTask, RecipePairTask
@@ -20,7 +21,6 @@ from .rerun import is_current, rerun_commands
 from .rotation import ROTATION, RotationTask, cap_points, rotation_matrix
 from .run import RunningElsewhere, record_path, run, run_arms
 from .softness import FUSION_SOFT, SoftPairTask
-from .together import BlockNetworks, Tuned, pairs_of_digits, same_or_not, tuned_blocks
 
 __all__ = [
     "ARMS",
@@ -48,7 +48,6 @@ __all__ = [
     "VAE_MNIST",
     "Arm",
     "AutoencoderTask",
-    "BlockNetworks",
     "Config",
     "Experiment",
     "ImageClassification",
@@ -67,6 +66,7 @@ __all__ = [
     "SoftPairTask",
     "Tuned",
     "VAETask",
+    "blocks_of",
     "cap_points",
     "choose_arms",
     "estimate",

@@ -7,10 +7,9 @@ from .gpt import GPT
 from .mlp import MLP
 from .pieces import plane_pieces
 from .resnet import CIFARResNet
-from .stack import Stack, fit_stack
+from .side_by_side import Layers, Perceptrons, ResidualPerceptrons, SideBySide
 from .tangent import tangent_kernel
 from .threshold_network import ThresholdNetwork, fit_threshold_lasso, hyperplane_arrangements
-from .tiny import TinyNetworks
 from .unet import UNet, time_embedding
 from .vae import VAE
 from .whitened import WhitenedResNet, whitening_filters
@@ -19,15 +18,16 @@ __all__ = [
     "CIFARResNet",
     "ConvAutoencoder",
     "GPT",
+    "Layers",
     "MLP",
-    "Stack",
+    "Perceptrons",
+    "ResidualPerceptrons",
+    "SideBySide",
     "StridedConvNet",
     "ThresholdNetwork",
-    "TinyNetworks",
     "UNet",
     "VAE",
     "WhitenedResNet",
-    "fit_stack",
     "fit_threshold_lasso",
     "hyperplane_arrangements",
     "make_activation",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.func import jacrev
+from torch.autograd.functional import jacobian
 
 __all__ = ["tangent_kernel"]
 
@@ -57,6 +57,7 @@ def tangent_kernel(
     shape = tuple(f(parameters, x).shape)
     if shape != (len(x),):
         raise ValueError(f"outputs have shape {shape}, wanted one an input, ({len(x)},)")
-    gradients = jacrev(f)(parameters, x)
-    flat = torch.cat([g.flatten(1) for g in gradients.values()], dim=1)
+    names = list(parameters)
+    gradients = jacobian(lambda *p: f(dict(zip(names, p, strict=True)), x), tuple(parameters.values()))
+    flat = torch.cat([g.flatten(1) for g in gradients], dim=1)
     return flat @ flat.T

@@ -10,8 +10,8 @@ from .here import DEVICES, check_device, check_here, started_processes
 from .loop import DivergedError, Fit, fit, make_fabric
 from .optimisers import MatrixMuon, make_optimiser
 from .plan import Plan, learning_rate
-from .stacked import Stack
 from .task import Task
+from .together import cross_entropy, squared_error, train_together
 
 __all__ = [
     "Checkpoint",
@@ -22,11 +22,11 @@ __all__ = [
     "ImageBatches",
     "MatrixMuon",
     "Plan",
-    "Stack",
     "Task",
     "TokenBatches",
     "check_device",
     "check_here",
+    "cross_entropy",
     "fit",
     "generator_for",
     "latest_checkpoint",
@@ -35,5 +35,7 @@ __all__ = [
     "make_optimiser",
     "save_checkpoint",
     "seed_for",
+    "squared_error",
     "started_processes",
+    "train_together",
 ]
