@@ -14,6 +14,10 @@ from colu.testing import check_answer, seal_answer
 ROOT = Path(__file__).resolve().parents[2]
 
 RIGHT = {
+    "ex-frame-step": [-1, -1, 0, -(2**0.5), 45],
+    "ex-verdict-margin": 0.424,
+    "ex-audit-two": 7 / 8,
+    "ex-audit-noise": 128 * (0.9 / 1.1) / (0.1 / 1.9),
     "ex-threshold-empty": [3, 3],
     "ex-threshold-fixed": [0.02, 0.002],
     "ex-threshold-count": [14, 382],
