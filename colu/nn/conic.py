@@ -15,7 +15,7 @@ from colu.geometry import Symmetry
 from colu.kernels.call import AXES, check_angle, check_leak, check_options, check_save
 from colu.kernels.reference import cone_weight, rectified
 
-from .gain import gain, gauss_legendre, measured_ratio, normal_norm
+from .gain import gain, measured_ratio, normal_angle, normal_norm, normal_second_moment
 from .registry import register
 
 __all__ = ["MPU", "CoLU", "RCoLU"]
@@ -115,7 +115,7 @@ class _Skew(_Conic):
         """
         groups, size = self._sizes(num_channels, 4)
         if self.s2 == "pointwise" and size == 2:
-            return _normal_moment(functional.silu if self.scaling == "soft" else functional.relu)
+            return normal_second_moment(functional.silu if self.scaling == "soft" else functional.relu)
         if self.p != 2 and size > 2:
             # No closed form for the norm of the section: Sobol points through the map itself.
             plain = copy.copy(self)
@@ -132,24 +132,16 @@ class _Skew(_Conic):
         """Second moments of the axis and of the whole section of one cone."""
         mode = "soft" if self.scaling in ("soft", "firm") else "hard"
         if size == 1:
-            return _normal_moment(lambda a: rectified(a, self.scaling) if self.axis_mode == "rectify" else a), 0.0
+            return normal_second_moment(lambda a: rectified(a, self.scaling) if self.axis_mode == "rectify" else a), 0.0
         alpha = math.pi / 4 if self.angle is None else float(self.angle)
-        knots = sorted({0.0, alpha / 2, alpha, math.pi / 2, math.pi - alpha, math.pi})
-        theta, weight = gauss_legendre(knots, 100)
-        weight = weight * theta.sin() ** (size - 2)
-        weight = (weight / weight.sum())[:, None]
+        theta, weight = normal_angle(size, sorted({0.0, alpha / 2, alpha, math.pi / 2, math.pi - alpha, math.pi}))
         homogeneous = not self.eps and (self.axis_mode == "pass" or mode == "hard")
         radius, mass = normal_norm(size) if not homogeneous else (torch.ones(1).double(), torch.ones(1).double() * size)
         axis, section = theta.cos()[:, None, None] * radius[:, None], theta.sin()[:, None, None] * radius[:, None]
         if self.axis_mode == "rectify":
             axis = rectified(axis, self.scaling)
         section = section * cone_weight(axis, section, 2, self.scaling, 2, math.tan(alpha), self.double_cone, self.eps)
-        return tuple((weight * mass * v[..., 0].square()).sum().item() for v in (axis, section))
-
-
-def _normal_moment(f) -> float:
-    x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
-    return (weight * f(x).square() * torch.exp(-x.square() / 2)).sum().item() / math.sqrt(2 * math.pi)
+        return tuple((weight[:, None] * mass * v[..., 0].square()).sum().item() for v in (axis, section))
 
 
 class CoLU(_Skew):
@@ -384,11 +376,10 @@ class MPU(_Conic):
             # A cone in one dimension is the half-line.
             return (1 + self.leak**2) / 2
         alpha = math.pi / 4 if self.angle is None else float(self.angle)
-        theta, weight = gauss_legendre([0.0, alpha, alpha + math.pi / 2, math.pi], 100)
-        weight = weight * theta.sin() ** (size - 2)
+        theta, weight = normal_angle(size, [0.0, alpha, alpha + math.pi / 2, math.pi])
         plane = torch.stack([theta.cos(), theta.sin()], 1)
         y = soc_projection(plane, dim=2, axis="coordinate", angle=alpha, leak=self.leak)
-        return ((weight * y.square().sum(1)).sum() / weight.sum()).item()
+        return (weight * y.square().sum(1)).sum().item()
 
 
 def _symmetry(module: _Conic, channels: int) -> Symmetry:

@@ -91,9 +91,7 @@ def measured_ratio(activation, num_channels: int | None) -> float:
         return activation(x.to(like).clone()).to(x)
 
     if num_channels is None:
-        x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
-        density = weight * torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi)
-        return (density * apply(x[:, None])[:, 0].square()).sum().item()
+        return normal_second_moment(lambda x: apply(x[:, None])[:, 0])
     # What changes the number of channels, such as gates, may want others.
     x = sobol_normal(getattr(activation, "in_channels", num_channels))
     return (apply(x).square().sum() / x.square().sum()).item()
@@ -131,6 +129,34 @@ def gauss_legendre(knots: list[float], order: int) -> tuple[Tensor, Tensor]:
 @functools.cache
 def _legendre(order: int):
     return numpy.polynomial.legendre.leggauss(order)
+
+
+def normal_second_moment(f: Callable[[Tensor], Tensor]) -> float:
+    r"""The integral :math:`\mathbb E f(z)^2` for a standard normal :math:`z`; ``f`` takes a row of float64.
+
+    Examples
+    --------
+    >>> round(normal_second_moment(torch.relu), 12)
+    0.5
+    """
+    x, weight = gauss_legendre([0.25 * k for k in range(-48, 49)], 8)
+    return (weight * f(x).square() * torch.exp(-x.square() / 2)).sum().item() / math.sqrt(2 * math.pi)
+
+
+def normal_angle(size: int, knots: list[float]) -> tuple[Tensor, Tensor]:
+    r"""Nodes and probabilities of the angle of a standard normal vector to an axis, density :math:`\sin^{S-2}\theta`.
+
+    Between the ``knots``, which begin at 0 and end at :math:`\pi`, what is integrated should be smooth.
+
+    Examples
+    --------
+    >>> theta, mass = normal_angle(3, [0.0, math.pi])
+    >>> round((mass * theta.cos().square()).sum().item(), 12)
+    0.333333333333
+    """
+    theta, weight = gauss_legendre(knots, 100)
+    weight = weight * theta.sin() ** (size - 2)
+    return theta, weight / weight.sum()
 
 
 def normal_norm(size: int) -> tuple[Tensor, Tensor]:

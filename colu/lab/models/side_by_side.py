@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -31,7 +32,7 @@ class Layers(NamedTuple):
     behind: list[Tensor]
 
 
-class SideBySide(nn.Module):
+class SideBySide(nn.Module, ABC):
     """Networks of one shape, each with weights and a seed of its own: what architectures have in common.
 
     Parameters
@@ -91,6 +92,7 @@ class SideBySide(nn.Module):
         """Of one network."""
         return sum(parameter[0].numel() for parameter in self.parameters())
 
+    @abstractmethod
     def layers(self, x: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> Layers:
         """Outputs, and what stands before and behind each activation.
 
@@ -105,7 +107,6 @@ class SideBySide(nn.Module):
         -------
         Layers
         """
-        raise NotImplementedError
 
     def forward(self, x: Tensor, change: Callable[[Tensor], Tensor] | None = None) -> Tensor:
         """Outputs ``(networks, batch, out)``; parameters as for :meth:`layers`."""
