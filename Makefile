@@ -56,7 +56,7 @@ test-long: setup  ## whole programs and all combinations, of which `make test` t
 	@$(BIN)/python -m pytest -m long -n auto --dist loadfile -q
 
 check: setup  ## examine the site that `make book` built, in headless Chromium too, and the wheel
-	@$(BIN)/python -m pytest checks -n auto --dist loadgroup -q --ignore checks/test_speed.py
+	@$(BIN)/python -m pytest checks -n auto --dist loadfile -q --ignore checks/test_speed.py
 	@# Alone, as it measures how soon a page is shown.
 	@$(BIN)/python -m pytest checks/test_speed.py -q
 

@@ -10,11 +10,7 @@ from colu.press.check.budget import MARK, SCREEN, measure_chapters
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 
-pytestmark = [
-    pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)"),
-    # One process measures the pages for all tests.
-    pytest.mark.xdist_group("layers"),
-]
+pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium (Debian: apt-get install chromium)")
 
 
 @pytest.fixture(scope="module")
