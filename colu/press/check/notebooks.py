@@ -11,6 +11,7 @@ from colu.press.project import Project
 from colu.press.toc import select
 
 from .claims import lint as lint_claims
+from .code import lint_code
 from .quizzes import lint_quizzes
 from .slides import lint_slides
 from .spelling import misspelt
@@ -64,7 +65,7 @@ def _lint_notebook(notebook: Notebook) -> list[str]:
             )
         if re.search(r"\b(?:slider|moving_point|section|orbit)_figure\((?!.*alt=)", cell.text, re.S):
             found.append(f"cell {cell.id!r} makes a figure with sliders without alt=")
-    found += lint_slides(notebook)
+    found += lint_code(notebook) + lint_slides(notebook)
     if words < WORDS_PER_LINE * lines:
         found.append(f"{words} words for {lines} lines of code: a chapter explains (at least {WORDS_PER_LINE} a line)")
     return [f"{notebook.name}.ipynb: {problem}" for problem in found]
