@@ -69,7 +69,8 @@ class _Cones:
                 f"an element of {element.num_groups} units of dim {element.dim} cannot act for {self}; "
                 "take elements from the same specification"
             )
-        y = element.apply(self._turn(x.double(), axis), axis, share_axis=self.share_axis, layout=self.layout)
+        wide = x if element.exact else x.double()
+        y = element.apply(self._turn(wide, axis), axis, share_axis=self.share_axis, layout=self.layout)
         return self._turn(y, axis).to(x.dtype)
 
     def _turn(self, x: Tensor, axis: int) -> Tensor:

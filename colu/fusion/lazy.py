@@ -60,7 +60,7 @@ class Moved(Made):
         Of the groups that act; it may change between one entry and the next.
     source : dict of str to Tensor
     wide : bool
-        Whether entries are in float64; else in the dtype that they have.
+        Whether an entry that is turned is left in float64; else all have the dtype of the source.
     """
 
     def __init__(self, spec: Spec, elements: Mapping, source: State, *, wide: bool = False):
@@ -70,10 +70,11 @@ class Moved(Made):
             tensor = source[name].detach()
             if not tensor.is_floating_point():
                 return tensor
-            value = tensor.double()
-            for group in acting.get(name, ()):
-                if group in elements:
-                    value = spec.act(group, elements[group], {name: value})[name]
+            moving = [group for group in acting.get(name, ()) if group in elements]
+            # What only changes places keeps its dtype: nothing is rounded, and halves stay small.
+            value = tensor if all(elements[group].exact for group in moving) else tensor.double()
+            for group in moving:
+                value = spec.act(group, elements[group], {name: value})[name]
             return value if wide else value.to(tensor.dtype)
 
         super().__init__(source, make)

@@ -136,19 +136,33 @@ def _covariance(spec: Spec, name: str, a: State, b: State) -> tuple[Tensor, dict
             total = _added(total, *rows)
     # Entries that do not see signs are left out here: what they lose by an update is seen in the objective.
     pairs = [
-        (one.sets, *(one.take(state[one.parameter]) for state in (a, b)))
+        (one.sets, *(one.take(state[one.parameter]).double() for state in (a, b)))
         for one in spec.products(name) if one.parameter not in spec.unmatched and not one.even
     ]  # fmt: skip
     if pairs:
         apart["products"] = pairs
     if total is None:
-        total = next(iter(a.values())).new_zeros(size, size)
+        total = next(iter(a.values())).new_zeros(size, size, dtype=torch.float64)
     return total, apart
 
 
+# Entries that are widened to float64 at a time: a stretch of 4 MB.
+STRETCH = 2**19
+
+
 def _added(total: Tensor | None, one: Tensor, other: Tensor) -> Tensor:
-    """The sum of products so far and one more; its factors are kept by nobody."""
-    return one @ other.T if total is None else total.addmm_(one, other.T)
+    """The sum of products so far and one more, in float64; its factors are widened a stretch of columns at a time."""
+    total = one.new_zeros(len(one), len(other), dtype=torch.float64) if total is None else total
+    step = max(1, STRETCH // max(len(one), 1))
+    for left, right in zip(one.split(step, 1), other.split(step, 1), strict=True):
+        total.addmm_(left.double(), right.double().T)
+    return total
+
+
+def _inner(one: Tensor, other: Tensor) -> float:
+    """The inner product of two entries, in float64, a stretch at a time."""
+    parts = zip(one.flatten().split(STRETCH), other.flatten().split(STRETCH), strict=True)
+    return math.fsum((left.double() * right.double()).sum().item() for left, right in parts)
 
 
 def _is_quadratic(spec: Spec, name: str) -> bool:
@@ -249,13 +263,13 @@ def match_weights(
     matched = sorted(touched - set(spec.unmatched))
 
     def product(name: str, value: Tensor) -> float:
-        return (fixed[name] * value).sum().item()
+        return _inner(fixed[name], value)
 
     parts, squares = {}, [0.0, 0.0]
     for name in matched:
         value = moving[name]
         parts[name] = product(name, value)
-        squares = [squares[0] + fixed[name].square().sum().item(), squares[1] + value.square().sum().item()]
+        squares = [squares[0] + _inner(fixed[name], fixed[name]), squares[1] + _inner(value, value)]
     scale = squares[0] ** 0.5 * squares[1] ** 0.5
     trace = [math.fsum(parts.values())]
     names, generator = list(spec.groups), torch.Generator().manual_seed(seed)

@@ -84,6 +84,11 @@ class WreathElement:
         """Channels of a unit."""
         return sum(one.size for one in self.inner)
 
+    @property
+    def exact(self) -> bool:
+        """Whether entries only change places and signs, so that no dtype rounds them."""
+        return not any(one.turns for one in self.inner)
+
     def sets(self) -> list[tuple[Inner, Tensor | None]]:
         """Each set with its matrices; None for those that are fixed."""
         matrices = iter(self.matrices)
@@ -111,7 +116,8 @@ class WreathElement:
                 f"{x.shape[axis]} channels on axis {axis} of shape {tuple(x.shape)}; an element of "
                 f"{self.num_groups} units of {sum(sizes)} channels acts on {self.num_groups * sum(sizes)}"
             )
-        last = x.movedim(axis, -1).double().unflatten(-1, (self.num_groups, sum(sizes)))
+        wide = x if self.exact else x.double()
+        last = wide.movedim(axis, -1).unflatten(-1, (self.num_groups, sum(sizes)))
         moved = last.index_select(-2, self.permutation.to(x.device)).split(sizes, -1)
         acted = [_act(one, matrices, part, even) for (one, matrices), part in zip(chosen, moved, strict=True)]
         return torch.cat(acted, -1).flatten(-2).to(x.dtype).movedim(-1, axis)
@@ -136,7 +142,8 @@ class WreathElement:
         >>> g.apply_sets(torch.tensor([[[[2.0]], [[3.0]]]]), (0, 1)).flatten()
         tensor([-3., -2.])
         """
-        moved = x.double().index_select(0, self.permutation.to(x.device))
+        wide = x if self.exact else x.double()
+        moved = wide.index_select(0, self.permutation.to(x.device))
         for axis, place in enumerate(sets, 1):
             inner, matrices = self.sets()[place]
             last = moved.movedim((0, axis), (-2, -1))
@@ -188,7 +195,7 @@ def _act(inner: Inner, matrices: Tensor | None, x: Tensor, even: bool) -> Tensor
         return torch.einsum("gij,...gj->...gi", matrices, x)
     order = matrices.abs().argmax(-1) + inner.size * torch.arange(len(matrices), device=x.device)[:, None]
     moved = x.flatten(-2).index_select(-1, order.flatten()).view(x.shape)
-    return moved if even or inner.acting == "permutation" else moved * matrices.sum(-1)
+    return moved if even or inner.acting == "permutation" else moved * matrices.sum(-1).to(moved.dtype)
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ class ConicElement:
         """Channels of a cone S."""
         return self.rotations.shape[-1] + 1
 
+    @property
+    def exact(self) -> bool:
+        """Whether entries only change places, so that no dtype rounds them."""
+        return self.dim == 1
+
     @classmethod
     def identity(cls, num_groups: int, dim: int) -> "ConicElement":
         """The neutral element."""
@@ -99,11 +104,10 @@ class ConicElement:
         check_choice("layout", layout, ("blocks", "axes_first"))
         c = check_channel_dim(x, channel_dim)
         groups, size = count_groups(x.shape[c], self.dim, self.num_groups, share_axis)
-        last = x.movedim(c, -1).double()
         perm = self.permutation.to(x.device)
         if size == 1 and not share_axis:
-            return last.index_select(-1, perm).to(x.dtype).movedim(-1, c)
-        axis, section = split(last, x.dim() - 1, groups, size, share_axis, layout)
+            return x.index_select(c, perm)
+        axis, section = split(x.movedim(c, -1).double(), x.dim() - 1, groups, size, share_axis, layout)
         section = torch.einsum("gij,...gj->...gi", self.rotations.to(x.device), section.index_select(-2, perm))
         axis = axis if share_axis else axis.index_select(-2, perm)
         return join(axis, section, x.dim() - 1, share_axis, layout).to(x.dtype).movedim(-1, c)
@@ -168,6 +172,11 @@ class OrthogonalElement:
         if not error <= 1e-6:
             raise ValueError(f"matrix is off orthogonal by {error:.2g}; orthogonalise it, for example by QR")
         object.__setattr__(self, "matrix", matrix)
+
+    @property
+    def exact(self) -> bool:
+        """Whether entries only change places and signs: sums of entries are rounded."""
+        return False
 
     def compose(self, other: "OrthogonalElement") -> "OrthogonalElement":
         """The element that acts as ``other`` first, then as ``self``."""

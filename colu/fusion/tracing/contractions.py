@@ -106,8 +106,9 @@ class Contractions(Entries):
         x, weight, bias = args[:3]
         transposed, groups = args[6], args[8]
         found, kernel = known(x), known(weight)
-        if kernel is None:
-            self.refuse(args, kwargs, known, place)
+        blocks = transposed and 1 < groups and (groups, 1) != tuple(weight.shape[:2])
+        if kernel is None or blocks:
+            self.refuse(args, kwargs, known, f"{place}, transposed in groups" if blocks else place)
             return None
         made, read = kernel.legs[:2]
         if transposed:
@@ -146,20 +147,18 @@ class Contractions(Entries):
 
     def _grouped(self, weight, made, read, source, groups, transposed, parameter, place):
         """Depthwise convolutions act on each channel; others keep their groups of channels together."""
-        per_in = weight.shape[0] // groups if transposed else weight.shape[1]
+        per_in = 1 if transposed else weight.shape[1]
         if source is None:
             source = torch.full((groups * per_in,), CONSTANT)
         self.atoms.part(source, place, signs=True)
-        if per_in == 1 and len(made) == groups and not transposed:
-            self.atoms.unite(source, made)
-            self.atoms.fix(read, SINGLE)
+        channels, single = (read, made) if transposed else (made, read)
+        if per_in == 1 and len(channels) == groups:
+            self.atoms.unite(source, channels)
+            self.atoms.fix(single, SINGLE)
             if parameter:
                 self.even.add(parameter)
-            return torch.where(source == CONSTANT, made, source)
+            return torch.where(source == CONSTANT, channels, source)
         self.atoms.fix(read, place)
-        if transposed:
-            self.atoms.fix(source, place)
-            return made
         # What one such convolution makes and another reads in the same groups has the same units.
         held = self.held.get((groups, *source.tolist()))
         held = self.atoms.new(groups) if held is None else held

@@ -374,3 +374,21 @@ def test_a_depthwise_convolution_keeps_its_channels(nets):
     spec = from_sequential(model, nets.images())
     assert list(spec.groups) == ["0"]
     assert_invariant_under(spec, model, nets.images())
+
+
+def test_a_transposed_depthwise_convolution_keeps_its_channels(nets):
+    layers = nn.Conv2d(2, 8, 1), nn.ReLU(), nn.ConvTranspose2d(8, 8, 3, groups=8), nn.ReLU(), nn.Conv2d(8, 3, 1)
+    model = nets.randomised(nn.Sequential(*layers))
+    spec = from_sequential(model, nets.images())
+    assert dict(spec.groups) == {"0": Permutation(8)}
+    assert_invariant_under(spec, model, nets.images())
+    truth, state = spec.random(seed=3), model.state_dict()
+    found = match_weights(spec, state, apply(spec, truth, state))
+    assert torch.equal(found.elements["0"].permutation, truth["0"].inverse().permutation)
+
+
+def test_transposed_convolutions_in_groups_stay_and_are_named(nets):
+    layers = nn.Conv2d(2, 8, 1), nn.ReLU(), nn.ConvTranspose2d(8, 12, 2, groups=2), nn.ReLU(), nn.Conv2d(12, 3, 1)
+    spec = from_sequential(nets.randomised(nn.Sequential(*layers)), nets.images())
+    assert not spec.groups
+    assert {why for _, _, why in spec.still} == {"convolution in '2', transposed in groups"}
