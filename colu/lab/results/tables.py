@@ -197,7 +197,7 @@ class ArmTable:
             return "too few pairs"
         if not difference.decided:
             return "not shown"
-        return "better" if (difference.mean > 0) == self.higher_is_better else "worse"
+        return "ahead" if (difference.mean > 0) == self.higher_is_better else "behind"
 
 
 def arm_table(
