@@ -1,4 +1,4 @@
-"""Tables made from records only: an arm a row, intervals, paired differences, a verdict that may be "not told apart"."""
+"""Tables made from records only: an arm a row, intervals, differences, a verdict that can be "not told apart"."""
 
 from __future__ import annotations
 
