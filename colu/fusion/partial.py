@@ -121,10 +121,10 @@ class PartialNetwork(nn.Module):
 
     References
     ----------
-    Stoica et al., "ZipIt! Merging Models from Different Tasks without Training", ICLR 2024 (``stoica2024zipit``), which
-    merges up to a given layer and keeps a head for each network. Here the heads are averaged, as networks of one task
-    allow, and units pair one with one across networks by the alignment; ZipIt! also pairs units within a network, and
-    takes back the merge in front of each head.
+    Stoica et al., "ZipIt! Merging Models from Different Tasks without Training", ICLR 2024, arXiv 2305.03053
+    (``stoica2024zipit``), which merges up to a given layer and keeps a head for each network. Here the heads are
+    averaged, as networks of one task allow, and units pair one with one across networks by the alignment; ZipIt! also
+    pairs units within a network, and takes back the merge in front of each head.
 
     Examples
     --------
