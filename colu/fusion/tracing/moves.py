@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .atoms import CONSTANT, ZERO, varying
+from .atoms import CONSTANT, ZERO, common, varying
 from .labels import SYMBOLS, Labels, Rules
 
 __all__ = ["MOVES", "Moves"]
@@ -45,6 +45,9 @@ class Moves(Rules):
             return leg
         if name in ("unfold", "im2col") and varying(leg) & set(range(2, leg.dim())):
             self.atoms.fix(leg, place)
+        if name == "im2col":
+            # It is not there for integers, and pads with zeros.
+            return func((leg - ZERO).double(), *args[1:], **kwargs).long() + ZERO
         return func(leg, *args[1:], **{key: value for key, value in kwargs.items() if key != "memory_format"})
 
     def _join(self, func, name, args, kwargs, out, known, place):
@@ -72,9 +75,9 @@ class Moves(Rules):
             whole = [one for one in pieces if one is not None]
             if name == "cat" and key and len(whole) == len(pieces) and not any(dim in varying(one) for one in whole):
                 # What follows each other along samples or tokens has the same channels.
-                first = whole[0].narrow(dim, 0, 1)
+                first = common(whole[0], dim)
                 for one in whole[1:]:
-                    self.atoms.unite(first, one.narrow(dim, 0, 1))
+                    self.atoms.unite(first, common(one, dim))
                 legs.append(first.expand(out.shape))
                 continue
             for index, tensor in enumerate(tensors):
@@ -107,6 +110,19 @@ class Moves(Rules):
         self.atoms.fix(table.legs[0], SYMBOLS)
         return Labels([table.legs[1][0].expand(out.shape)])
 
+    def _do__embedding_bag(self, args, kwargs, out, known, place):
+        table, weights = known(args[0]), args[6] if len(args) > 6 else None
+        self.refuse((weights,), {}, known, place)
+        if table is None:
+            return None
+        self.atoms.fix(table.legs[0], SYMBOLS)
+        if (args[4] if len(args) > 4 else 0) == 2:
+            # The largest of each column.
+            self.atoms.part(table.legs[1], place, signs=False)
+        return [Labels([table.legs[1][0].expand(out[0].shape)]), *(Labels([]) for _ in out[1:])]
+
+    _do__embedding_bag_forward_only = _do__embedding_bag
+
     def _do_copy(self, args, kwargs, out, known, place):
         self.refuse(args, kwargs, known, place)
         return None
@@ -119,3 +135,6 @@ class Moves(Rules):
 
     def _do_where(self, args, kwargs, out, known, place):
         return self._elementwise("where", args, kwargs, out, known, place)
+
+    def _do_masked_fill(self, args, kwargs, out, known, place):
+        return self._elementwise("masked_fill", args, kwargs, out, known, place)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .atoms import ZERO, canonical, varying
+from .atoms import ZERO, canonical, common, varying
 from .entries import Entries
 from .labels import INPUTS, Labels
 
 __all__ = ["BATCH_NORM", "REDUCTIONS", "SOFTMAX", "SPATIAL", "SPATIAL_EACH", "SUMS", "Norms"]
 
-SPATIAL = {"avg_pool1d", "avg_pool2d", "_adaptive_avg_pool2d", "upsample_nearest1d", "upsample_nearest2d",
-            "_upsample_nearest_exact2d", "upsample_bilinear2d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
-            "_upsample_bicubic2d_aa"}  # fmt: skip
-SPATIAL_EACH = {"max_pool2d_with_indices", "adaptive_max_pool2d"}
+SPATIAL = {"avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d",
+           "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d",
+           "replication_pad3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+           "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d", "upsample_linear1d",
+           "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d", "_upsample_bilinear2d_aa",
+           "_upsample_bicubic2d_aa"}  # fmt: skip
+SPATIAL_EACH = {"max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d"}
 SUMS = {"mean", "sum"}
 REDUCTIONS = {"amax", "amin", "max", "min", "var", "std", "logsumexp", "prod", "argmax", "argmin", "any", "all",
                "linalg_vector_norm", "norm", "var_mean"}  # fmt: skip
@@ -39,9 +42,7 @@ class Norms(Entries):
                 continue
             if name in SPATIAL_EACH:
                 self.atoms.part(leg, place, signs=False)
-            for dim in range(2, leg.dim()):
-                leg = leg.narrow(dim, 0, 1)
-            legs.append(leg.expand(first.shape))
+            legs.append(common(leg, *range(2, leg.dim())).expand(first.shape))
         return Labels(legs) if isinstance(out, Tensor) else [Labels(legs), *(None for _ in out[1:])]
 
     def _reduce(self, name, args, kwargs, labels, out, place):
@@ -57,9 +58,11 @@ class Norms(Entries):
             dims = list(range(x.dim()))
         dims = {dim % x.dim() for dim in ([dims] if isinstance(dims, int) else dims)}
         keepdim = first.dim() == x.dim()
-        legs = []
+        legs, order = [], []
         for leg in labels.legs:
             spread = varying(leg)
+            if spread & dims:
+                order.append(leg)
             if not spread & dims:
                 if name not in SUMS:
                     self.atoms.part(leg, place, signs=False)
@@ -72,10 +75,16 @@ class Norms(Entries):
                     continue
             legs.append(kept.expand([1 if d in dims else n for d, n in enumerate(x.shape)]).reshape(first.shape)
                         if not keepdim else kept.expand(first.shape))  # fmt: skip
+        if name in ("argmax", "argmin"):
+            return Labels(legs, order=order)
+        if name in ("max", "min") and not isinstance(out, Tensor):
+            return [Labels(legs), Labels(legs, order=order)]
         return Labels(legs) if isinstance(out, Tensor) else [Labels(legs) for _ in out]
 
     def _rows(self, leg, dims, place):
         """Units that hold the channels reduced together, where there are several."""
+        if len(dims) == leg.dim():
+            return None
         for dim in range(leg.dim()):
             if leg.shape[dim] > 1 and leg.stride(dim) == 0:
                 leg = leg.narrow(dim, 0, 1)
@@ -87,6 +96,53 @@ class Norms(Entries):
         for dim in sorted(dims):
             made = made.unsqueeze(dim)
         return made
+
+    def _do_index_add(self, args, kwargs, out, known, place):
+        return self._added_rows(args[0], args[3], args[1], args[2], out, known, place)
+
+    def _do_scatter_add(self, args, kwargs, out, known, place):
+        return self._added_rows(args[0], args[3], args[1], args[2], out, known, place)
+
+    def _do_scatter_reduce(self, args, kwargs, out, known, place):
+        each = args[4] not in ("sum", "mean")
+        return self._added_rows(args[0], args[3], args[1], args[2], out, known, place, each=each)
+
+    def _added_rows(self, target, source, dim, index, out, known, place, *, each=False):
+        """Rows put together by an index, as in graphs: the channels stay what they are where all go one way."""
+        labels, dim = known(source), dim % out.dim()
+        other = [size for axis, size in enumerate(out.shape) if axis != dim]
+        sizes = [size for axis, size in enumerate(source.shape) if axis != dim]
+        wide = index.dim() > 1 or out.dim() == 1
+        if labels is None or other != sizes or wide and index.shape != source.shape:
+            self.refuse((target, source, index), {}, known, place)
+            return None
+        self.refuse((index,), {}, known, place)
+        legs = []
+        for leg in labels.legs:
+            spread = varying(leg)
+            if dim in spread or wide and any(self._parts(index, axis, known) for axis in spread):
+                self.atoms.fix(leg, place)
+                continue
+            if each:
+                self.atoms.part(leg, place, signs=False)
+            legs.append(common(leg, dim).expand(out.shape))
+        rows = torch.empty_like(out)
+        return self._elementwise(
+            "add", (target, rows), {}, out, lambda one: Labels(legs) if one is rows else known(one), place
+        )
+
+    @staticmethod
+    def _parts(index, axis: int, known) -> bool:
+        """Whether an index sends channels different ways, or may for other data."""
+        if index.stride(axis) == 0:
+            return False
+        return known(index) is not None or bool((index != index.narrow(axis, 0, 1)).any())
+
+    def _do_grid_sampler_2d(self, args, kwargs, out, known, place):
+        self.refuse((args[1],), {}, known, place)
+        return self._spatial("grid_sampler", known(args[0]), out, place)
+
+    _do_grid_sampler_3d = _do_grid_sampler_2d
 
     def _softmax(self, args, labels, out, place):
         if labels is None:
