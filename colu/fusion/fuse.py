@@ -261,7 +261,7 @@ def fuse(
         "metrics": metrics,
         "curves": {label: curve.to_dict() for label, curve in curves.items()},
     }
-    report["distrust"] = doubts(report, [text for one in aligned for text in one.doubts], split)
+    report["distrust"] = doubts(report, [text for one in (*specs, *aligned) for text in one.doubts], split)
     made = made if trunk is None else joined(made, trunk)
     if not isinstance(made, dict):
         return Fused(made, states, report, curves)
@@ -309,7 +309,7 @@ def _shares(shares, number: int) -> list[float]:
             raise ValueError(f"shares={shares} for {number} networks; give one share each")
         shares = [1 - shares, shares]
     found = [float(share) for share in shares]
-    if len(found) != number or min(found) < 0 or abs(sum(found) - 1) > 1e-6:
+    if len(found) != number or not min(found) >= 0 or not abs(sum(found) - 1) <= 1e-6:
         raise ValueError(f"shares are {found} for {number} networks; wanted one from 0 to 1 each, that sum to 1")
     return found
 
