@@ -67,3 +67,10 @@ class Rules:
             if isinstance(tensor, Tensor) and (labels := known(tensor)) is not None:
                 for leg in labels.legs:
                     self.atoms.fix(leg, place)
+
+    @staticmethod
+    def _parts(index: Tensor, axis: int, known) -> bool:
+        """Whether an index sends channels different ways, or may for other data."""
+        if index.stride(axis) == 0 or index.shape[axis] < 2:
+            return False
+        return known(index) is not None or bool((index != index.narrow(axis, 0, 1)).any())

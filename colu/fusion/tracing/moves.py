@@ -11,10 +11,11 @@ from .labels import SYMBOLS, Labels, Rules
 __all__ = ["MOVES", "Moves"]
 
 MOVES = {
-    "alias", "cat", "clone", "constant_pad_nd", "detach", "expand", "flip", "index_select", "lift_fresh", "narrow",
-    "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "select", "slice", "split", "split_with_sizes",
-    "squeeze", "stack", "t", "transpose", "unbind", "unfold", "unsqueeze", "view", "_unsafe_view", "_reshape_alias",
-    "im2col", "channel_shuffle", "native_channel_shuffle", "unsafe_split", "unsafe_split_with_sizes",
+    "alias", "cat", "clone", "constant_pad_nd", "detach", "expand", "flip", "index_select", "lift_fresh",
+    "narrow", "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "rot90", "select", "slice",
+    "split", "split_with_sizes", "squeeze", "stack", "t", "transpose", "unbind", "unfold", "unsqueeze", "view",
+    "_unsafe_view", "_reshape_alias", "im2col", "channel_shuffle", "native_channel_shuffle", "unsafe_split",
+    "unsafe_split_with_sizes",
 }  # fmt: skip
 
 
@@ -102,6 +103,24 @@ class Moves(Rules):
             else:
                 legs.append(torch.ops.aten.index.Tensor(leg.contiguous(), list(where)))
         return Labels(legs, labels.parameter)
+
+    def _do_gather(self, args, kwargs, out, known, place):
+        x, dim, index = args[0], args[1] % out.dim(), args[2]
+        self.refuse((index,), {}, known, place)
+        labels = known(x)
+        if labels is None:
+            return None
+        legs = []
+        for leg in labels.legs:
+            spread = varying(leg)
+            others = {axis for axis in range(out.dim()) if axis != dim and out.shape[axis] != x.shape[axis]}
+            if dim in spread or spread & others or any(self._parts(index, axis, known) for axis in spread):
+                self.atoms.fix(leg, place)
+                continue
+            for axis in others:
+                leg = leg.narrow(axis, 0, 1)
+            legs.append(common(leg, dim).expand(out.shape))
+        return Labels(legs)
 
     def _do_embedding(self, args, kwargs, out, known, place):
         table = known(args[0])

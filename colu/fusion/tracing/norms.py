@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,7 @@ SPATIAL = {"avg_pool1d", "avg_pool2d", "avg_pool3d", "_adaptive_avg_pool2d", "_a
 SPATIAL_EACH = {"max_pool2d_with_indices", "max_pool3d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool3d"}
 SUMS = {"mean", "sum"}
 REDUCTIONS = {"amax", "amin", "max", "min", "var", "std", "logsumexp", "prod", "argmax", "argmin", "any", "all",
-               "linalg_vector_norm", "norm", "var_mean"}  # fmt: skip
+               "linalg_vector_norm", "norm", "var_mean", "median", "nanmedian", "mode"}  # fmt: skip
 SOFTMAX = {"_softmax", "_log_softmax", "_safe_softmax"}
 BATCH_NORM = {"native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
                "cudnn_batch_norm", "batch_norm"}  # fmt: skip
@@ -36,13 +38,16 @@ class Norms(Entries):
             return None
         first = out if isinstance(out, Tensor) else out[0]
         legs = []
+        # Behind the channels, with samples in front of them or without.
+        count = next(int(sign) for sign, after in pairwise(name) if sign in "123" and after == "d")
         for leg in labels.legs:
-            if varying(leg) & set(range(2, leg.dim())):
+            places = range(leg.dim() - count, leg.dim())
+            if varying(leg) & set(places):
                 self.atoms.fix(leg, place)
                 continue
             if name in SPATIAL_EACH:
                 self.atoms.part(leg, place, signs=False)
-            legs.append(common(leg, *range(2, leg.dim())).expand(first.shape))
+            legs.append(common(leg, *places).expand(first.shape))
         return Labels(legs) if isinstance(out, Tensor) else [Labels(legs), *(None for _ in out[1:])]
 
     def _reduce(self, name, args, kwargs, labels, out, place):
@@ -77,7 +82,7 @@ class Norms(Entries):
                         if not keepdim else kept.expand(first.shape))  # fmt: skip
         if name in ("argmax", "argmin"):
             return Labels(legs, order=order)
-        if name in ("max", "min") and not isinstance(out, Tensor):
+        if name != "var_mean" and not isinstance(out, Tensor):
             return [Labels(legs), Labels(legs, order=order)]
         return Labels(legs) if isinstance(out, Tensor) else [Labels(legs) for _ in out]
 
@@ -96,6 +101,48 @@ class Norms(Entries):
         for dim in sorted(dims):
             made = made.unsqueeze(dim)
         return made
+
+    def _do_cumsum(self, args, kwargs, out, known, place):
+        return self._along(args, args[1], out, known, place, each=False)
+
+    def _do_cumprod(self, args, kwargs, out, known, place):
+        return self._along(args, args[1], out, known, place)
+
+    _do_cummax = _do_cummin = _do_logcumsumexp = _do_cumprod
+
+    def _do_sort(self, args, kwargs, out, known, place):
+        numbers = [one for one in args[1:] if not isinstance(one, bool) and one is not None]
+        return self._along(args, numbers[0] if numbers else kwargs.get("dim", -1), out, known, place)
+
+    def _do_topk(self, args, kwargs, out, known, place):
+        return self._along(args, args[2] if len(args) > 2 else kwargs.get("dim", -1), out, known, place)
+
+    _do_kthvalue = _do_topk
+
+    def _along(self, args, dim, out, known, place, *, each=True):
+        """What orders or adds up places, for each channel by itself; along channels it is not understood."""
+        labels, outs = known(args[0]), [out] if isinstance(out, Tensor) else out
+        if labels is None:
+            return None
+        dim, legs = dim % args[0].dim(), []
+        for leg in labels.legs:
+            if dim in varying(leg) or outs[0].dim() != leg.dim():
+                self.atoms.fix(leg, place)
+                continue
+            if each:
+                self.atoms.part(leg, place, signs=False)
+            legs.append(common(leg, dim).expand(outs[0].shape))
+        return Labels(legs) if isinstance(out, Tensor) else [Labels(legs) for _ in outs]
+
+    def _do_glu(self, args, kwargs, out, known, place):
+        if (labels := known(args[0])) is None:
+            return None
+        dim = (args[1] if len(args) > 1 else -1) % out.dim()
+        first, gate = torch.empty_like(out), torch.empty_like(out)
+        halves = [Labels(list(legs)) for legs in zip(*(leg.chunk(2, dim) for leg in labels.legs), strict=True)]
+        halves = halves or [Labels([])] * 2
+        found = {id(first): halves[0], id(gate): halves[1]}
+        return self._elementwise("glu", (first, gate), {}, out, lambda one: found[id(one)], place)
 
     def _do_index_add(self, args, kwargs, out, known, place):
         return self._added_rows(args[0], args[3], args[1], args[2], out, known, place)
@@ -131,16 +178,9 @@ class Norms(Entries):
             "add", (target, rows), {}, out, lambda one: Labels(legs) if one is rows else known(one), place
         )
 
-    @staticmethod
-    def _parts(index, axis: int, known) -> bool:
-        """Whether an index sends channels different ways, or may for other data."""
-        if index.stride(axis) == 0:
-            return False
-        return known(index) is not None or bool((index != index.narrow(axis, 0, 1)).any())
-
     def _do_grid_sampler_2d(self, args, kwargs, out, known, place):
         self.refuse((args[1],), {}, known, place)
-        return self._spatial("grid_sampler", known(args[0]), out, place)
+        return self._spatial(f"{args[0].dim() - 2}d", known(args[0]), out, place)
 
     _do_grid_sampler_3d = _do_grid_sampler_2d
 

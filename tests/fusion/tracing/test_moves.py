@@ -82,3 +82,22 @@ def test_tokens_behind_zeros_keep_their_channels(nets):
     spec = trace_spec(model, x)
     assert spec.groups == {"one": Permutation(4)} and not spec.still
     assert_invariant_under(spec, model, x)
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_the_token_of_each_sample_keeps_its_channels(nets, wide):
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Linear(3, 4), nn.Linear(4, 2)
+
+        def forward(self, x, last):
+            h, last = F.relu(self.one(x)), last[:, None, None]
+            # Repeated, an index of the inputs might be another for each channel.
+            return self.two(h.gather(1, last.expand(-1, 1, 4) if wide else last.repeat(1, 1, 4))[:, 0])
+
+    model, x = nets.randomised(Last()), (torch.randn(3, 5, 3, dtype=torch.float64), torch.tensor([0, 4, 2]))
+    spec = trace_spec(model, x)
+    assert spec.groups == ({"one": Permutation(4)} if wide else {})
+    assert wide or "gather" in spec.still[0][2]
+    assert_invariant_under(spec, model, x)

@@ -61,6 +61,14 @@ PLACES = {
     "by the size of all": (2, lambda h: h / h.norm()),
     "beside the mean of all": (2, lambda h: h - h.mean()),
     "by the largest of all": (2, lambda h: h / h.amax()),
+    "added up along": (1, lambda h: h.cumsum(-1)),
+    "the largest so far": (1, lambda h: h.cummax(2).values),
+    "in order": (1, lambda h: h.sort(-1).values),
+    "in order, stably": (1, lambda h: torch.sort(h, stable=True, dim=2)[0]),
+    "the largest two": (1, lambda h: h.topk(2).values),
+    "the middle": (1, lambda h: h.median(-1, keepdim=True).values),
+    "a gate of its half": (1, lambda h: F.glu(torch.cat([h, h + 1], 1), 1)),
+    "turned": (2, lambda h: torch.rot90(h, 1, (2, 3))),
 }  # fmt: skip
 
 
@@ -116,6 +124,14 @@ MESSAGES = {
 def test_messages_in_a_graph_keep_their_channels(nets, name):
     model = nets.randomised(Graph(MESSAGES[name]))
     x = torch.randn(5, 3, dtype=torch.float64), torch.tensor([0, 2, 1, 2, 0])
+    spec = trace_spec(model, x)
+    assert spec.groups == {"one": Permutation(4)} and not spec.still
+    assert_invariant_under(spec, model, x)
+
+
+def test_pictures_without_samples_keep_their_channels(nets):
+    model = nets.randomised(Around(2, lambda h: F.interpolate(F.max_pool2d(h, 2)[None], scale_factor=2)[0]))
+    x = torch.randn(2, 4, 6, dtype=torch.float64)
     spec = trace_spec(model, x)
     assert spec.groups == {"one": Permutation(4)} and not spec.still
     assert_invariant_under(spec, model, x)
