@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,7 +22,7 @@ from .partial import joined, split_states, trunk_of
 from .repair import fitting_repair, repairer
 from .samples import first, is_pair, outputs_of
 from .spec import Spec, State
-from .states import check_tensors, plain_state, unwrapped
+from .states import check_tensors, copied, plain_state, unwrapped
 from .subgroups import written
 from .trace import trace_spec
 from .verdict import differences, doubts, measure, measured
@@ -387,7 +386,7 @@ def _moved_by(net, model, parent: State, one: Aligned, x, scratch: bool) -> floa
     dtype = torch.float32 if first.dtype in (torch.bfloat16, torch.float16) else torch.float64
     found = []
     for source, state in ((net, parent), (model, one.wide)):
-        work = source if scratch else copy.deepcopy(source)
+        work = source if scratch else copied(source)
         found.append(run_paged(work, state, lambda work=work: outputs_of(work, x), dtype))
     before, after = found
     return ((after - before).abs().max() / before.abs().max().clamp_min(1e-300)).item()

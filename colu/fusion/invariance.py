@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -13,14 +12,14 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from .samples import call
 from .spec import Spec, apply
-from .states import unwrapped
+from .states import copied, unwrapped
 
 __all__ = ["assert_invariant_under", "double_example", "double_model", "invariance_error", "telling"]
 
 
 def double_model(model: nn.Module) -> nn.Module:
     """A copy in float64 and evaluation mode."""
-    return copy.deepcopy(unwrapped(model)).double().eval()
+    return copied(unwrapped(model)).double().eval()
 
 
 def double_example(example):
@@ -42,7 +41,7 @@ class _Double(TorchDispatchMode):
 def outputs(model: nn.Module, state: Mapping, example) -> list[Tensor]:
     """All floating tensors that a fresh copy of a network in float64 puts out with a state."""
     # A copy each time: some networks keep values of an earlier call.
-    model = copy.deepcopy(model)
+    model = copied(model)
     values = OrderedDict(state)
     # Some modules read from it which version of them wrote the state.
     values._metadata = model.state_dict()._metadata

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from .matching import Alignment
 from .plan import Plan, softness
 from .samples import outputs_of, pairs
 from .spec import Spec, State
-from .states import check_tensors, plain_state, unwrapped
+from .states import check_tensors, copied, plain_state, unwrapped
 
 __all__ = [
     "BARRIER",
@@ -146,7 +145,7 @@ def _class_axis(outputs: Tensor, labels: Tensor) -> int:
 
 
 def _copied(model: nn.Module) -> nn.Module:
-    return copy.deepcopy(unwrapped(model)).eval()
+    return copied(unwrapped(model)).eval()
 
 
 def _predictor(copied: nn.Module, state: State, plain: bool = False) -> Callable[[Tensor, Tensor], Tensor]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 from torch import nn
 
 from colu.checks import check_int, check_number
@@ -13,7 +11,7 @@ from .fold import Folding
 from .invariance import check_outputs, difference, double_example, double_model, outputs, telling
 from .samples import like
 from .spec import Spec
-from .states import unwrapped
+from .states import copied, unwrapped
 from .subgroups import written
 from .tracing.structure import Structure
 from .tracing.watch import follow
@@ -95,7 +93,7 @@ def trace_spec(
     else:
         tol = check_number("tol", tol, 0)
         model, example = double_model(model), double_example(example)
-        followed = follow(copy.deepcopy(model), example, ones)
+        followed = follow(copied(model), example, ones)
     if strict and followed.unknown:
         listed = ", ".join(dict.fromkeys(followed.unknown))
         raise ValueError(

@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 from torch.optim.swa_utils import AveragedModel
 
 from colu.fusion import (
@@ -198,3 +199,18 @@ def test_counters_and_indices_are_no_weights(nets):
 def test_every_real_dtype_of_training_is_taken(nets, dtype):
     state = {name: tensor.to(dtype) for name, tensor in nets.mlp().state_dict().items()}
     assert lerp(state, state, 0.5)["0.weight"].dtype == dtype
+
+
+@pytest.mark.parametrize("computed", [
+    lambda layer: prune.random_unstructured(layer, "weight", 0.4),
+    lambda layer: nn.utils.weight_norm(layer),
+], ids=["pruned", "weight norm of old"])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_weights_that_modules_compute_are_copied(nets, computed):
+    layers = computed(nn.Linear(4, 6)), nn.ReLU(), computed(nn.Linear(6, 3))
+    model, x = nn.Sequential(*layers).eval(), torch.randn(20, 4)
+    assert invariance_error(model, spec := trace_spec(model, x), x) < 1e-10 and len(spec.groups) == 1
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    moved = {name: t.float() for name, t in apply(spec, spec.random(1), state).items()}
+    made = fuse(model, state, moved, data=((x, x.argmax(1) % 3),) * 2, lambdas=3)
+    assert made.report["metrics"]["keeps_the_parent"] == [True, True]
