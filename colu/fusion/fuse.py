@@ -25,7 +25,7 @@ from .spec import Spec, State
 from .states import check_tensors, copied, plain_state, unwrapped
 from .subgroups import written
 from .trace import trace_spec
-from .verdict import differences, doubts, measure, measured
+from .verdict import averaged_buffers, differences, doubts, measure, measured
 
 __all__ = ["REPAIRS", "Fused", "fuse"]
 
@@ -260,7 +260,8 @@ def fuse(
         "metrics": metrics,
         "curves": {label: curve.to_dict() for label, curve in curves.items()},
     }
-    report["distrust"] = doubts(report, [text for one in (*specs, *aligned) for text in one.doubts], split)
+    already = [text for one in (*specs, *aligned) for text in one.doubts]
+    report["distrust"] = doubts(report, already + averaged_buffers(model, states, specs[0].unmatched), split)
     made = made if trunk is None else joined(made, trunk)
     if not isinstance(made, dict):
         return Fused(made, states, report, curves)

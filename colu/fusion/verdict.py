@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 
 import torch
@@ -13,7 +13,7 @@ from .measure import BarrierCurve, Loss, Metrics, barrier, evaluate, evaluate_en
 from .samples import pairs as samples
 from .spec import State
 
-__all__ = ["differences", "doubts", "measured"]
+__all__ = ["averaged_buffers", "differences", "doubts", "measured"]
 
 #: Points of accuracy below what its file says, or below its own confidence, from which a parent is doubted.
 BELOW = 0.1
@@ -155,6 +155,17 @@ def doubtful_parent(
             "these may be other data than it was trained on, or scaled otherwise."
         )
     return None
+
+
+def averaged_buffers(model: nn.Module, states: Sequence[State], statistics: Collection[str]) -> list[str]:
+    """A sentence where buffers that are no running statistics differ between aligned networks, and none elsewhere."""
+    names = [name for name, held in model.named_buffers() if held.dim() and held.is_floating_point()]
+    names = [name for name in names if name in states[0] and name not in statistics]
+    unlike = [name for name in names if any((one[name] != states[0][name]).any() for one in states[1:])]
+    if not unlike:
+        return []
+    more = f" and {len(unlike) - 3} more" if len(unlike) > 3 else ""
+    return [f"Buffers are averaged as weights are, {', '.join(unlike[:3])}{more}: no mask or table stays what it was."]
 
 
 def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:

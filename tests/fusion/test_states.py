@@ -214,3 +214,18 @@ def test_weights_that_modules_compute_are_copied(nets, computed):
     moved = {name: t.float() for name, t in apply(spec, spec.random(1), state).items()}
     made = fuse(model, state, moved, data=((x, x.argmax(1) % 3),) * 2, lambdas=3)
     assert made.report["metrics"]["keeps_the_parent"] == [True, True]
+    assert not any("Buffers" in text for text in made.report["distrust"])
+
+
+def test_buffers_that_differ_are_told_and_statistics_are_not():
+    def network(seed):
+        torch.manual_seed(seed)
+        first = prune.random_unstructured(nn.Linear(4, 6), "weight", 0.4)
+        model = nn.Sequential(first, nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+        model(torch.randn(20, 4))
+        return model.eval()
+
+    one, other = network(0), network(1)
+    report = fuse(one, one.state_dict(), other.state_dict(), example_input=torch.randn(5, 4)).report
+    (said,) = [text for text in report["distrust"] if "Buffers" in text]
+    assert "0.weight_mask:" in said
