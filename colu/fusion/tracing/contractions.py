@@ -163,6 +163,8 @@ class Contractions(Entries):
         held = self.held.get((groups, *source.tolist()))
         held = self.atoms.new(groups) if held is None else held
         self.held[groups, *made.tolist()] = held
+        # A group that reads what no map moves, such as the inputs, has its place; what it makes may change places.
+        self.atoms.fix(held[(source.view(groups, per_in) == CONSTANT).any(1)], INPUTS)
         self.atoms.hold(source.view(groups, per_in), held[:, None], place)
         if parameter in self.grouped:
             self.atoms.unite(self.grouped[parameter][1], source.view(groups, per_in))
