@@ -115,8 +115,8 @@ class Moves(Rules):
             spread = varying(leg)
             others = {axis for axis in range(out.dim()) if axis != dim and out.shape[axis] != x.shape[axis]}
             if dim in spread or spread & others or any(self._parts(index, axis, known) for axis in spread):
-                self.atoms.fix(leg, place)
-                continue
+                self.refuse(args, {}, known, place)
+                return None
             for axis in others:
                 leg = leg.narrow(axis, 0, 1)
             legs.append(common(leg, dim).expand(out.shape))

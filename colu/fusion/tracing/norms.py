@@ -127,8 +127,8 @@ class Norms(Entries):
         dim, legs = dim % args[0].dim(), []
         for leg in labels.legs:
             if dim in varying(leg) or outs[0].dim() != leg.dim():
-                self.atoms.fix(leg, place)
-                continue
+                self.refuse(args, {}, known, place)
+                return None
             if each:
                 self.atoms.part(leg, place, signs=False)
             legs.append(common(leg, dim).expand(outs[0].shape))
@@ -168,8 +168,8 @@ class Norms(Entries):
         for leg in labels.legs:
             spread = varying(leg)
             if dim in spread or wide and any(self._parts(index, axis, known) for axis in spread):
-                self.atoms.fix(leg, place)
-                continue
+                self.refuse((target, source), {}, known, place)
+                return None
             if each:
                 self.atoms.part(leg, place, signs=False)
             legs.append(common(leg, dim).expand(out.shape))
