@@ -1,4 +1,4 @@
-"""The command that fuses networks reads them from the disk: what it holds at most."""
+"""What the command that fuses networks reads, it reads entry by entry: the memory that it takes at most."""
 
 import os
 import subprocess
