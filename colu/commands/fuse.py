@@ -245,9 +245,10 @@ def _made(networks, model, places, data, base, shape, force, options):
     """Read, fuse, and add to the report what only the command knows."""
     from colu.fusion import example_for
     from colu.fusion import fuse as fuse_states
+    from colu.fusion.samples import first, is_pair
     from colu.fusion.stored import keep_nothing
 
-    from .fuse_inputs import bound, load_data, load_model
+    from .fuse_inputs import bound, load_data, load_model, try_model
 
     if len(networks) < 2:
         raise ValueError(f"one network, {networks[0]}, has nothing to be fused with; name two or more")
@@ -267,7 +268,16 @@ def _made(networks, model, places, data, base, shape, force, options):
         found = load_data(data)
         _say_data(found)
         options |= {"data": (found.fit, found.test), "split": found.split, "loss": found.loss}
+        for net in dict.fromkeys(nets):
+            seen = found.fit if is_pair(found.fit) else next(iter(found.fit))
+            try_model(net, first(seen[0], 2), f"the first samples of --data {data!r}")
     x = example_for(nets[0], sizes) if found is None or sizes else None
+    if x is None and found is None:
+        raise ValueError(
+            f"no inputs were found that --model {model[0]!r} runs on; give --input, the sizes of one sample, or --data"
+        )
+    if sizes:
+        try_model(nets[0], first(x, 2), f"--input {shape}")
     streamed = found is None and not options["folding"] and options["until"] is None
     if streamed:
         keep_nothing()
@@ -275,6 +285,10 @@ def _made(networks, model, places, data, base, shape, force, options):
     options |= {"base": origin, "example_input": x, "models": nets[1:], "name": model[0], "scratch": streamed}
     made = fuse_states(nets[0], *parents, **options)
     files = [{"path": str(state.path), "sha256": state.digests(), "says": state.metadata} for state in states]
+    sums = [sorted(one["sha256"].values()) for one in files]
+    for place, one in enumerate(sums):
+        if (twin := sums.index(one)) < place:
+            made.report["distrust"].insert(0, f"Networks {twin + 1} and {place + 1} hold the same weights.")
     made.report.update({
         "files": files,
         "base": None if origin is None else {"path": str(base), "sha256": origin.digests()},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import os
 import sys
 from collections.abc import Mapping
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from colu.fusion import StoredState
+from colu.fusion.samples import is_pair, outputs_of
 
-__all__ = ["Data", "bound", "load_data", "load_model", "said_accuracy"]
+__all__ = ["Data", "bound", "load_data", "load_model", "said_accuracy", "try_model"]
 
 FORMS = "package.module:callable, timm:NAME or hf:FOLDER, each with arguments in parentheses where it takes any"
 #: What an accuracy is called in the metadata of a file.
@@ -57,6 +60,20 @@ def _imported(text: str, option: str):
     return found
 
 
+def _result(made, arguments: list, options: dict, option: str, text: str):
+    """What a callable gives; arguments that it does not take are told before its code is run."""
+    if not callable(made):
+        raise ValueError(f"{option} {text!r} is a {type(made).__name__}, which cannot be called")
+    try:
+        inspect.signature(made).bind(*arguments, **options)
+    except TypeError as error:
+        raise ValueError(f"{option} {text!r}: {error}; arguments go in parentheses behind the name") from None
+    except ValueError:
+        # Some that are written in C do not say what they take.
+        pass
+    return made(*arguments, **options)
+
+
 def load_model(text: str) -> nn.Module:
     """The model that ``--model`` names, with whatever weights it starts with; its code is run.
 
@@ -82,7 +99,7 @@ def load_model(text: str) -> nn.Module:
     if name.startswith("hf:"):
         return _from_folder(name[3:], text)
     made = _imported(name, "--model")
-    model = made if isinstance(made, nn.Module) else made(*arguments, **options)
+    model = made if isinstance(made, nn.Module) else _result(made, arguments, options, "--model", text)
     if not isinstance(model, nn.Module):
         raise ValueError(f"--model {text!r} gives a {type(model).__name__}; wanted a torch.nn.Module")
     return model
@@ -186,7 +203,7 @@ def load_data(text: str) -> Data:
         What is of another form, or holds NaN.
     """
     name, arguments, options = _called(text)
-    given = _imported(name, "--data")(*arguments, **options)
+    given = _result(_imported(name, "--data"), arguments, options, "--data", text)
     if isinstance(given, Mapping):
         unknown = set(given) - {"fit", "test", "split", "scaling", "loss"}
         if unknown or not {"fit", "test"} <= set(given):
@@ -206,20 +223,55 @@ def load_data(text: str) -> Data:
     return found
 
 
-def _seen(part, label: str) -> dict:
-    whole = isinstance(part, tuple) and len(part) == 2 and isinstance(part[0], Tensor | Mapping)
+def _checked(batch, place: int, whole: bool, label: str) -> tuple:
+    """Inputs and labels of a batch: tensors, finite, and one label for each sample."""
+    where = label if whole else f"batch {place} of {label}"
+    x, y = batch[0], batch[1]
+    named = [(f"[{key!r}]", value) for key, value in x.items()] if isinstance(x, Mapping) else [("", x)]
+    for name, one in (*named, (" (labels)", y)):
+        if not isinstance(one, Tensor):
+            raise ValueError(f"{where}{name} are a {type(one).__name__}, wanted a tensor: torch.as_tensor makes one")
+    for name, one in named:
+        if one.is_floating_point() and not torch.isfinite(one).all():
+            at = (~torch.isfinite(one)).nonzero()[0].tolist()
+            raise ValueError(f"{where}{name} hold NaN or infinity, first at {at}; check what reads and scales them")
+        if len(one) != len(y):
+            raise ValueError(f"{where}{name} hold {len(one)} samples and {len(y)} labels; give one each")
+    return x, y
+
+
+@torch.no_grad()
+def try_model(model: nn.Module, x, label: str) -> None:
+    """Raise ``ValueError`` where a model does not run on the first of some inputs, in its own words."""
+    training = model.training
     try:
-        x = part[0] if whole else next(iter(part))[0]
-    except (TypeError, StopIteration, IndexError):
-        raise ValueError(f"{label} hold nothing; wanted (inputs, labels), or batches of them in a list") from None
-    if not whole and next(iter(part))[0] is not x and iter(part) is part:
+        outputs_of(model.eval(), x)
+    except Exception as error:
+        # What a stranger's model raises is for its author to read.
+        shapes = ", ".join(str(tuple(one.shape)) + f" {one.dtype}".replace(" torch.", " ") for one in tree_leaves(x))
+        raise ValueError(f"the model does not run on {label}, {shapes}: {type(error).__name__}: {error}") from error
+    finally:
+        model.train(training)
+
+
+def _seen(part, label: str) -> dict:
+    whole = is_pair(part)
+    if not whole and hasattr(part, "__next__"):
         raise ValueError(f"{label} can be read once only; give a list, or a DataLoader")
-    if isinstance(x, Mapping):
+    try:
+        batches = [part] if whole else part
+        x = next((_checked(batch, place, whole, label) for place, batch in enumerate(batches)), None)
+        # All are read, so that nothing is found out when half of the work is done.
+        samples = sum(len(_checked(batch, place, whole, label)[1]) for place, batch in enumerate(batches))
+    except (TypeError, IndexError, KeyError):
+        x, samples = None, 0
+    if x is None or not samples:
+        raise ValueError(f"{label} hold nothing; wanted (inputs, labels), or batches of them in a list")
+    if isinstance(x := x[0], Mapping):
         return {key: list(value.shape) for key, value in x.items()}
-    if x.is_floating_point() and not torch.isfinite(x).all():
-        place = (~torch.isfinite(x)).nonzero()[0].tolist()
-        raise ValueError(f"{label} hold NaN or infinity, first at {place}; check what reads and scales them")
     values = x.double()
     found = {"shape": list(x.shape), "dtype": str(x.dtype).removeprefix("torch.")}
+    if not x.numel():
+        return found
     return found | {"least": values.min().item(), "largest": values.max().item(), "mean": values.mean().item(),
                     "deviation": values.std().item()}  # fmt: skip

@@ -29,7 +29,8 @@ def acon(first: Tensor, second: Tensor, beta: float | Tensor = 1.0, *, channel_d
 
     References
     ----------
-    Ma, Zhang, Liu and Sun, Activate or Not, CVPR 2021, arXiv 2009.04759.
+    Ma, Zhang, Liu and Sun, Activate or Not, CVPR 2021, arXiv 2009.04759 (abstract); a code audit of
+    github.com/nmaac/acon.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def acon_a(x: Tensor, beta: float | Tensor = 1.0, *, channel_dim: int = 1) -> Te
 
     References
     ----------
-    Ma et al., 2021, arXiv 2009.04759.
+    Ma et al., 2021, arXiv 2009.04759; see :func:`acon`.
 
     Examples
     --------
@@ -92,7 +93,7 @@ def acon_b(x: Tensor, p: float | Tensor = 0.25, beta: float | Tensor = 1.0, *, c
 
     References
     ----------
-    Ma et al., 2021, arXiv 2009.04759.
+    Ma et al., 2021, arXiv 2009.04759; see :func:`acon`.
 
     Examples
     --------
@@ -136,7 +137,7 @@ def acon_c(
 
     References
     ----------
-    Ma et al., 2021, arXiv 2009.04759.
+    Ma et al., 2021, arXiv 2009.04759; see :func:`acon`.
 
     Examples
     --------

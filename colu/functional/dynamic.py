@@ -107,7 +107,7 @@ def spatial_attention(logits: Tensor, temperature: float = 10.0, share: float = 
 
     References
     ----------
-    Form after Chen et al., 2020, arXiv 2003.10027; not checked against the text of the paper.
+    Chen et al., 2020, arXiv 2003.10027 (abstract); the form is as cited by unofficial code.
 
     Examples
     --------

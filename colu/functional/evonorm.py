@@ -62,7 +62,8 @@ def evonorm_b0(
 
     References
     ----------
-    Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967.
+    Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967 (abstract and
+    public reviews); the form is a code audit of the package timm and of github.com/digantamisra98/EvoNorm.
     Both variances are biased, as in the package timm; some third-party code takes the unbiased one of an instance.
 
     Examples
@@ -105,7 +106,8 @@ def evonorm_s0(
 
     References
     ----------
-    Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967.
+    Liu, Brock, Simonyan and Le, Evolving Normalization-Activation Layers, NeurIPS 2020, arXiv 2004.02967 (abstract and
+    public reviews); the form is a code audit of the package timm and of github.com/digantamisra98/EvoNorm.
     The variance is biased, as in the package timm; some third-party code takes the unbiased one.
     Timm computes it in float32 always.
 

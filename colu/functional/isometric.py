@@ -135,7 +135,7 @@ def householder_activation(
     References
     ----------
     Singla, Singla and Feizi, Improved deterministic l2 robustness on CIFAR-10 and CIFAR-100, ICLR 2022,
-    arXiv 2108.04062.
+    arXiv 2108.04062; the form is a code audit of the SOC repository.
 
     Examples
     --------

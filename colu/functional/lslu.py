@@ -74,7 +74,7 @@ def lslu_chain(x: Tensor, theta: Tensor, omega: Tensor) -> Tensor:
 
     References
     ----------
-    ``LSLU.py`` of the code of Feng et al., 2024, arXiv 2409.08283.
+    A code audit: ``LSLU.py`` of Feng et al., 2024, arXiv 2409.08283, whose text could not be read beyond its abstract.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def depthwise(x: Tensor, weight: Tensor, bias: Tensor | None = None, *, channel_
 
     References
     ----------
-    Chen, Wang, Guo and Tao, VanillaNet, 2023, arXiv 2305.12972; ours is the convolution alone.
+    Chen, Wang, Guo and Tao, VanillaNet, 2023, arXiv 2305.12972 (abstract); a code audit, ours is the convolution alone.
 
     Examples
     --------

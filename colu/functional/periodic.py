@@ -41,7 +41,7 @@ def snake(x: Tensor, alpha: float | Tensor = 1.0, *, channel_dim: int = 1) -> Te
     References
     ----------
     Ziyin, Hartwig and Ueda, Neural Networks Fail to Learn Periodic Functions and How to Fix It, NeurIPS 2020,
-    arXiv 2006.08195.
+    arXiv 2006.08195, as cited by github.com/EdwardDixon/snake.
 
     Examples
     --------

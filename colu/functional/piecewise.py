@@ -77,8 +77,8 @@ def talu(x: Tensor, threshold: float = -0.5) -> Tensor:
 
     References
     ----------
-    Form after Hasan et al., 2023, arXiv 2305.04402; the authors' scripts use -0.5 and -0.05,
-    the package torch_activation -1.
+    Hasan et al., 2023, arXiv 2305.04402 (abstract and introduction); the form is a code audit of two public scripts, of
+    no official repository, which use -0.5 and -0.05; the package torch_activation has -1.
 
     Examples
     --------
@@ -112,7 +112,8 @@ def apalu(x: Tensor, a: float | Tensor = 0.55, b: float | Tensor = 0.065, *, cha
 
     References
     ----------
-    Subramanian et al., 2024, arXiv 2402.08244; defaults after a comment in third-party code.
+    Subramanian et al., 2024, arXiv 2402.08244 (abstract and introduction); form and defaults are a code audit of two
+    programs by others.
 
     Examples
     --------
@@ -167,7 +168,8 @@ def pwlu(
 
     References
     ----------
-    Form after Zhou, Zhu and Zhong, ICCV 2021, arXiv 2104.03693; not checked against the text of the paper.
+    Zhou, Zhu and Zhong, ICCV 2021, arXiv 2104.03693 (abstract); the form is as cited by
+    github.com/MrGoriay/pwlu-pytorch.
 
     Examples
     --------

@@ -72,7 +72,7 @@ def soc_projection(
     References
     ----------
     Li, Cheng, Lu, Xia, Mo and Huang, "From ReLU to GeMU", Neural Networks 190 (2025) 107654;
-    arXiv 2309.17194.
+    arXiv 2309.17194, of which the opening could be read: the form follows from Moreau's decomposition.
 
     Examples
     --------

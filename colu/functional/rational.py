@@ -56,8 +56,8 @@ def rational(x: Tensor, numerator: Tensor, denominator: Tensor, version: str = "
 
     References
     ----------
-    Molina, Schramowski and Kersting, Padé Activation Units, ICLR 2020, arXiv 1907.06732 (A, B);
-    the authors' package ``rational_activations`` (C);
+    Molina, Schramowski and Kersting, Padé Activation Units, ICLR 2020, arXiv 1907.06732 (abstract);
+    A, B and C are a code audit of the authors' package ``rational_activations``;
     Yang and Wang, Kolmogorov-Arnold Transformer, arXiv 2409.10594 (groups).
 
     Examples

@@ -47,7 +47,8 @@ def swish(x: Tensor, beta: float | Tensor = 1.0, *, channel_dim: int = 1) -> Ten
 
     References
     ----------
-    Ramachandran, Zoph and Le, Searching for Activation Functions, 2017, arXiv 1710.05941.
+    Ramachandran, Zoph and Le, Searching for Activation Functions, 2017, arXiv 1710.05941, as cited by Shazeer, 2020,
+    arXiv 2002.05202.
 
     Examples
     --------
@@ -98,7 +99,8 @@ def sqish(
 
     References
     ----------
-    Form after Biswas, Karri and Bagci, 2023, arXiv 2310.10126, read from third-party code; defaults ours.
+    Biswas, Karri and Bagci, 2023, arXiv 2310.10126 (abstract); the form is a code audit of two programs by others, of
+    which one takes the root and the other, with the same parameters, does not; defaults ours.
 
     Examples
     --------

@@ -127,7 +127,7 @@ def align(
     doubts = []
     if not found.converged:
         doubts.append("The matching stopped at its limit of sweeps; another limit or seed gives another alignment.")
-    if way.method == "weights" and way.seeds == 1:
+    if way.method == "weights" and way.seeds == 1 and spec.groups:
         doubts.append("The matching ends in a local optimum that depends on the seed of its order; try more seeds.")
     states = (Moved(spec, found.elements, other, wide=wide) for wide in (False, True))
     return Aligned(*states, found, {"method": way.method} | found.describe(), doubts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from .example import example_for
 from .invariance import difference, double_example, double_model, outputs
 from .spec import State
-from .states import plain_state, unwrapped
+from .states import copied, plain_state, unwrapped
 from .tracing.watch import follow
 
 __all__ = ["Folding", "norm_folding"]
@@ -100,7 +99,7 @@ def norm_folding(model: nn.Module, example=None, *, tol: float = 1e-10) -> Foldi
     example = example_for(model) if example is None else double_example(example)
     if example is None:
         raise ValueError(f"no example for {title} could be made that it runs on; give example=, inputs that it takes")
-    found = follow(copy.deepcopy(model), example).operations
+    found = follow(copied(model), example).operations
     readers, kept = {}, {}
     for gain in found.shifts:
         uses = found.norm_uses.get(gain, [])

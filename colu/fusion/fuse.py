@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -23,10 +22,10 @@ from .partial import joined, split_states, trunk_of
 from .repair import fitting_repair, repairer
 from .samples import first, is_pair, outputs_of
 from .spec import Spec, State
-from .states import check_tensors, plain_state, unwrapped
+from .states import check_tensors, copied, plain_state, unwrapped
 from .subgroups import written
 from .trace import trace_spec
-from .verdict import differences, doubts, measure, measured
+from .verdict import averaged_buffers, differences, doubts, measure, measured
 
 __all__ = ["REPAIRS", "Fused", "fuse"]
 
@@ -261,7 +260,8 @@ def fuse(
         "metrics": metrics,
         "curves": {label: curve.to_dict() for label, curve in curves.items()},
     }
-    report["distrust"] = doubts(report, [text for one in aligned for text in one.doubts], split)
+    already = [text for one in (*specs, *aligned) for text in one.doubts]
+    report["distrust"] = doubts(report, already + averaged_buffers(model, states, specs[0].unmatched), split)
     made = made if trunk is None else joined(made, trunk)
     if not isinstance(made, dict):
         return Fused(made, states, report, curves)
@@ -309,7 +309,7 @@ def _shares(shares, number: int) -> list[float]:
             raise ValueError(f"shares={shares} for {number} networks; give one share each")
         shares = [1 - shares, shares]
     found = [float(share) for share in shares]
-    if len(found) != number or min(found) < 0 or abs(sum(found) - 1) > 1e-6:
+    if len(found) != number or not min(found) >= 0 or not abs(sum(found) - 1) <= 1e-6:
         raise ValueError(f"shares are {found} for {number} networks; wanted one from 0 to 1 each, that sum to 1")
     return found
 
@@ -387,7 +387,7 @@ def _moved_by(net, model, parent: State, one: Aligned, x, scratch: bool) -> floa
     dtype = torch.float32 if first.dtype in (torch.bfloat16, torch.float16) else torch.float64
     found = []
     for source, state in ((net, parent), (model, one.wide)):
-        work = source if scratch else copy.deepcopy(source)
+        work = source if scratch else copied(source)
         found.append(run_paged(work, state, lambda work=work: outputs_of(work, x), dtype))
     before, after = found
     return ((after - before).abs().max() / before.abs().max().clamp_min(1e-300)).item()

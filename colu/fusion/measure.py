@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ from .matching import Alignment
 from .plan import Plan, softness
 from .samples import outputs_of, pairs
 from .spec import Spec, State
-from .states import check_tensors, plain_state, unwrapped
+from .states import check_tensors, copied, plain_state, unwrapped
 
 __all__ = [
     "BARRIER",
@@ -109,10 +108,16 @@ def _measure(predict: Callable[[Tensor, Tensor], Tensor], data, loss: Loss | Non
             total += float(loss(outputs, y)) * len(y)
             continue
         rows = outputs.movedim(_class_axis(outputs, y), -1).flatten(0, -2)
-        flat, top = y.reshape(-1), rows.max(-1)
+        _check_classes(y, rows.shape[-1])
+        flat, top = y.reshape(-1).long(), rows.max(-1)
         total += F.nll_loss(rows, flat, reduction="sum").item()
         right, sure = right + (top.indices == flat).sum().item(), sure + top.values.exp().sum().item()
         answers += len(flat)
+    if not math.isfinite(total):
+        raise ValueError(
+            f"the loss on the data is {total}: the network, or a loss of your own, gives NaN or infinity on them; "
+            "check both on the first batch"
+        )
     if not count:
         raise ValueError(
             "the data hold no samples; give at least one batch, in a form that can be read again"
@@ -122,13 +127,25 @@ def _measure(predict: Callable[[Tensor, Tensor], Tensor], data, loss: Loss | Non
     return Metrics(total / answers, right / answers, count, sure / answers)
 
 
+def _check_classes(labels: Tensor, classes: int) -> None:
+    if labels.is_floating_point() or labels.dtype == torch.bool:
+        raise ValueError(f"labels are {labels.dtype}; cross-entropy reads whole numbers of classes, or give a loss")
+    # That of torch for what does not count.
+    labels = labels[labels != -100]
+    if labels.numel() and not (labels.min() >= 0 and labels.max() < classes):
+        raise ValueError(
+            f"labels go from {labels.min().item()} to {labels.max().item()}, and the network has {classes} classes, "
+            f"0 to {classes - 1}: check that they belong together"
+        )
+
+
 def _class_axis(outputs: Tensor, labels: Tensor) -> int:
     """Classes are on axis 1, or last where there is a label for each token of a sample."""
     return -1 if outputs.dim() > 2 and labels.shape == outputs.shape[:-1] else 1
 
 
 def _copied(model: nn.Module) -> nn.Module:
-    return copy.deepcopy(unwrapped(model)).eval()
+    return copied(unwrapped(model)).eval()
 
 
 def _predictor(copied: nn.Module, state: State, plain: bool = False) -> Callable[[Tensor, Tensor], Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +14,7 @@ from colu.checks import check_choice
 
 from .samples import call, like, outputs_of
 from .spec import State
-from .states import loaded, unwrapped
+from .states import copied, loaded, unwrapped
 
 __all__ = ["ENDS", "PartialNetwork", "split_states", "trunk_of"]
 
@@ -70,7 +69,7 @@ def trunk_of(model: nn.Module, until: str, example=None) -> list[str]:
     >>> trunk_of(model, "1", torch.ones(1, 2)), trunk_of(model, "start")
     (['0.weight', '0.bias'], [])
     """
-    model = copy.deepcopy(unwrapped(model)).eval()
+    model = copied(unwrapped(model)).eval()
     state = model.state_dict(keep_vars=True)
     if until in ENDS:
         return list(state) if until == "end" else []
@@ -121,10 +120,10 @@ class PartialNetwork(nn.Module):
 
     References
     ----------
-    Stoica et al., "ZipIt! Merging Models from Different Tasks without Training", ICLR 2024 (``stoica2024zipit``), which
-    merges up to a given layer and keeps a head for each network. Here the heads are averaged, as networks of one task
-    allow, and units pair one with one across networks by the alignment; ZipIt! also pairs units within a network, and
-    takes back the merge in front of each head.
+    Stoica et al., "ZipIt! Merging Models from Different Tasks without Training", ICLR 2024, arXiv 2305.03053
+    (``stoica2024zipit``), which merges up to a given layer and keeps a head for each network. Here the heads are
+    averaged, as networks of one task allow, and units pair one with one across networks by the alignment; ZipIt! also
+    pairs units within a network, and takes back the merge in front of each head.
 
     Examples
     --------
@@ -137,7 +136,7 @@ class PartialNetwork(nn.Module):
 
     def __init__(self, model: nn.Module, state: State, *, probabilities: bool = False):
         super().__init__()
-        plain = copy.deepcopy(unwrapped(model))
+        plain = copied(unwrapped(model))
         names = plain.state_dict()
         count = 0
         while any(name.startswith(TAIL.format(count)) for name in state):

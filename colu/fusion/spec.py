@@ -41,6 +41,8 @@ class Spec:
         Parameters that make channels which no group moves: how many, and why.
     share : float, optional
         Of the channels that layers make, what the model puts out apart, the share that some group moves.
+    doubts : sequence of str, optional
+        What the pass could not see, such as the other way of a branch.
 
     Raises
     ------
@@ -65,6 +67,7 @@ class Spec:
     notes: Mapping[str, str] = field(default_factory=dict, compare=False)
     still: tuple[tuple[str, int, str], ...] = field(default=(), compare=False)
     share: float | None = field(default=None, compare=False)
+    doubts: tuple[str, ...] = field(default=(), compare=False)
     _occurrences: dict = field(init=False, repr=False, compare=False)
     _scattered: dict = field(init=False, repr=False, compare=False)
     _products: dict = field(init=False, repr=False, compare=False)
@@ -152,7 +155,7 @@ class Spec:
             return self
         groups = {name: plain_group(group, self._products[name]) for name, group in self.groups.items()}
         axes = {name: tuple(plain_parts(parts, self.groups) for parts in rules) for name, rules in self.axes.items()}
-        return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share)
+        return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share, self.doubts)
 
     def units(self) -> Spec:
         """The same axes with the permutations of whole units alone: nothing acts inside them.
@@ -167,7 +170,7 @@ class Spec:
         whole = self.plain()
         groups = {name: units_of(group) for name, group in whole.groups.items()}
         axes = {name: tuple(unsigned(parts) for parts in rules) for name, rules in whole.axes.items()}
-        return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share)
+        return Spec(groups, axes, self.unmatched, self.notes, self.still, self.share, self.doubts)
 
     def only(self, names: Iterable[str]) -> Spec:
         """The same axes with some of the groups alone: the channels of the others are fixed.
@@ -206,6 +209,7 @@ class Spec:
             self.unmatched,
             {name: why for name, why in self.notes.items() if name in kept},
             self.still + tuple((made, row["channels"], "left out") for row in left for made in row["made_by"][:1]),
+            doubts=self.doubts,
         )
 
     def _fixed(self, parts: tuple[Part, ...], kept: list[str]) -> tuple[Part, ...] | str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["check_tensors", "inner", "loaded", "plain_state", "unwrapped"]
+__all__ = ["check_tensors", "copied", "inner", "loaded", "plain_state", "unwrapped"]
 
 State = Mapping[str, Tensor]
 
@@ -44,6 +44,20 @@ def unwrapped(model: nn.Module) -> nn.Module:
     while (found := inner(model)) is not None:
         model = found
     return model
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """A copy, of modules too that hold weights which they compute, as pruning and the older weight_norm have it.
+
+    Examples
+    --------
+    >>> from torch.nn.utils import prune
+    >>> copied(prune.random_unstructured(nn.Linear(2, 3), "weight", 0.5)).weight.is_leaf
+    True
+    """
+    held = [one for module in model.modules() for one in vars(module).values() if isinstance(one, Tensor)]
+    # They are made anew when the copy runs.
+    return copy.deepcopy(model, {id(one): one.detach().clone() for one in held if not one.is_leaf})
 
 
 def plain_state(state: State, names: Iterable[str], label: str = "the state") -> State:
@@ -86,7 +100,7 @@ def plain_state(state: State, names: Iterable[str], label: str = "the state") ->
 
 def loaded(model: nn.Module, state: State) -> nn.Module:
     """A copy of the network with a state."""
-    model = copy.deepcopy(unwrapped(model))
+    model = copied(unwrapped(model))
     model.load_state_dict(dict(plain_state(state, model.state_dict())))
     return model
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
-
 from torch import nn
 
 from colu.checks import check_int, check_number
 
 from .example import example_for
 from .fold import Folding
-from .invariance import check_outputs, difference, double_example, double_model, outputs
+from .invariance import check_outputs, difference, double_example, double_model, outputs, telling
 from .samples import like
 from .spec import Spec
-from .states import unwrapped
+from .states import copied, unwrapped
 from .subgroups import written
 from .tracing.structure import Structure
 from .tracing.watch import follow
@@ -95,7 +93,7 @@ def trace_spec(
     else:
         tol = check_number("tol", tol, 0)
         model, example = double_model(model), double_example(example)
-        followed = follow(copy.deepcopy(model), example, ones)
+        followed = follow(copied(model), example, ones)
     if strict and followed.unknown:
         listed = ", ".join(dict.fromkeys(followed.unknown))
         raise ValueError(
@@ -142,7 +140,7 @@ class _Trial:
 
     def refused(self, spec: Spec, seed: int) -> dict[str, str]:
         """Groups that move the function after all, found by halves, with how far they do."""
-        drawn, found = spec.random(seed), {}
+        drawn, found = telling(spec, seed), {}
 
         def search(names: list[str]) -> None:
             error = self.error(spec, drawn, names)
@@ -164,7 +162,7 @@ class _Trial:
 
     def whole(self, spec: Spec, seed: int) -> None:
         """Raise ``ValueError`` unless all groups together leave the function as it is."""
-        error = self.error(spec, spec.random(seed), spec.groups)
+        error = self.error(spec, telling(spec, seed), spec.groups)
         if error > self.tol:
             raise ValueError(
                 f"the groups of {self.title} that are left move the function by {error:.2g}: "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 
 import torch
@@ -13,7 +13,7 @@ from .measure import BarrierCurve, Loss, Metrics, barrier, evaluate, evaluate_en
 from .samples import pairs as samples
 from .spec import State
 
-__all__ = ["differences", "doubts", "measured"]
+__all__ = ["averaged_buffers", "differences", "doubts", "measured"]
 
 #: Points of accuracy below what its file says, or below its own confidence, from which a parent is doubted.
 BELOW = 0.1
@@ -157,6 +157,17 @@ def doubtful_parent(
     return None
 
 
+def averaged_buffers(model: nn.Module, states: Sequence[State], statistics: Collection[str]) -> list[str]:
+    """A sentence where buffers that are no running statistics differ between aligned networks, and none elsewhere."""
+    names = [name for name, held in model.named_buffers() if held.dim() and held.is_floating_point()]
+    names = [name for name in names if name in states[0] and name not in statistics]
+    unlike = [name for name in names if any((one[name] != states[0][name]).any() for one in states[1:])]
+    if not unlike:
+        return []
+    more = f" and {len(unlike) - 3} more" if len(unlike) > 3 else ""
+    return [f"Buffers are averaged as weights are, {', '.join(unlike[:3])}{more}: no mask or table stays what it was."]
+
+
 def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:
     """What speaks against trusting a fused network, in words, the gravest first."""
     found = []
@@ -178,12 +189,14 @@ def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:
     if report["folding"]["taken"] and report["folding"]["turning"] <= 0:
         kept = "; ".join(f"{gain} stays, {why}" for gain, why in report["folding"]["kept"].items())
         found.append(f"Folding lets no more channels turn{f' ({kept})' if kept else ''}: leave it out.")
+    if report["method"] != "naive" and not report["groups"]:
+        found.append("No group was found, so that nothing could be aligned: what was fixed, and why, is listed.")
     found += already
     shrunk = {name: ratio for name, ratio in report["weights"]["norm_ratio"].items() if ratio < 0.5}
     if shrunk:
         least = min(shrunk, key=shrunk.__getitem__)
         found.append(
-            f"{len(shrunk)} layers of the fused network have less than half of their parents' norm, "
+            f"{len(shrunk)} of the fused network's weights have less than half of their parents' norm, "
             f"{least} {shrunk[least]:.2g}: what was averaged there is unlike."
         )
     far = report["weights"]["distance"]
@@ -200,16 +213,17 @@ def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:
         for place, keeps in enumerate(metrics["keeps_the_parent"], 1)
         if not keeps
     ]
+    parent = "better parent" if report["parents"] == 2 else "best parent"
     fused, better = metrics["fused"], min(metrics["parents"], key=lambda one: one["loss"])
     if fused["accuracy"] is not None:
         better = max(metrics["parents"], key=lambda one: one["accuracy"])
         if fused["accuracy"] < better["accuracy"]:
             found.append(
-                f"The fused network is right in {100 * fused['accuracy']:.2f} % and its better parent in "
+                f"The fused network is right in {100 * fused['accuracy']:.2f} % and its {parent} in "
                 f"{100 * better['accuracy']:.2f} %: keep the parent unless one network for all is what you need."
             )
     elif fused["loss"] > better["loss"]:
-        found.append(f"The fused network has a loss of {fused['loss']:.4g} and its better parent {better['loss']:.4g}.")
+        found.append(f"The fused network has a loss of {fused['loss']:.4g} and its {parent} {better['loss']:.4g}.")
     if fused["loss"] >= metrics["random"]["loss"]:
         found.append("A random alignment fuses as well as this one.")
     if "naive" in metrics and report["method"] != "naive" and fused["loss"] >= metrics["naive"]["loss"]:
@@ -225,8 +239,9 @@ def doubts(report: Mapping, already: Sequence[str], split: str) -> list[str]:
     elif report["repair"]["taken"] != "none":
         found.append("The repair took statistics from samples; with others the network is another.")
     samples = fused["samples"]
+    errors = f"accuracies bear errors of about {100 * 0.5 / math.sqrt(max(samples, 1)):.2g} points each"
     found.append(
         f"{'One pair' if report['parents'] == 2 else 'One set'} of networks and {samples} samples ({split}): "
-        f"no interval; accuracies bear errors of about {100 * 0.5 / math.sqrt(max(samples, 1)):.2g} points each."
+        f"no interval{'' if fused['accuracy'] is None else f'; {errors}'}."
     )
     return list(dict.fromkeys(found))

@@ -31,7 +31,8 @@ class GReLU(nn.Module):
     Notes
     -----
     The first slope starts from 1, all else from 0: ReLU, as :math:`c` and :math:`d` start from 0.
-    Form after Zhang et al., 2022; the function of the graph is ours, since theirs could not be read.
+    Form after Zhang et al., 2022; the function of the graph is ours, since of theirs no more than the abstract and the
+    introduction could be read.
 
     References
     ----------

@@ -32,7 +32,8 @@ class GRKANLinear(nn.Module):
 
     References
     ----------
-    Yang and Wang, Kolmogorov-Arnold Transformer, ICLR 2025, arXiv 2409.10594.
+    Yang and Wang, Kolmogorov-Arnold Transformer, ICLR 2025, arXiv 2409.10594 (abstract and introduction); the form is a
+    code audit of github.com/Adamdad/rational_kat_cu.
 
     Examples
     --------
@@ -93,7 +94,7 @@ class AFKANLinear(nn.Module):
 
     References
     ----------
-    Ta and Tran, AF-KAN, arXiv 2503.06112.
+    Ta and Tran, AF-KAN, arXiv 2503.06112 (abstract); the form is a code audit of github.com/hoangthangta/All-KAN.
 
     Examples
     --------

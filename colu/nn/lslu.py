@@ -225,7 +225,7 @@ class LSLUAsPublished(nn.Module):
 
     References
     ----------
-    Feng et al., 2024, arXiv 2409.08283, ``LSLU.py`` of its code.
+    A code audit: ``LSLU.py`` of Feng et al., 2024, arXiv 2409.08283, whose text could not be read beyond its abstract.
 
     Examples
     --------

@@ -146,8 +146,8 @@ class PWLU(nn.Module):
     A grid without zero has no place for ReLU's kink: the function is then linear, :math:`x` or 0, also beyond zero.
     The phase is part of the state dict.
 
-    Form after Zhou, Zhu and Zhong, ICCV 2021, arXiv 2104.03693 (``N + 5`` parameters a channel, 16 intervals); the
-    details of the realignment were not checked against the text of the paper.
+    Form after Zhou, Zhu and Zhong, ICCV 2021, arXiv 2104.03693 (abstract): ``N + 5`` parameters a channel, 16 intervals
+    and the two phases are as cited by github.com/MrGoriay/pwlu-pytorch, which takes 0.1 for the weight of a new batch.
 
     Examples
     --------

@@ -182,7 +182,8 @@ class GroupRational(nn.Module):
 
     References
     ----------
-    Yang and Wang, Kolmogorov-Arnold Transformer, ICLR 2025, arXiv 2409.10594.
+    Yang and Wang, Kolmogorov-Arnold Transformer, ICLR 2025, arXiv 2409.10594 (abstract and introduction); the form is a
+    code audit of github.com/Adamdad/rational_kat_cu.
 
     Examples
     --------

@@ -5,9 +5,11 @@ import torch
 from torch import nn
 
 from colu.fusion import (
+    FIXED,
     Conic,
     Orthogonal,
     OrthogonalElement,
+    Permutation,
     Spec,
     assert_invariant_under,
     from_sequential,
@@ -60,3 +62,13 @@ class Versioned(nn.Linear):
 def test_a_module_that_asks_for_its_version_can_be_followed():
     model = nn.Sequential(Versioned(2, 3), nn.ReLU(), nn.Linear(3, 1))
     assert invariance_error(model, trace_spec(model, torch.randn(4, 2)), torch.randn(4, 2)) < 1e-12
+
+
+def test_a_wrong_group_of_two_channels_is_never_tried_by_its_neutral_element():
+    model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
+    # The second layer does not read the frame that the first has.
+    wrong = Spec(
+        {"0": Permutation(2)},
+        {"0.weight": ("0", FIXED), "0.bias": ("0",), "1.weight": (FIXED, FIXED), "1.bias": (FIXED,)},
+    )
+    assert all(invariance_error(model, wrong, torch.eye(3), seed=seed) > 1e-3 for seed in range(10))

@@ -5,6 +5,7 @@ import warnings
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 from torch.optim.swa_utils import AveragedModel
 
 from colu.fusion import (
@@ -198,3 +199,33 @@ def test_counters_and_indices_are_no_weights(nets):
 def test_every_real_dtype_of_training_is_taken(nets, dtype):
     state = {name: tensor.to(dtype) for name, tensor in nets.mlp().state_dict().items()}
     assert lerp(state, state, 0.5)["0.weight"].dtype == dtype
+
+
+@pytest.mark.parametrize("computed", [
+    lambda layer: prune.random_unstructured(layer, "weight", 0.4),
+    lambda layer: nn.utils.weight_norm(layer),
+], ids=["pruned", "weight norm of old"])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")
+def test_weights_that_modules_compute_are_copied(nets, computed):
+    layers = computed(nn.Linear(4, 6)), nn.ReLU(), computed(nn.Linear(6, 3))
+    model, x = nn.Sequential(*layers).eval(), torch.randn(20, 4)
+    assert invariance_error(model, spec := trace_spec(model, x), x) < 1e-10 and len(spec.groups) == 1
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    moved = {name: t.float() for name, t in apply(spec, spec.random(1), state).items()}
+    made = fuse(model, state, moved, data=((x, x.argmax(1) % 3),) * 2, lambdas=3)
+    assert made.report["metrics"]["keeps_the_parent"] == [True, True]
+    assert not any("Buffers" in text for text in made.report["distrust"])
+
+
+def test_buffers_that_differ_are_told_and_statistics_are_not():
+    def network(seed):
+        torch.manual_seed(seed)
+        first = prune.random_unstructured(nn.Linear(4, 6), "weight", 0.4)
+        model = nn.Sequential(first, nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+        model(torch.randn(20, 4))
+        return model.eval()
+
+    one, other = network(0), network(1)
+    report = fuse(one, one.state_dict(), other.state_dict(), example_input=torch.randn(5, 4)).report
+    (said,) = [text for text in report["distrust"] if "Buffers" in text]
+    assert "0.weight_mask:" in said

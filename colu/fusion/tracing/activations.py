@@ -9,7 +9,7 @@ from colu.blocks import split
 from colu.geometry import Symmetry
 from colu.nn import symmetry_of
 
-from .atoms import canonical, varying
+from .atoms import canonical, common, varying
 from .labels import Labels
 
 __all__ = ["activation"]
@@ -45,7 +45,7 @@ def activation(watch, module, place, labels, x, out, axis: int):
             "sections": lambda: _cones(each, symmetry)[1].flatten()}[symmetry.output]()  # fmt: skip
     shape = [1] * out.dim()
     shape[axis] = -1
-    return Labels([made.view(shape).expand(out.shape), *(leg.narrow(axis, 0, 1).expand(out.shape) for leg in others)])
+    return Labels([made.view(shape).expand(out.shape), *(common(leg, axis).expand(out.shape) for leg in others)])
 
 
 def _fix_all(labels, atoms, why) -> None:

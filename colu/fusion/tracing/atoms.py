@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = ["CONSTANT", "ZERO", "Atoms", "canonical", "components", "matched", "squashed", "varying"]
+__all__ = ["CONSTANT", "ZERO", "Atoms", "canonical", "common", "components", "matched", "squashed", "varying"]
 
 #: What no group moves, and what every group leaves as it is.
 CONSTANT, ZERO = 0, 1
@@ -143,8 +143,25 @@ def varying(labels: Tensor) -> frozenset[int]:
 
 
 def _alike(labels: Tensor, dim: int) -> bool:
-    first = labels.narrow(dim, 0, 1)
-    return bool(((labels == first) | (labels == ZERO) | (first == ZERO)).all())
+    return bool(((labels == common(labels, dim)) | (labels == ZERO)).all())
+
+
+def common(labels: Tensor, *dims: int) -> Tensor:
+    """The one label along dimensions in which labels are alike but for zeros, of which any may be the first.
+
+    Examples
+    --------
+    >>> common(torch.tensor([[ZERO, 5, 5], [6, 6, ZERO]]), 1)
+    tensor([[5],
+            [6]])
+    """
+    for dim in dims:
+        if labels.stride(dim) == 0 or labels.shape[dim] < 2:
+            labels = labels.narrow(dim, 0, 1)
+            continue
+        largest = torch.where(labels == ZERO, -1, labels).amax(dim, keepdim=True)
+        labels = torch.where(largest < 0, ZERO, largest)
+    return labels
 
 
 def canonical(atoms: Atoms, labels: Tensor, keep: tuple[int, ...]) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .atoms import CONSTANT, ZERO, canonical, varying
+from .atoms import CONSTANT, ZERO, canonical, common, varying
 from .copies import copied
 from .entries import Entries
 from .labels import INPUTS, PIXELS, SINGLE, Labels
@@ -91,9 +91,9 @@ class Contractions(Entries):
             legs.append(rows[:, None, None].expand(out.shape))
             owners.append(None)
         for leg in outer[0]:
-            self._meet(legs, owners, leg.narrow(-1, 0, 1).expand(out.shape), None, True, place)
+            self._meet(legs, owners, common(leg, -1).expand(out.shape), None, True, place)
         for leg in outer[1]:
-            self._meet(legs, owners, leg.narrow(-2, 0, 1).expand(out.shape), None, True, place)
+            self._meet(legs, owners, common(leg, -2).expand(out.shape), None, True, place)
         return Labels(legs)
 
     def _reads(self, labels, inner) -> None:
@@ -163,6 +163,8 @@ class Contractions(Entries):
         held = self.held.get((groups, *source.tolist()))
         held = self.atoms.new(groups) if held is None else held
         self.held[groups, *made.tolist()] = held
+        # A group that reads what no map moves, such as the inputs, has its place; what it makes may change places.
+        self.atoms.fix(held[(source.view(groups, per_in) == CONSTANT).any(1)], INPUTS)
         self.atoms.hold(source.view(groups, per_in), held[:, None], place)
         if parameter in self.grouped:
             self.atoms.unite(self.grouped[parameter][1], source.view(groups, per_in))

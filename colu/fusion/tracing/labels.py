@@ -11,7 +11,7 @@ from colu.geometry import Symmetry
 
 from .atoms import Atoms
 
-__all__ = ["INPUTS", "OUTPUTS", "PIXELS", "POSITIONS", "SINGLE", "SYMBOLS", "Labels", "Rules"]
+__all__ = ["INPUTS", "OUTPUTS", "PIXELS", "POSITIONS", "SINGLE", "SYMBOLS", "UNREAD", "Labels", "Rules"]
 
 INPUTS = "read from the inputs"
 OUTPUTS = "put out by the model"
@@ -19,6 +19,7 @@ PIXELS = "pixels of a kernel"
 POSITIONS = "positions, each of which meets another of the data"
 SINGLE = "a single channel"
 SYMBOLS = "the rows of a table, one a symbol"
+UNREAD = "not read on the example"
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Labels:
     parameter: str | None = None
     #: The gain of the norm that made these values, moved since then and no more.
     norm: str | None = None
+    #: Channels whose order these numbers tell, as a place of the largest does: whoever reads them reads that.
+    order: list[Tensor] = field(default_factory=list)
 
 
 @dataclass
@@ -64,3 +67,10 @@ class Rules:
             if isinstance(tensor, Tensor) and (labels := known(tensor)) is not None:
                 for leg in labels.legs:
                     self.atoms.fix(leg, place)
+
+    @staticmethod
+    def _parts(index: Tensor, axis: int, known) -> bool:
+        """Whether an index sends channels different ways, or may for other data."""
+        if index.stride(axis) == 0 or index.shape[axis] < 2:
+            return False
+        return known(index) is not None or bool((index != index.narrow(axis, 0, 1)).any())

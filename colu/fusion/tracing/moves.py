@@ -5,16 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .atoms import CONSTANT, ZERO, varying
+from .atoms import CONSTANT, ZERO, common, varying
 from .labels import SYMBOLS, Labels, Rules
 
 __all__ = ["MOVES", "Moves"]
 
 MOVES = {
-    "alias", "cat", "clone", "constant_pad_nd", "detach", "expand", "flip", "index_select", "lift_fresh", "narrow",
-    "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "select", "slice", "split", "split_with_sizes",
-    "squeeze", "stack", "t", "transpose", "unbind", "unfold", "unsqueeze", "view", "_unsafe_view", "_reshape_alias",
-    "im2col", "channel_shuffle", "native_channel_shuffle", "unsafe_split", "unsafe_split_with_sizes",
+    "alias", "cat", "clone", "constant_pad_nd", "detach", "expand", "flip", "index_select", "lift_fresh",
+    "narrow", "permute", "pixel_shuffle", "pixel_unshuffle", "repeat", "roll", "rot90", "select", "slice",
+    "split", "split_with_sizes", "squeeze", "stack", "t", "transpose", "unbind", "unfold", "unsqueeze", "view",
+    "_unsafe_view", "_reshape_alias", "im2col", "channel_shuffle", "native_channel_shuffle", "unsafe_split",
+    "unsafe_split_with_sizes",
 }  # fmt: skip
 
 
@@ -45,6 +46,9 @@ class Moves(Rules):
             return leg
         if name in ("unfold", "im2col") and varying(leg) & set(range(2, leg.dim())):
             self.atoms.fix(leg, place)
+        if name == "im2col":
+            # It is not there for integers, and pads with zeros.
+            return func((leg - ZERO).double(), *args[1:], **kwargs).long() + ZERO
         return func(leg, *args[1:], **{key: value for key, value in kwargs.items() if key != "memory_format"})
 
     def _join(self, func, name, args, kwargs, out, known, place):
@@ -72,9 +76,9 @@ class Moves(Rules):
             whole = [one for one in pieces if one is not None]
             if name == "cat" and key and len(whole) == len(pieces) and not any(dim in varying(one) for one in whole):
                 # What follows each other along samples or tokens has the same channels.
-                first = whole[0].narrow(dim, 0, 1)
+                first = common(whole[0], dim)
                 for one in whole[1:]:
-                    self.atoms.unite(first, one.narrow(dim, 0, 1))
+                    self.atoms.unite(first, common(one, dim))
                 legs.append(first.expand(out.shape))
                 continue
             for index, tensor in enumerate(tensors):
@@ -100,12 +104,43 @@ class Moves(Rules):
                 legs.append(torch.ops.aten.index.Tensor(leg.contiguous(), list(where)))
         return Labels(legs, labels.parameter)
 
+    def _do_gather(self, args, kwargs, out, known, place):
+        x, dim, index = args[0], args[1] % out.dim(), args[2]
+        self.refuse((index,), {}, known, place)
+        labels = known(x)
+        if labels is None:
+            return None
+        legs = []
+        for leg in labels.legs:
+            spread = varying(leg)
+            others = {axis for axis in range(out.dim()) if axis != dim and out.shape[axis] != x.shape[axis]}
+            if dim in spread or spread & others or any(self._parts(index, axis, known) for axis in spread):
+                self.refuse(args, {}, known, place)
+                return None
+            for axis in others:
+                leg = leg.narrow(axis, 0, 1)
+            legs.append(common(leg, dim).expand(out.shape))
+        return Labels(legs)
+
     def _do_embedding(self, args, kwargs, out, known, place):
         table = known(args[0])
         if table is None:
             return None
         self.atoms.fix(table.legs[0], SYMBOLS)
         return Labels([table.legs[1][0].expand(out.shape)])
+
+    def _do__embedding_bag(self, args, kwargs, out, known, place):
+        table, weights = known(args[0]), args[6] if len(args) > 6 else None
+        self.refuse((weights,), {}, known, place)
+        if table is None:
+            return None
+        self.atoms.fix(table.legs[0], SYMBOLS)
+        if (args[4] if len(args) > 4 else 0) == 2:
+            # The largest of each column.
+            self.atoms.part(table.legs[1], place, signs=False)
+        return [Labels([table.legs[1][0].expand(out[0].shape)]), *(Labels([]) for _ in out[1:])]
+
+    _do__embedding_bag_forward_only = _do__embedding_bag
 
     def _do_copy(self, args, kwargs, out, known, place):
         self.refuse(args, kwargs, known, place)
@@ -119,3 +154,6 @@ class Moves(Rules):
 
     def _do_where(self, args, kwargs, out, known, place):
         return self._elementwise("where", args, kwargs, out, known, place)
+
+    def _do_masked_fill(self, args, kwargs, out, known, place):
+        return self._elementwise("masked_fill", args, kwargs, out, known, place)

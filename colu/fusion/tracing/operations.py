@@ -12,11 +12,13 @@ from .labels import Labels
 from .moves import MOVES, Moves
 from .norms import BATCH_NORM, REDUCTIONS, SOFTMAX, SPATIAL, SPATIAL_EACH, SUMS, Norms
 
-__all__ = ["FACTORIES", "Operations"]
+__all__ = ["ASKING", "FACTORIES", "Operations"]
 
 #: Only the shape of what they read matters.
 FACTORIES = {"new_zeros", "new_ones", "new_full", "new_empty", "zeros_like", "ones_like", "full_like", "empty_like",
              "rand_like", "randn_like", "new_empty_strided"}  # fmt: skip
+#: What they give is a number of Python, not a tensor.
+ASKING = {"_local_scalar_dense", "equal", "is_nonzero"}
 _COPIES = {"_to_copy", "contiguous"}
 
 
@@ -45,7 +47,7 @@ class Operations(Moves, Contractions, Norms):
             return self._softmax(args, first, out, place)
         if plain in BATCH_NORM:
             return self._batch_norm(args, first, out, known, place)
-        if torch.Tag.pointwise in func.tags or plain in LINEAR:
+        if torch.Tag.pointwise in _tags(func, name, plain) or plain in LINEAR:
             return self._elementwise(plain, args, kwargs, out, known, place)
         self.refuse(args, kwargs, known, place)
         return None
@@ -71,3 +73,11 @@ class Operations(Moves, Contractions, Norms):
             return (0 if args[6] else 1) if args[8] == 1 else None
         axes = [axis for axis, leg in enumerate(weight.legs) if 0 in varying(leg)]
         return axes[0] if len(axes) == 1 else None
+
+
+def _tags(func, name: str, plain: str):
+    """Of an operation in place those of the one that is not, which some lack."""
+    if plain == name or func.namespace != "aten":
+        return func.tags
+    same = getattr(getattr(torch.ops.aten, plain, None), func._overloadname, None)
+    return func.tags if same is None else same.tags

@@ -17,7 +17,7 @@ from .atoms import CONSTANT, ZERO, components
 from .axes import axis_rule
 from .channels import Channels, formed
 from .factors import factors_of
-from .labels import INPUTS, OUTPUTS, PIXELS, POSITIONS, SINGLE, SYMBOLS
+from .labels import INPUTS, OUTPUTS, PIXELS, POSITIONS, SINGLE, SYMBOLS, UNREAD
 from .watch import Followed
 
 __all__ = ["Structure"]
@@ -328,7 +328,7 @@ class Structure:
         unmatched = [alias for name in self.followed.operations.unmatched for alias in self.followed.names[name]]
         notes = {one.name: one.why for one in sets if one.why}
         groups = {one.name: one.group for one in sets}
-        return Spec(groups, axes, tuple(unmatched), notes, tuple(self._still(sets)), self._share(sets))
+        return Spec(groups, axes, tuple(unmatched), notes, tuple(self._still(sets)), self._share(sets), self._doubts())
 
     def _grouped(self, name: str):
         """What each row of a grouped convolution makes, and what it reads."""
@@ -379,11 +379,16 @@ class Structure:
     def _made(self):
         """The channels that layers make, by parameter; what the model puts out and what only labels is none."""
         for name, parts in self.followed.entries.items():
-            for entries in parts[:2] if len(parts) > 1 else ():
+            for axis, entries in enumerate(parts[:2] if len(parts) > 1 else ()):
                 each = self.of(entries)
+                if axis and self._unread(each):
+                    continue
                 labels = len(each) == 1 or self.fixed[each[0]] and self.reason(each[0]) in NO_CHANNELS
                 if self._side(name, entries) == "out" and not labels:
                     yield name, each.tolist()
+
+    def _unread(self, each) -> bool:
+        return self.fixed[each[0]] and self.reason(each[0]) == UNREAD
 
     def _still(self, sets: list[Channels]):
         """Channels that layers make and no group moves: (parameter, how many, why)."""
@@ -395,9 +400,19 @@ class Structure:
             )  # fmt: skip
             yield from ((name, count, why) for why, count in reasons.items())
 
+    def _doubts(self) -> tuple[str, ...]:
+        asked = list(dict.fromkeys(self.followed.asked))
+        if not asked:
+            return ()
+        more = f" and {len(asked) - 3} more" if len(asked) > 3 else ""
+        return (
+            f"The model asks for a number that inputs or weights change ({', '.join(asked[:3])}{more}) and may go "
+            "another way for others: the groups are those of the way that the example takes.",
+        )
+
     def _share(self, sets: list[Channels]) -> float:
         moved = {one for channels in sets for one in channels.order}
-        made = [one for _, each in self._made() for one in each]
+        made = [one for _, each in self._made() if not self._unread(each) for one in each]
         return sum(bool(moved & {*self.factors.get(one)}) for one in made) / max(len(made), 1)
 
 

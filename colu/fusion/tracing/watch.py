@@ -17,8 +17,8 @@ from colu.nn import has_symmetry
 from ..invariance import call
 from .activations import activation
 from .atoms import Atoms
-from .labels import OUTPUTS, Labels
-from .operations import FACTORIES, Operations
+from .labels import OUTPUTS, UNREAD, Labels
+from .operations import ASKING, FACTORIES, Operations
 
 __all__ = ["Followed", "follow"]
 
@@ -32,6 +32,8 @@ class Followed:
     entries: dict[str, list[Tensor]]
     names: dict[str, list[str]]
     unknown: list[str]
+    #: Where the model asks for a number that depends on what it is given, by which it may go another way.
+    asked: list[str]
 
 
 @torch.no_grad()
@@ -53,9 +55,12 @@ def follow(model: nn.Module, example, ones: frozenset[str] = frozenset()) -> Fol
         result = call(model, example)
     for tensor in tree_leaves(_plain(result)):
         if isinstance(tensor, Tensor) and (labels := watch.known(tensor)) is not None:
-            for leg in labels.legs:
+            for leg in (*labels.legs, *labels.order):
                 atoms.fix(leg, OUTPUTS)
-    return Followed(atoms, operations, entries, names, watch.unknown)
+    for name, parts in entries.items():
+        for part in parts if name not in watch.read else ():
+            atoms.fix(part, UNREAD)
+    return Followed(atoms, operations, entries, names, watch.unknown, watch.asked)
 
 
 def _plain(result):
@@ -83,6 +88,7 @@ def _name_parameters(model, atoms, watch) -> tuple[dict, dict]:
             parts.append(part)
             legs.append(part.view(*(1,) * axis, -1, *(1,) * (tensor.dim() - axis - 1)).expand(tensor.shape))
         entries[name] = parts
+        watch.parameters[tensor] = name
         if tensor.is_floating_point() and tensor.numel():
             watch.labels[tensor] = Labels(legs, name)
         else:
@@ -99,6 +105,8 @@ class _Watch(TorchDispatchMode):
         self.operations, self.labels = operations, WeakIdKeyDictionary()
         self.path: list[str] = []
         self.unknown: list[str] = []
+        self.asked: list[str] = []
+        self.parameters, self.read = WeakIdKeyDictionary(), set()
         self.silent = 0
 
     def known(self, tensor) -> Labels | None:
@@ -106,10 +114,23 @@ class _Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        name = func.overloadpacket.__name__
+        # What is changed in place is looked at as it was.
+        fresh = name.endswith("_") and args and isinstance(args[0], Tensor) and self.known(args[0]) is None
+        seen = (args[0].clone(), *args[1:]) if fresh else args
         out = func(*args, **kwargs)
-        if not self.silent and func.overloadpacket.__name__ not in FACTORIES:
-            place = f"{func.overloadpacket.__name__} in {self.path[-1] or 'the model'!r}" if self.path else str(func)
+        args = seen
+        for one in tree_leaves((args, kwargs)):
+            if isinstance(one, Tensor) and (parameter := self.parameters.get(one)) is not None:
+                self.read.add(parameter)
+        if not self.silent and name not in FACTORIES:
+            place = f"{name} in {self.path[-1] or 'the model'!r}" if self.path else str(func)
             before = len(self.operations.atoms.fixed)
+            for one in tree_leaves((args, kwargs)):
+                for leg in labels.order if (labels := self.known(one)) is not None else ():
+                    self.operations.atoms.fix(leg, f"{place}, which reads the order of channels")
+            if name in ASKING and any(self.known(one) is not None for one in args):
+                self.asked.append(place)
             try:
                 result = self.operations.apply(func, args, kwargs, out, self.known, place)
             except (IndexError, RuntimeError, TypeError, ValueError) as error:

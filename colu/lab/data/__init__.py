@@ -8,12 +8,14 @@ or, where that is unset, downloaded with torchvision into the cache folder.
 from .files import DataCorruptedError, DataUnavailableError, data_root, download_root
 from .images import ImageSet, labelled_images, load, names
 from .photographs import sample_image
+from .rows import Rows, rows
 from .text import Text, load_text, text_names
 
 __all__ = [
     "DataCorruptedError",
     "DataUnavailableError",
     "ImageSet",
+    "Rows",
     "Text",
     "data_root",
     "download_root",
@@ -21,6 +23,7 @@ __all__ = [
     "load",
     "load_text",
     "names",
+    "rows",
     "sample_image",
     "text_names",
 ]

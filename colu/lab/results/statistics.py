@@ -130,10 +130,10 @@ class Difference(Summary):
         >>> paired_difference([3.0, 3.2, 3.1], [1.0, 1.1, 1.2]).verdict("A", "B")
         'A is ahead of B'
         >>> paired_difference([1.0, 2.0, 3.0], [2.0, 1.0, 3.1]).verdict("A", "B")
-        'no difference between A and B is shown'
+        'A and B are not told apart'
         """
         if not self.decided:
-            return f"no difference between {first} and {second} is shown"
+            return f"{first} and {second} are not told apart"
         ahead = (self.low > 0) == higher_is_better
         return f"{first} is ahead of {second}" if ahead else f"{second} is ahead of {first}"
 

@@ -1,4 +1,4 @@
-"""Tables made from records only: an arm a row, intervals, paired differences, and a verdict that may be "not shown"."""
+"""Tables made from records only: an arm a row, intervals, differences, a verdict that can be "not told apart"."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class ArmTable:
     test: str = "Student's t, two-sided, paired on the seed; not corrected for the number of comparisons"
 
     def verdict(self, arm: str, labels: dict[str, str] | None = None) -> str:
-        """Whether ``arm`` is ahead of the baseline, that no difference is shown, or that pairs are too few to say.
+        """Whether ``arm`` is ahead of the baseline, that the two are not told apart, or that pairs are too few to say.
 
         Names are those of ``labels``; fewer than ``ENOUGH`` pairs decide nothing, whatever their interval.
         """
@@ -196,8 +196,8 @@ class ArmTable:
         if difference.n < ENOUGH:
             return "too few pairs"
         if not difference.decided:
-            return "not shown"
-        return "better" if (difference.mean > 0) == self.higher_is_better else "worse"
+            return "not told apart"
+        return "ahead" if (difference.mean > 0) == self.higher_is_better else "behind"
 
 
 def arm_table(

@@ -13,6 +13,7 @@ from colu.press.toc import select
 from .claims import lint as lint_claims
 from .code import lint_code
 from .quizzes import lint_quizzes
+from .references import lint_references
 from .slides import lint_slides
 from .spelling import misspelt
 from .teaching import lint_teaching
@@ -104,7 +105,7 @@ def _lint_figure(cell: Cell) -> list[str]:
 
 
 def lint(project: Project) -> list[str]:
-    """Problems of the chapters, the ledger and the records, each a line that says where.
+    """Problems of the chapters, the bibliography, the ledger and the records, each a line that says where.
 
     A notebook that is not in the table of contents is no chapter: the build says that it leaves it out.
 
@@ -131,5 +132,6 @@ def lint(project: Project) -> list[str]:
     results = project.root / "results"
     found += lint_controls(notebooks, results) + lint_quizzes(notebooks, project.pages)
     found += lint_moved(project, [notebook.name for notebook in notebooks]) + lint_teaching(notebooks, project.pages)
+    found += lint_references(notebooks, project)
     found += lint_claims(notebooks, project.pages, project.ledger) + broken_records(results)
     return found + (lint_protocols(results) if (results / "protocols").is_dir() else [])

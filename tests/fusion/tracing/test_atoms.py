@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from colu.fusion.tracing.atoms import CONSTANT, ZERO, Atoms, canonical, matched, squashed, varying
+from colu.fusion.tracing.atoms import CONSTANT, ZERO, Atoms, canonical, common, matched, squashed, varying
 
 
 def test_only_what_differs_varies():
@@ -13,6 +13,15 @@ def test_only_what_differs_varies():
     # Zeros agree with all.
     padded = torch.tensor([[2, 3], [ZERO, 3]])
     assert varying(padded) == {1} and varying(torch.tensor([[2, 3], [CONSTANT, 3]])) == {0, 1}
+    # Those that come first, too, hide nothing behind them.
+    assert varying(torch.tensor([ZERO, 2, 3])) == {0} and varying(torch.tensor([ZERO, 2, 2])) == set()
+    assert varying(torch.tensor([ZERO, CONSTANT, 2])) == {0} and varying(torch.tensor([ZERO, CONSTANT])) == set()
+
+
+def test_the_common_label_is_that_behind_zeros():
+    labels = torch.tensor([[ZERO, 4, 4], [ZERO, ZERO, ZERO], [CONSTANT, ZERO, CONSTANT]])
+    assert common(labels, 1).tolist() == [[4], [ZERO], [CONSTANT]]
+    assert common(torch.tensor([[5]]).expand(2, 3), 0, 1).tolist() == [[5]]
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,8 @@ def chain(*layers):
     (chain((2, 12, 1, 1), (12, 12, 3, 2), (12, 12, 3, 2), (12, 3, 1, 1)), ["(Perm(6) x Perm(6) x Perm(6)) wr Perm(2)"]),
     # Where groups differ, those of what lies between overlap.
     (chain((2, 12, 1, 1), (12, 12, 3, 2), (12, 12, 3, 6), (12, 3, 1, 1)), ["Perm(6)"] * 2 + ["Perm(2)"] * 6 + ["1"]),
-    (chain((2, 12, 3, 2), (12, 3, 1, 1)), ["Perm(6) wr Perm(2)"]),
+    # Each group reads an input of its own.
+    (chain((2, 12, 3, 2), (12, 3, 1, 1)), ["Perm(6)"] * 2),
     (chain((2, 12, 1, 1), (12, 6, 3, 3)), ["Perm(4)"] * 3),
     (Again(False), ["Perm(4) wr Perm(3)"]),
     (Again(True), ["Perm(4) wr Perm(3)"]),

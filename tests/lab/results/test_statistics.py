@@ -39,7 +39,7 @@ def test_pairing_takes_out_what_both_arms_share():
 def test_a_tie_is_called_a_tie():
     difference = paired_difference([1.0, 2.0, 3.0], [1.1, 1.9, 3.0])
     assert not difference.decided
-    assert difference.verdict("ReLU", "CoLU") == "no difference between ReLU and CoLU is shown"
+    assert difference.verdict("ReLU", "CoLU") == "ReLU and CoLU are not told apart"
 
 
 def test_the_verdict_knows_which_direction_is_better():

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from colu.nn import create, list_activations
+from colu.press.notebook import Notebook
 
-BIBLIOGRAPHY = Path(__file__).resolve().parents[3] / "book" / "references.bib"
+ROOT = Path(__file__).resolve().parents[3]
+BIBLIOGRAPHY = ROOT / "book" / "references.bib"
 CONF = """
 extensions = ["myst_parser", "sphinxcontrib.bibtex", "colu.press.site.activations"]
 bibtex_bibfiles = ["references.bib"]
@@ -67,3 +69,14 @@ def test_parameter_formula_agrees_with_the_modules():
             module = entry.factory(channels) if entry.needs_channels else entry.factory()
             counted = sum(p.numel() for p in module.parameters())
             assert counted == entry.parameters(channels), entry.name
+
+
+def test_every_registered_activation_has_its_place_in_a_chapter():
+    chapters = [Notebook.read(path) for path in sorted(ROOT.glob("notebooks/*.ipynb"))]
+    prose = "\n".join(cell.text for chapter in chapters for cell in chapter.cells if cell.kind == "markdown")
+
+    def is_named(name):
+        written = r"[-\s]?".join(map(re.escape, name.split("-")))
+        return re.search(rf"(?<![\w-]){written}(?![\w-])", prose, re.IGNORECASE)
+
+    assert [one.name for one in list_activations() if not any(map(is_named, (one.name, *one.aliases)))] == []
