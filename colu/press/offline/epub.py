@@ -23,6 +23,7 @@ from colu.files import read_json
 from colu.lab.plot import parted
 from colu.press.build.render import run_jupyter_book
 from colu.press.project import BookError, Project
+from colu.press.site import lab
 from colu.press.site.explorer import TWINS, explorer_twin, turn_twin
 from colu.press.site.typography import kept_together
 
@@ -150,6 +151,8 @@ class EpubBuilder(Epub3Builder):
         Path(self.outdir, "book.css").write_text(STYLE, encoding="utf8")
         for figure, twin in (("explorer", explorer_twin), ("turn", turn_twin)):
             (static / TWINS[figure]).write_text(twin(), encoding="utf8")
+        for name in lab.figures_of(self.env):
+            (static / lab.picture(name)).write_text(lab.twin(name), encoding="utf8")
 
     def handle_finish(self) -> None:
         """Rewrite the pages and leave each figure one form, then list and pack them."""
