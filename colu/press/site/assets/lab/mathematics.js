@@ -1,7 +1,6 @@
-/* Activations, norms and the training of a small network, equal to the package in float64 (test_mathematics.py).
-   units[name]: forward(x, p) and backward(x, p, dy) of arrays of a multiple of p.dim channels, of which `group` belong
-   together (null: all); value and slope of a number; at a kink the slope is torch's. Options p are in `parameters`,
-   {name: [start, low, high]}; outputs(n, p) channels come out of n. */
+/* Activations, norms and a small network, equal to the package in float64 (test_mathematics.py). A unit maps arrays of
+   a multiple of p.dim channels, of which `group` belong together (null: all), forward(x, p) and backward(x, p, dy);
+   outputs(n, p) channels come out of n. Options p: `parameters`, {name: [start, low, high]}. Kinks: torch's slope. */
 (function () {
 "use strict";
 const { abs, cos, exp, expm1, floor, log, log1p, max, min, sign, sin, sqrt, tanh, PI } = Math;
@@ -13,13 +12,17 @@ function each(n, make) {
   for (let i = 0; i < n; i++) y[i] = make(i);
   return y;
 }
-const sum = (n, term) => each(n, term).reduce((a, b) => a + b, 0);
+function sum(n, term) {
+  let total = 0;
+  for (let i = 0; i < n; i++) total += term(i);
+  return total;
+}
 
-/* run(x, p) is the value, run(x, p, dy) the transposed Jacobian times dy. */
+/* run(x, p) is the value, run(x, p, dy) the gradient. */
 function unit(kind, group, parameters, run, outputs = n => n) {
   const start = {};
   for (const name in parameters) start[name] = parameters[name][0];
-  // Options that were completed once are known by their prototype.
+  // Complete options have this prototype.
   const full = p => !p ? start : Object.getPrototypeOf(p) === start ? p : Object.assign(Object.create(start), p);
   function backward(x, p, dy) {
     p = full(p);
@@ -41,7 +44,6 @@ const rise = x => { const s = sigmoid(x); return [s, s * (1 - s)]; };
 const bent = x => { const t = tanh(x); return [t, 1 - t * t]; };
 const line = (x, k) => x > 0 ? [x, 1] : [k * x, k];
 const ramp = (x, low, high) => x <= low ? [low, 0] : x >= high ? [high, 0] : [x, 1];
-const shrink = (x, width, k) => abs(x) > width ? [x - k * sign(x) * width, 1] : [0, 0];
 const decay = (x, k) => x > 0 ? [x, 1] : [k * expm1(x), k * exp(x)];
 // From 20 on torch takes the line.
 const soft = x => x > 20 ? [x, 1] : [log1p(exp(x)), sigmoid(x)];
@@ -58,7 +60,7 @@ const table = [0];
 function step(k, d) {
   const c = k / 64;
   let y = table[k], before = 0, term = 2 / sqrt(PI) * exp(-c * c) * d;
-  for (let n = 1; n < 9; n++) {
+  for (let n = 1; n < 7; n++) {
     const next = -2 * d * (c * n * term + (n - 1) * d * before) / (n * n + n);
     y += term;
     before = term;
@@ -86,38 +88,36 @@ const rational = (floor, absolute, a, ...b) => x => {
   return [y / Q, (slope - y / Q * turn * (absolute ? sign(x) : r < 0 ? -1 : 1)) / Q];
 };
 
-const alpha = [1, 0.1, 3], beta = [1, 0, 10], lambd = [0.5, 0, 2];
-const swish = [(x, p) => acon(x, 1, 0, p.beta), { beta }];
+const beta = [1, 0, 10], lambd = [0.5, 0, 2], alpha = [1, 0.1, 5], swish = [(x, b) => acon(x, 1, 0, b), { beta }];
+/* With parameters, their values in that order follow x. */
 const POINTWISE = {
   identity: x => [x, 1],
   relu: x => line(x, 0),
-  "leaky-relu": [(x, p) => line(x, p.negative_slope), { negative_slope: [0.01, -1, 1] }],
-  prelu: [(x, p) => line(x, p.weight), { weight: [0.25, -1, 1] }],
+  "leaky-relu": [line, { negative_slope: [0.01, -1, 1] }],
+  prelu: [line, { weight: [0.25, -1, 1] }],
   // In evaluation.
-  rrelu: [(x, p) => line(x, (p.lower + p.upper) / 2), { lower: [1 / 8, 0, 1], upper: [1 / 3, 0, 1] }],
+  rrelu: [(x, a, b) => line(x, (a + b) / 2), { lower: [1 / 8, 0, 1], upper: [1 / 3, 0, 1] }],
   "squared-relu": x => x > 0 ? [x * x, 2 * x] : [0, 0],
   relu6: x => ramp(x, 0, 6),
-  hardtanh: [(x, p) => ramp(x, p.min_val, p.max_val), { min_val: [-1, -4, 0], max_val: [1, 0, 4] }],
+  hardtanh: [ramp, { min_val: [-1, -4, 0], max_val: [1, 0, 4] }],
   hardsigmoid: hard,
   hardswish: x => gate(x, hard(x)),
   "hard-mish": x => gate(x, times(0.5, ramp(x + 2, 0, 2))),
-  hardshrink: [(x, p) => shrink(x, p.lambd, 0), { lambd }],
-  softshrink: [(x, p) => shrink(x, p.lambd, 1), { lambd }],
-  threshold: [(x, p) => [x < 0 ? 0 : p.amplitude, abs(x) < p.window ? p.amplitude / p.window / 2 : 0],
-    { amplitude: [1, -2, 2], window: [1, 0, 3] }],
-  elu: [(x, p) => decay(x, p.alpha), { alpha }],
-  celu: [(x, p) => times(p.alpha, at(1 / p.alpha, x, z => decay(z, 1))), { alpha }],
+  hardshrink: [(x, a) => abs(x) > a ? [x, 1] : [0, 0], { lambd }],
+  softshrink: [(x, a) => abs(x) > a ? [x - sign(x) * a, 1] : [0, 0], { lambd }],
+  threshold: [(x, a, w) => [x < 0 ? 0 : a, abs(x) < w ? a / w / 2 : 0], { amplitude: [1, -2, 2], window: [1, 0, 3] }],
+  elu: [decay, { alpha }],
+  celu: [(x, a) => times(a, at(1 / a, x, z => decay(z, 1))), { alpha }],
   selu: x => times(1.0507009873554805, decay(x, 1.6732632423543772)),
   sigmoid: rise,
   logsigmoid: x => [min(x, 0) - log1p(exp(-abs(x))), sigmoid(-x)],
-  softplus: [(x, p) => times(1 / p.beta, at(p.beta, x, soft)), { beta: [1, 0.1, 5] }],
+  softplus: [(x, b) => times(1 / b, at(b, x, soft)), { beta: alpha }],
   tanh: bent,
   tanhshrink: x => [x - tanh(x), tanh(x) ** 2],
   softsign: x => [x / (1 + abs(x)), (1 + abs(x)) ** -2],
-  talu: [(x, p) => x > 0 ? [x, 1] : x > p.threshold ? bent(x) : [tanh(p.threshold), 0],
-    { threshold: [-0.5, -3, -0.01] }],
-  sine: [(x, p) => [sin(p.omega * x), p.omega * cos(p.omega * x)], { omega: [1, 0.1, 30] }],
-  snake: [(x, { alpha: k }) => [k ? x + sin(k * x) ** 2 / k : x, 1 + sin(2 * k * x)], { alpha: [1, 0, 5] }],
+  talu: [(x, a) => x > 0 ? [x, 1] : x > a ? bent(x) : [tanh(a), 0], { threshold: [-0.5, -3, -0.01] }],
+  sine: [(x, k) => [sin(k * x), k * cos(k * x)], { omega: [1, 0.1, 30] }],
+  snake: [(x, k) => [k ? x + sin(k * x) ** 2 / k : x, 1 + sin(2 * k * x)], { alpha: [1, 0, 5] }],
   gelu: x => gate(x, normal(x)),
   "gelu-tanh": x => {
     const k = sqrt(2 / PI), [t, slope] = bent(k * (x + 0.044715 * x ** 3));
@@ -128,13 +128,13 @@ const POINTWISE = {
   "quick-gelu": x => acon(x, 1, 0, 1.702),
   swish,
   "acon-a": swish,
-  "acon-b": [(x, p) => acon(x, 1, p.p, p.beta), { p: [0.25, -1, 1], beta }],
-  "acon-c": [(x, p) => acon(x, p.p1, p.p2, p.beta), { p1: [1, -2, 2], p2: [0.25, -2, 2], beta }],
-  sqish: [(x, p) => mix(x, 1, p.alpha, d => {
-    const u = log(p.beta) - 2 * p.gamma * d, root = exp(-soft(u)[0] / 2);
-    return [root, root * sigmoid(u) * p.gamma];
-  }), { alpha: [0.25, 0, 0.9], beta: [1, 0.1, 5], gamma: [1, 0.1, 5] }],
-  apalu: [(x, p) => x < 0 ? decay(x, p.b) : times(p.a, mix(x, 2, 1, d => at(1.702, d, rise))),
+  "acon-b": [(x, a, b) => acon(x, 1, a, b), { p: [0.25, -1, 1], beta }],
+  "acon-c": [acon, { p1: [1, -2, 2], p2: [0.25, -2, 2], beta }],
+  sqish: [(x, a, b, c) => mix(x, 1, a, d => {
+    const u = log(b) - 2 * c * d, root = exp(-soft(u)[0] / 2);
+    return [root, root * sigmoid(u) * c];
+  }), { alpha: [0.25, 0, 0.9], beta: alpha, gamma: alpha }],
+  apalu: [(x, a, b) => x < 0 ? decay(x, b) : times(a, mix(x, 2, 1, d => at(1.702, d, rise))),
     { a: [0.55, 0, 2], b: [0.065, 0, 2] }],
   // These as they start; PWLU on a grid from -3 to 3, with the slope after a knot.
   lslu: x => line(x, 0),
@@ -149,11 +149,13 @@ const POINTWISE = {
     0, 4.1012572e-6, 0.10652688, 1.2563329e-6, 0.0005500981)
 };
 for (const name in POINTWISE) {
-  const [pair, parameters = {}] = [].concat(POINTWISE[name]);
-  const made = units[name] = unit("pointwise", 1, parameters, (x, p, dy) =>
-    each(x.length, dy ? i => dy[i] * pair(x[i], p)[1] : i => pair(x[i], p)[0]));
-  made.value = (x, p) => pair(x, made.full(p))[0];
-  made.slope = (x, p) => pair(x, made.full(p))[1];
+  const [pair, parameters = {}] = [].concat(POINTWISE[name]), values = p => Object.keys(parameters).map(key => p[key]);
+  const made = units[name] = unit("pointwise", 1, parameters, (x, p, dy) => {
+    const [a, b, c] = values(p);
+    return each(x.length, dy ? i => dy[i] * pair(x[i], a, b, c)[1] : i => pair(x[i], a, b, c)[0]);
+  });
+  made.value = (x, p) => pair(x, ...values(made.full(p)))[0];
+  made.slope = (x, p) => pair(x, ...values(made.full(p)))[1];
 }
 
 // ---- channels
@@ -162,8 +164,8 @@ function channels(name, group, ...rest) {
   units[name] = unit("channels", group, ...rest);
 }
 
-/* Blocks x = a e + v of dim channels (0: all), with n = |v|, to A e + w v. As the axis has 1, all or no channels, e is
-   the first channel, the diagonal or 0. plane(a, n, p) is [A, w, dA/da, dA/dn, dB/da, dB/dn] with B = w n. */
+/* Blocks x = a e + v with n = |v| become A e + w v. If the axis has 1, all or no channels, e is the first, their
+   diagonal or 0. plane(a, n, p) is [A, w, dA/da, dA/dn, dB/da, dB/dn] with B = w n. dim 0: one block. */
 function radial(axis, parameters, plane) {
   const made = unit("channels", parameters.dim[0], parameters, (x, p, dy) => {
     const S = p.dim || x.length, on = p.axis === "coordinate" ? 1 : min(axis, S), k = on && 1 / sqrt(on);
@@ -216,7 +218,7 @@ conic("rcolu", Infinity, "hard");
 conic("rcolu-soft", Infinity, "soft");
 
 /* The nearest point of the cone, and a leak; axis: "coordinate" has the first channel as its axis. */
-for (const [name, leak] of [["mpu", 0], ["mpu-leaky", 0.01], ["mpu-learnable", 0]]) {
+for (const [name, leak] of [["mpu", 0], ["mpu-leaky", 0.01]]) {
   units[name] = radial(Infinity, { ...cone(2), leak: [leak, 0, 1] }, (a, n, p) => {
     const half = p.angle === QUARTER, c = half ? Math.SQRT1_2 : cos(p.angle), s = half ? c : sin(p.angle);
     const l = p.leak, m = 1 - l, depth = m * (a * c + n * s), cross = m * c * s;
@@ -224,6 +226,7 @@ for (const [name, leak] of [["mpu", 0], ["mpu-leaky", 0.01], ["mpu-learnable", 0
       : [depth * c + l * a, depth * s / n + l, m * c * c + l, cross, cross, m * s * s + l];
   });
 }
+units["mpu-learnable"] = units.mpu;
 const longer = (n, change) => n + change > 0 ? [0, n ? 1 + change / n : change, 0, 0, 0, 1] : [0, 0, 0, 0, 0, 0];
 units["norm-relu"] = radial(0, { dim: [4, 1, 8], radius: [1, 0.01, 4] }, (a, n, p) => longer(n, -p.radius));
 units.modrelu = radial(0, { dim: [2, 2, 2], bias: [-0.1, -2, 2] }, (a, n, p) => longer(n, p.bias));
@@ -250,21 +253,25 @@ channels("group-sort", 2, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
 });
 
 const largest = x => x.reduce((a, b) => max(a, b));
-channels("softmax", null, {}, (x, p, dy) => {
-  const top = largest(x), e = x.map(one => exp(one - top)), total = sum(x.length, i => e[i]);
-  const middle = dy && sum(x.length, i => e[i] * dy[i]) / total;
-  return e.map((one, i) => one / total * (dy ? dy[i] - middle : 1));
+/* of(z, n) is the value, and the weights of which the centring is the Jacobian. */
+function simplex(name, of) {
+  channels(name, null, {}, (x, p, dy) => {
+    const n = x.length, top = largest(x), [y, s] = of(each(n, i => x[i] - top), n);
+    const mean = dy && sum(n, i => s[i] * dy[i]) / sum(n, i => s[i]);
+    return dy ? each(n, i => s[i] * (dy[i] - mean)) : y;
+  });
+}
+simplex("softmax", (z, n) => {
+  const e = each(n, i => exp(z[i])), total = sum(n, i => e[i]), y = each(n, i => e[i] / total);
+  return [y, y];
 });
-channels("sparsemax", null, {}, (x, p, dy) => {
-  const top = largest(x), z = x.map(one => one - top);
-  let total = -1, threshold = 0, count = 0;
-  for (const one of z.slice().sort((a, b) => b - a)) {
+simplex("sparsemax", (z, n) => {
+  let total = -1, count = 0, t = 0;
+  for (const one of z.slice().sort().reverse()) {
     total += one;
-    if (++count * one > total) threshold = total / count;
+    if (++count * one > total) t = total / count;
   }
-  const on = z.map(one => one > threshold ? 1 : 0);
-  const middle = dy && sum(x.length, i => on[i] * dy[i]) / sum(x.length, i => on[i]);
-  return z.map((one, i) => on[i] * (dy ? dy[i] - middle : one - threshold));
+  return [each(n, i => max(z[i] - t, 0)), each(n, i => z[i] > t)];
 });
 
 /* Another number of channels: the n outputs are x[a] g(x[b]) with [a, b] = places(i, n, p). */
@@ -279,18 +286,18 @@ function opened(name, parameters, outputs, places, pair) {
     return out;
   }, outputs);
 }
-for (const [name, gate] of [["glu", rise], ["reglu", x => line(x, 0)], ["geglu", POINTWISE.gelu], ["swiglu", POINTWISE.silu]]) {
-  opened(name, { dim: [2, 2, 2] }, n => n / 2, (i, n) => [i, n + i], gate);
+for (const [name, gate] of [["glu", "sigmoid"], ["reglu", "relu"], ["geglu", "gelu"], ["swiglu", "silu"]]) {
+  opened(name, { dim: [2, 2, 2] }, n => n / 2, (i, n) => [i, n + i], POINTWISE[gate]);
 }
-opened("crelu", {}, n => 2 * n, (i, n) => [i % (n / 2), i % (n / 2)], (x, p, first) => [first ? +(x > 0) : -(x < 0), 0]);
+opened("crelu", {}, n => 2 * n, (i, n) => [i % (n / 2), i % (n / 2)],
+  (x, p, first) => [first ? x > 0 : -(x < 0), 0]);
 /* A gate for every vector of `size`, and all of them first. */
 opened("gated", { size: [4, 1, 8], bias: [0, -3, 3] }, (n, { size }) => n * size / (size + 1),
   (i, n, { size }) => [n / size + i, floor(i / size)], (x, p) => rise(x - p.bias));
 channels("maxout", null, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
-  const top = each(x.length / dim, i => largest(x.slice(i * dim, (i + 1) * dim))), of = i => floor(i / dim);
-  const ties = top.map(() => 0);
-  x.forEach((one, i) => { ties[of(i)] += one === top[of(i)]; });
-  return dy ? x.map((one, i) => one === top[of(i)] ? dy[of(i)] / ties[of(i)] : 0) : top;
+  const of = i => floor(i / dim), top = each(x.length / dim, i => largest(x.slice(i * dim, (i + 1) * dim)));
+  const ties = i => sum(dim, k => x[of(i) * dim + k] === top[of(i)]);
+  return dy ? x.map((one, i) => one === top[of(i)] ? dy[of(i)] / ties(i) : 0) : top;
 }, (n, p) => n / p.dim);
 
 /* Random numbers by mulberry32, normal ones after Box and Muller. */
@@ -305,13 +312,13 @@ function random(seed) {
   return { uniform, normal: () => sqrt(-2 * log(1 - uniform())) * cos(2 * PI * uniform()) };
 }
 
-// ---- a network: linear maps with a unit between them, the loss the cross-entropy of its logits
+// ---- a network: linear maps, a unit after each but the last, the cross-entropy of the logits
 
 const packed = rows => rows instanceof Float64Array ? rows : Float64Array.from(rows.flat());
-/* Of a matrix with m rows of n numbers. */
+/* Of m rows of n numbers. */
 const transposed = (a, m, n) => each(m * n, i => a[i % m * n + floor(i / m)]);
 
-/* The m x k matrix at a[i row + j column] times B, whose rows have n numbers. */
+/* The m x k matrix a[i row + j column] times B with n columns. */
 function multiply(m, k, n, a, row, column, B) {
   const out = array(m * n);
   for (let i = 0; i < m; i++) {
@@ -327,29 +334,28 @@ function multiply(m, k, n, a, row, column, B) {
 function byRow(x, n, f) {
   let out;
   for (let r = 0; r * n < x.length; r++) {
-    const y = f(x.subarray(r * n, (r + 1) * n), r);
+    const y = f(x.subarray(r * n, r * n + n), r);
     out = out || array(y.length * x.length / n);
     out.set(y, r * y.length);
   }
   return out;
 }
 
-/* frame: an orthogonal matrix Q of a block, or of all channels: the unit f becomes Q' f(Q x). */
+/* frame: an orthogonal Q of a block or of all channels, with which a unit f is Q' f(Q x). */
 function perceptron({ sizes, unit: name, options, gain = 1, random: source, frame }) {
-  const made = units[name], p = made.full(options), last = sizes.length - 2, classes = sizes[last + 1];
+  const made = units[name], p = made.full(options), last = sizes.length - 2;
   const widths = sizes.map((n, l) => l && l <= last ? made.outputs(n, p) : n);
-  const biases = sizes.slice(1).map(n => array(n));
+  const biases = sizes.slice(1).map(array);
   const weights = biases.map((b, l) => each(b.length * widths[l], () => source.normal() * gain / sqrt(widths[l])));
   const Q = frame && packed(frame), d = Q && sqrt(Q.length), back = Q && transposed(Q, d, d);
   const turn = (x, matrix) => Q ? multiply(x.length / d, d, d, x, d, 1, matrix) : x;
 
-  /* What goes into the linear maps, and into and out of the units, in their frame. */
+  /* What goes into the linear maps, and into and out of the units in their frame. */
   function trace(X) {
-    const inputs = [packed(X)], before = [], after = [], rows = X.length / sizes[0];
+    const inputs = [packed(X)], before = [], after = [];
     for (let l = 0; ; l++) {
-      const n = widths[l], m = sizes[l + 1], b = biases[l];
-      const z = multiply(inputs[l].length / n, n, m, inputs[l], n, 1, transposed(weights[l], m, n));
-      z.forEach((one, i) => { z[i] = one + b[i % m]; });
+      const n = widths[l], m = sizes[l + 1], x = inputs[l];
+      const z = multiply(x.length / n, n, m, x, n, 1, transposed(weights[l], m, n)).map((s, i) => s + biases[l][i % m]);
       if (l === last) return { inputs, before, after, logits: z };
       before.push(turn(z, back));
       after.push(byRow(before[l], m, row => made.forward(row, p)));
@@ -357,29 +363,24 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
     }
   }
 
-  /* The loss, and its gradient in place of the logits. */
   function entropy(logits, y) {
-    let loss = 0;
-    for (let r = 0; r < y.length; r++) {
-      const row = logits.subarray(r * classes, (r + 1) * classes), shares = units.softmax.forward(row);
-      loss += (log(sum(classes, j => exp(row[j] - row[y[r]])))) / y.length;
-      shares.forEach((one, j) => { row[j] = (one - (j === y[r])) / y.length; });
-    }
-    return loss;
+    const n = logits.length / y.length;
+    return sum(y.length, r => log(sum(n, j => exp(logits[r * n + j] - logits[r * n + y[r]])))) / y.length;
   }
 
-  /* As `parameters` are, with the loss. */
+  /* As `parameters` are, and the loss. */
   function gradients(X, y) {
     const { inputs, before, logits } = trace(X), N = y.length, found = [];
     found.loss = entropy(logits, y);
-    for (let l = last, dz = logits; ; l--) {
+    let dz = byRow(logits, sizes[last + 1], (row, r) =>
+      units.softmax.forward(row).map((share, j) => (share - (j === y[r])) / N));
+    for (let l = last; ; l--) {
       const m = sizes[l + 1], n = widths[l];
       found[2 * l] = multiply(m, N, n, dz, 1, m, inputs[l]);
       found[2 * l + 1] = multiply(1, N, m, [1], 0, 0, dz);
       if (!l) return found;
       const dy = turn(multiply(N, m, n, dz, m, 1, weights[l]), back);
-      dz = turn(byRow(before[l - 1], sizes[l], (row, r) =>
-        made.backward(row, p, dy.subarray(r * n, (r + 1) * n))), Q);
+      dz = turn(byRow(before[l - 1], sizes[l], (x, r) => made.backward(x, p, dy.subarray(r * n, r * n + n))), Q);
     }
   }
 
@@ -387,19 +388,19 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
     forward: X => trace(X).logits, loss: (X, y) => entropy(trace(X).logits, y) };
 }
 
-/* "sgd", with a momentum of 0.9 "momentum", or "adam", with torch's constants. */
+/* "sgd", "momentum" (0.9) or "adam", with torch's constants. */
 function optimiser(kind, rate) {
   const kept = [], [keep, take] = { sgd: [0, 1], momentum: [0.9, 1], adam: [0.9, 0.1] }[kind];
   let steps = 0;
   function step(parameters, gradients) {
     const one = 1 - 0.9 ** ++steps, two = 1 - 0.999 ** steps;
     parameters.forEach((w, k) => {
-      const g = gradients[k], [m, v] = kept[k] = kept[k] || [w.map(() => 0), w.map(() => 0)];
-      for (let i = 0; i < w.length; i++) {
-        m[i] = keep * m[i] + take * g[i];
-        v[i] = 0.999 * v[i] + 0.001 * g[i] * g[i];
-        w[i] -= rate * (kind === "adam" ? m[i] / one / (sqrt(v[i] / two) + 1e-8) : m[i]);
-      }
+      const [m, v] = kept[k] = kept[k] || [array(w.length), array(w.length)];
+      gradients[k].forEach((g, i) => {
+        m[i] = keep * m[i] + take * g;
+        v[i] = 0.999 * v[i] + 0.001 * g * g;
+        w[i] -= rate * m[i] / (kind === "adam" ? one * (sqrt(v[i] / two) + 1e-8) : 1);
+      });
     });
   }
   return { step };

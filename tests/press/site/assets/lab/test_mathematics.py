@@ -15,7 +15,7 @@ from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium
 from colu.press.site.quiz import ASSETS
 
 SCRIPT = ASSETS / "lab" / "mathematics.js"
-BUDGET = 20_000
+BUDGET = 19_000
 #: Drawn from values that the package samples at the build.
 SAMPLED = {"fourier", "householder", "linear-combination"}
 NEAR = 1e-6
@@ -254,7 +254,9 @@ def trained(given: dict, answer: dict) -> tuple[list[float], list[torch.Tensor],
 
 def check_training(page, name: str, options: dict, kind: str, framed: int | None = None):
     frame = torch.linalg.qr(torch.randn(framed, framed)).Q.tolist() if framed else None
-    given = dict(sizes=[2, WIDTH, WIDTH, 3], unit=name, options=options, kind=kind, rate=OPTIMISERS[kind], steps=50)
+    # The slope of its weight has no bound: with long steps the last digits of a number become the first of another.
+    rate = OPTIMISERS[kind] * (0.1 if name == "colu-sqrt" else 1)
+    given = dict(sizes=[2, WIDTH, WIDTH, 3], unit=name, options=options, kind=kind, rate=rate, steps=50)
     given |= dict(frame=frame, rows=40, seed=7)
     answer = ask(page, TRAIN, given)
     losses, parameters, logits = trained(given, answer)
