@@ -74,7 +74,7 @@ function normal(x) {
   return [(1 + sign(x) * (z < 6 ? step(k, z - k / 64) : 1)) / 2, exp(-x * x / 2) / sqrt(2 * PI)];
 }
 
-/* P / Q with Q = floor + |R|, or floor + sum |b_k x^k|. */
+/* P / Q with Q = base + |R|, or base + sum |b_k x^k|; coefficients from the constant on. */
 function horner(c, x) {
   let y = 0, slope = 0;
   for (let k = c.length; k--;) {
@@ -83,10 +83,10 @@ function horner(c, x) {
   }
   return [y, slope];
 }
-const rational = (floor, absolute, a, ...b) => x => {
-  const [y, slope] = horner(a, x), [r, turn] = horner(b, absolute ? abs(x) : x), Q = floor + abs(r);
+const rational = (base, absolute, numerator, denominator) => Object.assign(x => {
+  const [y, slope] = horner(numerator, x), [r, turn] = horner(denominator, absolute ? abs(x) : x), Q = base + abs(r);
   return [y / Q, (slope - y / Q * turn * (absolute ? sign(x) : r < 0 ? -1 : 1)) / Q];
-};
+}, { coefficients: { numerator, denominator } });
 
 const beta = [1, 0, 10], lambd = [0.5, 0, 2], alpha = [1, 0.1, 5], swish = [(x, b) => acon(x, 1, 0, b), { beta }];
 /* With parameters, their values in that order follow x. */
@@ -140,13 +140,13 @@ const POINTWISE = {
   lslu: x => line(x, 0),
   pwlu: x => x + 3 >= 3 ? [max(x, 0), 1] : [0, 0],
   "rational-a": rational(1, true, [0.029797898, 0.61845881, 2.3209267, 3.0445209, 1.4795831, 0.2496497],
-    0, 1.1411279, 4.3821903, 0.86815172, 0.3452817),
+    [0, 1.1411279, 4.3821903, 0.86815172, 0.3452817]),
   "rational-b": rational(1, false, [0.033582615, 0.50500523, 1.6513405, 2.0045517, 0.92795432, 0.15154043],
-    0, 5.11136e-5, 3.9693391, 3.7121849e-5, 0.30007389),
+    [0, 5.11136e-5, 3.9693391, 3.7121849e-5, 0.30007389]),
   "rational-c": rational(0.1, false, [0.071243987, 1.0713347, 3.5031903, 4.2524921, 1.9685743, 0.32147974],
-    2.0214548, 3.9342621e-7, 8.4207759, 2.8657841e-7, 0.63659349),
+    [2.0214548, 3.9342621e-7, 8.4207759, 2.8657841e-7, 0.63659349]),
   "group-rational": rational(1, true, [3.1011483e-7, 0.50000079, 0.2499978, 0.053265216, 0.0058025316, 0.00027512751],
-    0, 4.1012572e-6, 0.10652688, 1.2563329e-6, 0.0005500981)
+    [0, 4.1012572e-6, 0.10652688, 1.2563329e-6, 0.0005500981])
 };
 for (const name in POINTWISE) {
   const [pair, parameters = {}] = [].concat(POINTWISE[name]), values = p => Object.keys(parameters).map(key => p[key]);
@@ -154,6 +154,7 @@ for (const name in POINTWISE) {
     const [a, b, c] = values(p);
     return each(x.length, dy ? i => dy[i] * pair(x[i], a, b, c)[1] : i => pair(x[i], a, b, c)[0]);
   });
+  made.coefficients = pair.coefficients;
   made.value = (x, p) => pair(x, ...values(made.full(p)))[0];
   made.slope = (x, p) => pair(x, ...values(made.full(p)))[1];
 }
@@ -286,8 +287,8 @@ function opened(name, parameters, outputs, places, pair) {
     return out;
   }, outputs);
 }
-for (const [name, gate] of [["glu", "sigmoid"], ["reglu", "relu"], ["geglu", "gelu"], ["swiglu", "silu"]]) {
-  opened(name, { dim: [2, 2, 2] }, n => n / 2, (i, n) => [i, n + i], POINTWISE[gate]);
+for (const [name, opener] of [["glu", "sigmoid"], ["reglu", "relu"], ["geglu", "gelu"], ["swiglu", "silu"]]) {
+  opened(name, { dim: [2, 2, 2] }, n => n / 2, (i, n) => [i, n + i], POINTWISE[opener]);
 }
 opened("crelu", {}, n => 2 * n, (i, n) => [i % (n / 2), i % (n / 2)],
   (x, p, first) => [first ? x > 0 : -(x < 0), 0]);
@@ -406,5 +407,5 @@ function optimiser(kind, rate) {
   return { step };
 }
 
-window.coluMathematics = { units, normalise, random, perceptron, optimiser };
+window.coluMathematics = { units, normalise, random, perceptron, optimiser, rational };
 })();

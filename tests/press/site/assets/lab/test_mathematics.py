@@ -163,9 +163,6 @@ def vectors(channels: int, dim: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", names(pointwise=False))
 def test_maps_of_channels_and_their_gradients_are_those_of_the_package(page, units, name):
-    script = """([name, x, p, dy]) => {
-      const unit = coluMathematics.units[name];
-      return [x.flatMap(v => [...unit.forward(v, p)]), x.flatMap((v, i) => [...unit.backward(v, p, dy[i])])]; }"""
     unit, family = units[name], get_entry(name).family
     key = "size" if name == "gated" else "dim"
     start, low, high = unit["parameters"].get(key, [unit["group"] or 1] * 3)
@@ -178,21 +175,57 @@ def test_maps_of_channels_and_their_gradients_are_those_of_the_package(page, uni
         # Of two channels, those with a 0 are on the cone up to the rounding of a sine and cosine.
         x = x[(x != 0).all(1)] if name == "mpu-learnable" and dim == 2 else x
         assert x.numel() > 1000
-        x.requires_grad_()
-        made = layer(name, 2 * dim if name == "gated" else channels, options)
-        y = made(x)
-        dy = torch.randn_like(y)
-        (dx,) = torch.autograd.grad(y, x, dy)
-        found = ask(page, script, [name, x.tolist(), options, dy.tolist()])
-        size = x.detach().abs().amax(1, keepdim=True).clamp(min=1)
-        errors = [off(found[0], y, size), off(found[1], dx)]
-        assert max(errors) < NEAR, (options, errors)
+        check_channels(page, name, x, layer(name, 2 * dim if name == "gated" else channels, options), options)
+
+
+def check_channels(page, name: str, x: torch.Tensor, made: nn.Module, options: dict):
+    script = """([name, x, p, dy]) => {
+      const unit = coluMathematics.units[name];
+      return [x.flatMap(v => [...unit.forward(v, p)]), x.flatMap((v, i) => [...unit.backward(v, p, dy[i])])]; }"""
+    x.requires_grad_()
+    y = made(x)
+    dy = torch.randn_like(y)
+    (dx,) = torch.autograd.grad(y, x, dy)
+    found = ask(page, script, [name, x.tolist(), options, dy.tolist()])
+    size = x.detach().abs().amax(1, keepdim=True).clamp(min=1)
+    errors = [off(found[0], y, size), off(found[1], dx)]
+    assert max(errors) < NEAR, (options, errors)
+
+
+@pytest.mark.parametrize("name", ["mpu", "mpu-leaky"])
+def test_a_projection_may_have_the_first_channel_as_its_axis(page, name):
+    for dim, angle in ((2, 1.1), (4, 0.3)):
+        options = {"dim": dim, "angle": angle, "axis": "coordinate"}
+        check_channels(page, name, vectors(2 * dim, dim), layer(name, 2 * dim, options), options)
+
+
+@pytest.mark.parametrize("name", ["colu", "colu-soft", "colu-sqrt", "colu-rectified"])
+def test_the_plane_of_axis_and_section_has_the_map_and_its_jacobian(page, name):
+    points = torch.cat([2 * torch.randn(200, 1), torch.rand(200, 1) + 0.1], 1).requires_grad_()
+    made = layer(name, 2, {"dim": 2, "angle": 0.6})
+    axis, section = made(points).unbind(1)
+    slopes = [torch.autograd.grad(one.sum(), points, retain_graph=True)[0] for one in (axis, section)]
+    wanted = torch.cat([axis[:, None], (section / points[:, 1])[:, None], *slopes], 1)
+    script = """([name, points]) => points.flatMap(([a, n]) =>
+      coluMathematics.units[name].plane(a, n, { angle: 0.6 }).map(Number))"""
+    assert off(ask(page, script, [name, points.tolist()]), wanted) < NEAR
+
+
+def test_rational_units_give_their_coefficients_and_take_others(page):
+    script = """() => { const { units, rational } = coluMathematics;
+      return [units["rational-c"].coefficients, rational(1, false, [1, 2], [0, 3])(-2)]; }"""
+    coefficients, other = ask(page, script, None)
+    unit = create("rational-c")
+    assert off(coefficients["numerator"], unit.numerator) < NEAR
+    assert off(coefficients["denominator"], unit.denominator) < NEAR
+    # (1 + 2x) / (1 + |3x|) at -2, and its slope.
+    assert off(other, torch.tensor([-3 / 7, 2 / 7 - 9 / 49])) < NEAR
 
 
 def test_no_pointwise_or_conic_unit_of_the_registry_is_left_out(units):
     wanted = {*names(pointwise=True), *names(pointwise=False)}
     assert set(units) >= wanted and set(units) <= {entry.name for entry in list_activations()}
-    assert not SAMPLED & set(units)
+    assert not SAMPLED & set(units) and SAMPLED <= {entry.name for entry in list_activations()}
 
 
 TRAIN = """({ sizes, unit, options, kind, rate, steps, frame, rows, seed }) => {
