@@ -349,18 +349,23 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
   const biases = sizes.slice(1).map(array);
   const weights = biases.map((b, l) => each(b.length * widths[l], () => source.normal() * gain / sqrt(widths[l])));
   const Q = frame && packed(frame), d = Q && sqrt(Q.length), back = Q && transposed(Q, d, d);
-  const turn = (x, matrix) => Q ? multiply(x.length / d, d, d, x, d, 1, matrix) : x;
+  const turn = (x, matrix) => multiply(x.length / d, d, d, x, d, 1, matrix);
+  /* Between frames the weights are Q W Q', which is less to turn than all that goes through. */
+  function turned(W, b, l, matrix) {
+    const m = sizes[l + 1], n = widths[l];
+    if (Q && l) W = turn(W, matrix);
+    return Q && l < last ? [transposed(turn(transposed(W, m, n), matrix), n, m), turn(b, matrix)] : [W, b];
+  }
 
-  /* What goes into the linear maps, and into and out of the units in their frame. */
+  /* What goes into and comes out of the units, in their frame, and the linear maps there. */
   function trace(X) {
-    const inputs = [packed(X)], before = [], after = [];
-    for (let l = 0; ; l++) {
-      const n = widths[l], m = sizes[l + 1], x = inputs[l];
-      const z = multiply(x.length / n, n, m, x, n, 1, transposed(weights[l], m, n)).map((s, i) => s + biases[l][i % m]);
-      if (l === last) return { inputs, before, after, logits: z };
-      before.push(turn(z, back));
-      after.push(byRow(before[l], m, row => made.forward(row, p)));
-      inputs.push(turn(after[l], Q));
+    const before = [], after = [], maps = [];
+    for (let l = 0, x = packed(X); ; l++) {
+      const n = widths[l], m = sizes[l + 1], [W, b] = maps[l] = turned(weights[l], biases[l], l, back);
+      const z = multiply(x.length / n, n, m, x, n, 1, transposed(W, m, n)).map((s, i) => s + b[i % m]);
+      if (l === last) return { before, after, maps, logits: z };
+      before.push(z);
+      after.push(x = byRow(z, m, row => made.forward(row, p)));
     }
   }
 
@@ -371,17 +376,17 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
 
   /* As `parameters` are, and the loss. */
   function gradients(X, y) {
-    const { inputs, before, logits } = trace(X), N = y.length, found = [];
+    const { before, after, maps, logits } = trace(X), N = y.length, found = [];
     found.loss = entropy(logits, y);
     let dz = byRow(logits, sizes[last + 1], (row, r) =>
       units.softmax.forward(row).map((share, j) => (share - (j === y[r])) / N));
     for (let l = last; ; l--) {
       const m = sizes[l + 1], n = widths[l];
-      found[2 * l] = multiply(m, N, n, dz, 1, m, inputs[l]);
-      found[2 * l + 1] = multiply(1, N, m, [1], 0, 0, dz);
+      const dW = multiply(m, N, n, dz, 1, m, l ? after[l - 1] : packed(X)), db = multiply(1, N, m, [1], 0, 0, dz);
+      [found[2 * l], found[2 * l + 1]] = turned(dW, db, l, Q);
       if (!l) return found;
-      const dy = turn(multiply(N, m, n, dz, m, 1, weights[l]), back);
-      dz = turn(byRow(before[l - 1], sizes[l], (x, r) => made.backward(x, p, dy.subarray(r * n, r * n + n))), Q);
+      const dx = multiply(N, m, n, dz, m, 1, maps[l][0]);
+      dz = byRow(before[l - 1], sizes[l], (x, r) => made.backward(x, p, dx.subarray(r * n, r * n + n)));
     }
   }
 
