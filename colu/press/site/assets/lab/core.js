@@ -109,22 +109,23 @@
         panel.put("polygon", { points: `${c},${d} ${c - 9 * u - 4 * v},${d - 9 * v + 4 * u} ${c - 9 * u + 4 * v},${d - 9 * v - 4 * u}`, class: `head ${style}` });
       },
 
-      /* A point that pointer, touch and arrow keys move: `keys` names the two entries of the state for which it stands,
-         or `get` and `set` say where it is and where it goes. The function that is returned puts it there. */
-      handle({ label, keys, get, set, style = "", step = 0.1 }) {
-        get ||= () => keys.map(key => ui.state[key]);
-        set ||= (...to) => ui.set({ [keys[0]]: to[0], [keys[1]]: to[1] });
-        const node = draw("g", { tabindex: 0, role: "slider", class: `handle ${style}`, "aria-label": label }, draw("circle", { r: 18, class: "reach" }), draw("circle", { r: 7 }));
-        let held = false;
+      /* Let pointer, touch and arrow keys move what a node stands for: `keys` names two entries of the state, or `get`
+         and `set` say where it is and where it goes. */
+      drags(node, { keys, get = () => keys.map(key => ui.state[key]), set = (...to) => ui.set({ [keys[0]]: to[0], [keys[1]]: to[1] }), step = 0.1 }) {
+        let held = null;
         const on = (event, act) => node.addEventListener(event, act);
-        on("pointerdown", event => { held = true; node.setPointerCapture(event.pointerId); });
-        on("pointermove", event => {
-          if (!held) return;
+        const at = event => {
           const box = svg.getBoundingClientRect(), scale = o.width / box.width;
-          set(panel.xs[0] + ((event.clientX - box.left) * scale - o.left) / wide * (panel.xs[1] - panel.xs[0]),
-            panel.ys[1] - ((event.clientY - box.top) * scale - o.top) / high * (panel.ys[1] - panel.ys[0]));
+          return [panel.xs[0] + ((event.clientX - box.left) * scale - o.left) / wide * (panel.xs[1] - panel.xs[0]),
+            panel.ys[1] - ((event.clientY - box.top) * scale - o.top) / high * (panel.ys[1] - panel.ys[0])];
+        };
+        node.setAttribute("tabindex", 0);
+        on("pointerdown", event => {
+          held = get().map((value, k) => value - at(event)[k]);
+          node.setPointerCapture(event.pointerId);
         });
-        for (const end of ["pointerup", "pointercancel"]) on(end, () => { held = false; });
+        on("pointermove", event => { if (held) set(...at(event).map((value, k) => value + held[k])); });
+        for (const end of ["pointerup", "pointercancel"]) on(end, () => { held = null; });
         on("keydown", event => {
           const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
           if (!by) return;
@@ -133,6 +134,12 @@
           const size = event.shiftKey ? 5 * step : step, [x, y] = get();
           set(x + by[0] * size, y + by[1] * size);
         });
+        return get;
+      },
+      /* A point that can be dragged; the function that is returned puts it there. */
+      handle({ label, style = "", ...what }) {
+        const node = draw("g", { role: "slider", class: `handle ${style}`, "aria-label": label }, draw("circle", { r: 18, class: "reach" }), draw("circle", { r: 7 }));
+        const get = panel.drags(node, what);
         handles.append(node);
         return () => {
           const [x, y] = get();
