@@ -23,7 +23,7 @@ coluLab.define("cone", {
       /* Axis, weight, slopes; beside the axis for no section. */
       const at = (a, s) => coluMathematics.units[unit].plane(a, s || 1e-12, { angle });
       const stretch = ([, w, p, q, r, t]) => [1, -1].map(sign => abs(hypot(p + t, r - q) + sign * hypot(p - t, r + q)) / 2).concat(w).map(one => +one.toFixed(3));
-      const rank = map => stretch(map).filter(Boolean).length;
+      const rank = ray => stretch(at(cos(ray), sin(ray))).filter(Boolean).length;
       const map = at(axis, abs(section)), x = map[1] * section, y = map[0];
       const solid = (a, s, z = 0) => [s * cos(turn) - z * sin(turn), a * cos(tilt) - (s * sin(turn) + z * cos(turn)) * sin(tilt)];
       for (const [panel, see] of [[space, solid], [plane, (a, s) => [s, a]]]) {
@@ -31,8 +31,8 @@ coluLab.define("cone", {
         panel.line([[0, 0], ...arc(see, -angle, 2 * angle)], "area cone");
         /* Rays have a rank. */
         for (let ray = 0, before = 3; ray < PI; ray += PI / 180) {
-          const now = rank(at(cos(ray + 1e-3), sin(ray + 1e-3)));
-          if (now < before) plane.text((-0.45 - now / 8) * sin(ray + 0.15), (0.45 + now / 8) * cos(ray + 0.15), "rank " + now, "", "end");
+          const now = rank(ray + 1e-3);
+          if (now < before && now === rank(ray + 0.15)) plane.text(-0.65 * sin(ray + 0.15), 0.65 * cos(ray + 0.15), "rank " + now, "", "end");
           for (; before > now; before--) panel.line([[0, 0], ...arc(see, ray, 2 * (PI - ray))], "area neutral");
         }
         const ball = (a, s, [, w, p, q, r, t], style) => [0, 1, 2].forEach(k => panel.line(arc((c, d) => {
@@ -52,8 +52,8 @@ coluLab.define("cone", {
       ring(y, x, "dotted " + tone);
       put();
       const place = (s, a, over = abs(s) - a * tan(angle)) => `(section ${coluLab.short(s)}, axis ${coluLab.short(a)}) is ${over > 1e-9 ? "outside" : over < -1e-9 ? "inside" : "on the edge of"} the cone`;
-      const [most, least, across] = stretch(map);
-      ui.say(`The point ${place(section, axis)}; its image ${place(x, y)}. Steps in the plane are stretched by ${most} and ${least}, across it by ${across}: gradients die in ${3 - rank(map)} of 3 directions. The largest is the local Lipschitz constant.`);
+      const by = stretch(map);
+      ui.say(`The point ${place(section, axis)}; its image ${place(x, y)}. Steps in the plane are stretched by ${by[0]} and ${by[1]}, across it by ${by[2]}: gradients die in ${by.filter(one => !one).length} of 3 directions. The largest is the local Lipschitz constant.`);
     };
   }
 });
