@@ -1,4 +1,4 @@
-/* A point and a small ball about it, under maps that turn with the section. */
+/* A point and a small ball about it, under maps that keep rays and turn with the section. */
 coluLab.define("cone", {
   state: {
     unit: { label: "map", value: "colu", options: { colu: "CoLU, hard", mpu: "nearest point (MPU)",
@@ -8,11 +8,11 @@ coluLab.define("cone", {
     turn: { value: 0.6, min: -3.2, max: 3.2 }, tilt: { value: -0.3, min: -1.6, max: 1.6 }
   },
   build(ui) {
-    const { abs, cos, hypot, sin, tan, PI } = Math, height = 330, step = 0.05;
+    const { abs, cos, hypot, sin, tan, PI } = Math, height = 330;
     const plane = ui.panel({ height, equal: true, x: "section", y: "axis", caption: "Blue: the cone. Grey: gradients die. A circle becomes an ellipse." });
     const space = ui.panel({ height, caption: "In space. Drag it or use arrow keys." });
-    const put = plane.handle({ label: "point: section and axis", keys: ["section", "axis"], step });
-    space.drags(space.svg, { keys: ["turn", "tilt"], step });
+    const put = plane.handle({ label: "point: section and axis", keys: ["section", "axis"], step: 0.05 });
+    space.drags(space.svg, { keys: ["turn", "tilt"] });
     plane.axes([-1, 1], [-1, 1]);
     space.xs = plane.xs;
     space.ys = plane.ys;
@@ -24,16 +24,17 @@ coluLab.define("cone", {
       const at = (a, s) => coluMathematics.units[unit].plane(a, s || 1e-12, { angle });
       const stretch = ([, w, p, q, r, t]) => [1, -1].map(sign => abs(hypot(p + t, r - q) + sign * hypot(p - t, r + q)) / 2).concat(w).map(one => +one.toFixed(3));
       const rank = ray => stretch(at(cos(ray), sin(ray))).filter(Boolean).length;
-      const map = at(axis, abs(section)), x = map[1] * section, y = map[0];
+      const map = at(axis, abs(section)), x = +(map[1] * section).toFixed(9), y = map[0];
       const solid = (a, s, z = 0) => [s * cos(turn) - z * sin(turn), a * cos(tilt) - (s * sin(turn) + z * cos(turn)) * sin(tilt)];
       for (const [panel, see] of [[space, solid], [plane, (a, s) => [s, a]]]) {
         panel.clear();
         panel.line([[0, 0], ...arc(see, -angle, 2 * angle)], "area cone");
-        /* Rays have a rank. */
-        for (let ray = 0, before = 3; ray < PI; ray += PI / 180) {
+        for (let ray = 0, left = 3; ray < PI; ray += PI / 180) {
           const now = rank(ray + 1e-3);
-          if (now < before && now === rank(ray + 0.15)) plane.text(-0.65 * sin(ray + 0.15), 0.65 * cos(ray + 0.15), "rank " + now, "", "end");
-          for (; before > now; before--) panel.line([[0, 0], ...arc(see, ray, 2 * (PI - ray))], "area neutral");
+          while (left > now && now === rank(ray + 0.15)) {
+            panel.line([[0, 0], ...arc(see, ray, 2 * (PI - ray))], "area neutral");
+            if (--left === now) plane.text(-0.65 * sin(ray + 0.15), 0.65 * cos(ray + 0.15), "rank " + now, "", "end");
+          }
         }
         const ball = (a, s, [, w, p, q, r, t], style) => [0, 1, 2].forEach(k => panel.line(arc((c, d) => {
           const [u, v, z] = [c / 8, d / 8, 0, c / 8, d / 8].slice(k);
