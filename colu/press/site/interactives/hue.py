@@ -8,7 +8,7 @@ import torch
 
 __all__ = ["data", "orders", "photograph", "twin"]
 
-BIAS, DEGREES, FACTOR = 0.45, 60, 4
+BIAS, DEGREES, FACTOR = 0.45, 60, 8
 COLUMNS = "turn, then activate", "activate, then turn", f"{FACTOR} × difference"
 
 
@@ -63,7 +63,7 @@ def twin() -> str:
         for row, (name, f) in zip(axes, maps.items(), strict=True):
             one, two = orders(f, picture, DEGREES, BIAS)
             for ax, shown, words in zip(row, (one, two, FACTOR * (one - two).abs()), COLUMNS, strict=True):
-                ax.imshow(shown.clamp(0, 1).numpy())
+                ax.imshow(shown.clamp(0, 1).numpy(), interpolation="none")
                 ax.set(xticks=[], yticks=[], xlabel=words)
                 ax.spines[:].set_visible(True)
             row[0].set_ylabel(name)

@@ -19,7 +19,7 @@ coluLab.define("hue", {
       return x.map((one, k) => k % 3 ? c * one + (k % 3 > 1 ? s * x[k - 1] : -s * x[k + 1]) : one);
     }
     const pairs = x => Array.from({ length: 120 }, (_, k) => [x[3 * k + 1], x[3 * k + 2]]);
-    const ring = Float64Array.from(pairs([]).flatMap((_, k) => turn([1, sqrt(2), 0], 3 * k)));
+    const ring = new Float64Array(360).map((_, k) => turn([1, sqrt(2), 0], k - k % 3)[k % 3]);
 
     ui.panels.classList.add("lab-hue");
     const canvases = [1, 2, 3, 4].map(label => ui.canvas({ width: 1, height: 1, label }));
