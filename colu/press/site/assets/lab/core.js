@@ -202,7 +202,7 @@ function start(root) {
     waiting = 0;
     const began = performance.now();
     for (const key in inputs) {
-      const input = inputs[key], value = state[key], out = input.parentNode.querySelector("output");
+      const input = inputs[key], value = state[key], out = input.parentNode.querySelector("data");
       if (specs[key].flag) input.checked = value; else if (input.value !== String(value)) input.value = value;
       if (out) out.textContent = short(value) + (specs[key].unit || "");
       if (out) input.setAttribute("aria-valuetext", out.textContent);
@@ -249,7 +249,7 @@ function start(root) {
     const input = inputs[key] = spec.options ? make("select", {}, ...Object.entries(optionsOf(spec)).map(([value, words]) => new Option(words, value)))
       : spec.flag ? make("input", { type: "checkbox" })
         : make("input", { type: spec.type || "range", min: spec.min, max: spec.max, step: spec.step });
-    const words = make("span", {}, spec.label, ...(input.type === "range" ? [" ", make("output", {})] : []));
+    const words = make("span", {}, spec.label, ...(input.type === "range" ? [" ", make("data", {})] : []));
     controls.append(make("label", spec.flag ? { class: "flag" } : {}, words, input));
     input.addEventListener("input", () => {
       if (input.value !== "") ui.set({ [key]: spec.flag ? input.checked : spec.options ? input.value : Number(input.value) });
