@@ -66,7 +66,7 @@ def data() -> dict:
     units = {}
     for key, (_, name, options, tone) in UNITS.items():
         shares = _shares(key)
-        units[key] = {"name": name, "tone": tone, **options, **shares, "marks": _marks(key, shares)}
+        units[key] = {"name": name, "tone": tone, **options, **shares, **_marks(key, shares)}
     return {"labels": {key: unit[0] for key, unit in UNITS.items()}, "units": units}
 
 
