@@ -37,28 +37,28 @@ def page(figure):
     assert not shown.errors
 
 
-@pytest.mark.parametrize("key", depth.UNITS)
-def test_layers_and_gradients_are_the_packages(page, key):
+def close(found: list[float], wanted: torch.Tensor) -> None:
+    torch.testing.assert_close(torch.tensor(found, dtype=torch.float64), wanted.detach(), rtol=1e-9, atol=1e-12)
+
+
+def test_layers_and_gradients_are_the_packages(page):
     gain, layers = 1.3, 5
-    show(page, unit=key, gain=gain, depth=layers, width="16", bias=True, seed=3)
-    found = page.tab.evaluate(NUMBERS)
-    _, name, options, _ = depth.UNITS[key]
-    unit = nn.create(name, **options)
-    z = [torch.tensor(found["up"][0], dtype=torch.float64).requires_grad_()]
-    for weight, bias in found["layers"][:layers]:
-        weight, bias = torch.tensor(weight, dtype=torch.float64).view(16, 16), torch.tensor(bias, dtype=torch.float64)
-        z.append(gain / 4 * unit(z[-1]) @ weight.T + math.sqrt(found["rest"]) * bias)
-    top = torch.zeros_like(z[-1])
-    top[0] = torch.tensor(found["down"][-1])
-    gradients = torch.autograd.grad(z[-1], z, top)
-    assert len(found["up"]) == len(found["down"]) == layers + 1
-    for page_layer, own in zip(found["up"], z, strict=True):
-        torch.testing.assert_close(torch.tensor(page_layer, dtype=torch.float64), own.detach(), rtol=1e-9, atol=1e-12)
-    for page_gradient, own in zip(found["down"], gradients, strict=True):
-        torch.testing.assert_close(
-            torch.tensor(page_gradient, dtype=torch.float64), own[0].detach(), rtol=1e-9, atol=1e-12
-        )
-    assert found["rest"] == pytest.approx(max(0, 1 - (gain / nn.gain(unit, options.get("dim"))) ** 2 if key != "sort" else 0))
+    for key, (_, name, options, _) in depth.UNITS.items():
+        show(page, unit=key, gain=gain, depth=layers, width="16", bias=True, seed=3)
+        found, unit = page.tab.evaluate(NUMBERS), nn.create(name, **options)
+        signals = [torch.tensor(found["up"][0], dtype=torch.float64).requires_grad_()]
+        for weight, bias in found["layers"][:layers]:
+            weight, bias = torch.tensor(weight, dtype=torch.float64), torch.tensor(bias, dtype=torch.float64)
+            behind = gain / 4 * unit(signals[-1]) @ weight.view(16, 16).T
+            signals.append(behind + math.sqrt(found["rest"]) * bias)
+        top = torch.zeros_like(signals[-1])
+        top[0] = torch.tensor(found["down"][-1], dtype=torch.float64)
+        gradients = torch.autograd.grad(signals[-1], signals, top)
+        for number, (signal, gradient) in enumerate(zip(signals, gradients, strict=True)):
+            close(found["up"][number], signal)
+            close(found["down"][number], gradient[0])
+        own = 1 if key == "sort" else nn.gain(unit, options.get("dim"))
+        assert found["rest"] == pytest.approx(max(0, 1 - (gain / own) ** 2), abs=1e-8)
 
 
 def test_the_gains_are_the_packages():
@@ -160,7 +160,14 @@ def test_a_state_survives_its_address(page, figure):
 def test_bad_addresses_give_the_nearest_state_and_say_so(page):
     page.open("unit=relu6&gain=9&depth=deep&width=100&slope=2&seed=2.4")
     assert page.state == {"unit": "relu", "gain": 3, "bias": False, "depth": 32, "width": "16", "seed": 2}
-    for part in ("no unit “relu6”", "from 0.5 to 3", "“deep” is no number", "no width “100”", "no “slope”", "whole numbers"):
+    for part in (
+        "no unit “relu6”",
+        "from 0.5 to 3",
+        "“deep” is no number",
+        "no width “100”",
+        "no “slope”",
+        "whole numbers",
+    ):
         assert part in page.note
 
 
