@@ -129,6 +129,26 @@ def test_presets_show_what_they_say(page):
         assert all(word in page.said for word in words)
 
 
+def test_what_the_texts_say_of_their_states(page):
+    """The page of the figure and chapter 15 send readers to these; each is of seed 1."""
+    told = [
+        ("unit=colu4&gain=1.7129", "signal holds", "gradient explodes"),
+        ("unit=colu4&gain=1.4651", "signal dies", "gradient holds"),
+        ("unit=colu4&gain=1.4651&bias=1", "signal holds", "gradient holds"),
+        ("unit=colu2&gain=1.301", "signal holds", "gradient explodes"),
+        ("unit=relu&gain=2", "signal explodes", "gradient explodes"),
+        ("unit=tanh&gain=2", "signal holds", "gradient explodes"),
+        ("unit=relu&gain=1.4142&width=16", "signal dies", "gradient dies"),
+    ]
+    texts = Path(BOOK, "laboratory", "depth.md").read_text()
+    texts += Path(BOOK.parent, "notebooks", "15-signal-propagation.ipynb").read_text()
+    for address, *words in told:
+        assert f"<depth?{address}>" in texts
+        page.tab.evaluate("address => { location.hash = '#lab-depth?' + address }", address)
+        page.settle()
+        assert all(word in page.said for word in words), (address, page.said)
+
+
 def test_below_the_own_gain_it_dies_and_above_it_explodes(page):
     for unit, low, high in (("relu", 1.2, 1.7), ("colu4", 1.4, 2.1), ("sort", 0.8, 1.2)):
         assert "The signal dies" in show(page, unit=unit, gain=low, depth=40)
@@ -159,7 +179,7 @@ def test_a_state_survives_its_address(page, figure):
 
 def test_bad_addresses_give_the_nearest_state_and_say_so(page):
     page.open("unit=relu6&gain=9&depth=deep&width=100&slope=2&seed=2.4")
-    assert page.state == {"unit": "relu", "gain": 3, "bias": False, "depth": 32, "width": "16", "seed": 2}
+    assert page.state == {"unit": "relu", "gain": 3, "bias": False, "depth": 20, "width": "16", "seed": 2}
     for part in (
         "no unit “relu6”",
         "from 0.5 to 3",
@@ -174,7 +194,7 @@ def test_bad_addresses_give_the_nearest_state_and_say_so(page):
 def test_a_dead_network_is_drawn(page):
     """Nothing gets through zero weights: no number is drawn that is none."""
     page.tab.evaluate("() => coluLab.ready.depth.shown.layers[3][0].fill(0)")
-    assert "The signal dies" in show(page, depth=31) and "NaN" not in page.drawing
+    assert "The signal dies" in show(page, depth=19) and "NaN" not in page.drawing
 
 
 def test_no_serious_finding_of_axe(figure):

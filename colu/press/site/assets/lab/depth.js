@@ -3,9 +3,9 @@ coluLab.define("depth", {
   state: {
     unit: { label: "activation", value: "relu", options: coluLab.data.depth.labels },
     gain: { label: "gain", value: 1.41, min: 0.5, max: 3, step: 0.01 },
-    bias: { label: "biases restore the signal", value: false, flag: true },
-    depth: { label: "layers", value: 32, min: 1, max: 64, step: 1 },
-    width: { label: "width", value: "128", options: ["16", "64", "128"] },
+    bias: { label: "random biases", value: false, flag: true },
+    depth: { label: "layers", value: 20, min: 1, max: 64, step: 1 },
+    width: { label: "width", value: "256", options: ["16", "64", "256"] },
     seed: { label: "seed", value: 1, min: 1, max: 99, step: 1 }
   },
   build(ui) {
@@ -46,16 +46,13 @@ coluLab.define("depth", {
       }
       ui.shown = { layers, up, down, rest };
       const s = up.map(([x]) => size(x)), d = down.map(size), c = up.map(([x, y]) => dot(x, y) / sqrt(dot(x, x) * dot(y, y)) || 0);
-      const show = (panel, high, ...parts) => {
+      const show = (panel, high, ...lines) => {
         panel.axes([0, depth], [-high, high]);
         panel.clear();
-        for (const [dots, line, style, r] of parts) {
-          dots.forEach((one, l) => panel.dot(l, one, style, r));
-          panel.line([...line.entries()], "thin dashed");
-        }
+        lines.forEach((line, k) => k < 2 ? line.forEach((one, l) => panel.dot(l, one, k ? "" : p.tone, 4 - 2 * k)) : panel.line([...line.entries()], "thin dashed"));
       };
-      show(sizes, max(1, ...[s, q, d, g].flat().map(abs)), [s, q, p.tone], [d, g, "", 2]);
-      show(cosines, 1, [c, [], p.tone]);
+      show(sizes, max(1, ...[s, d, q, g].flat().map(abs)), s, d, q, g);
+      show(cosines, 1, c);
       const told = (real, theory) => `${real < -1 ? "dies" : real > 1 ? "explodes" : "holds"}: ${short(10 ** real, 2)} (theory ${short(10 ** theory, 2)})`;
       ui.say(`The signal ${told(s[depth], q[depth])} at layer ${depth}; the gradient ${told(d[0], g[0])} at the input. The cosine of two inputs becomes ${short(c[depth])}. Biases have variance ${short(rest, 2)}.`);
     };
