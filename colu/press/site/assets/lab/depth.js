@@ -1,4 +1,4 @@
-/* Two inputs go up random layers, a gradient comes down; dashed: the theory of infinite width. */
+/* Two inputs go up random layers, a gradient comes down; dashed: infinite width. */
 coluLab.define("depth", {
   state: {
     unit: { label: "activation", value: "relu", options: coluLab.data.depth.labels },
@@ -10,11 +10,11 @@ coluLab.define("depth", {
   },
   build(ui) {
     const { abs, log10, max, sqrt } = Math, { short, data } = coluLab, { units } = data.depth, x = "layer";
-    const sizes = ui.panel({ x, y: "powers of ten", caption: "Second moments: signal large, gradient small" });
+    const sizes = ui.panel({ x, y: "powers of ten", caption: "Second moments: large the signal, small the gradient, dashed the theory" });
     const cosines = ui.panel({ x, caption: "Cosine of two inputs" });
     for (const mark of ["own", "critical", "He"]) ui.button(mark + " gain", () => ui.set({ gain: units[ui.state.unit][mark] }));
     const dot = (x, y) => x.reduce((sum, one, i) => sum + one * y[i], 0), size = x => log10(dot(x, x) / x.length || 1e-300);
-    /* By the variance; all are logarithms. */
+    /* Logarithms by that of the size. */
     const at = (table, q) => {
       const k = max(0, 4 * q + 16), [a = table.at(-1), b = a] = table.slice(k);
       return a + k % 1 * (b - a);
@@ -22,7 +22,7 @@ coluLab.define("depth", {
     let key, draw, layers, first, second, top;
     return () => {
       const { gain, depth, seed, bias, width } = ui.state, n = +width, p = units[ui.state.unit], f = coluMathematics.units[p.name];
-      const square = 2 * log10(gain), rest = bias ? max(0, 1 - (gain / p.own) ** 2) : 0;
+      const square = 2 * log10(gain), rest = bias * max(0, 1 - (gain / p.own) ** 2);
       if (key !== (key = seed + n / 1e3)) {
         const { normal } = coluMathematics.random(seed);
         draw = length => new Float64Array(length).map(normal);
@@ -49,7 +49,7 @@ coluLab.define("depth", {
       const show = (panel, high, ...lines) => {
         panel.axes([0, depth], [-high, high]);
         panel.clear();
-        lines.forEach((line, k) => k < 2 ? line.forEach((one, l) => panel.dot(l, one, k ? "" : p.tone, 4 - 2 * k)) : panel.line([...line.entries()], "thin dashed"));
+        lines.forEach((line, k) => k > 1 ? panel.line([...line.entries()], "thin dashed") : line.forEach((one, l) => panel.dot(l, one, k ? "" : p.tone, 4 - 2 * k)));
       };
       show(sizes, max(1, ...[s, d, q, g].flat().map(abs)), s, d, q, g);
       show(cosines, 1, c);
