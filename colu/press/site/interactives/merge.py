@@ -96,7 +96,7 @@ def _test() -> tuple[Tensor, Tensor]:
     return (points * 1000).round() / 1000, labels
 
 
-def along(unit: str, pair: int, mode: str, repaired: bool = False) -> BarrierCurve:
+def along(unit: str, pair: int, mode: str, repaired: bool = False, lambdas: int = 41) -> BarrierCurve:
     """What the package finds on the line between two networks of a pair, aligned in a mode of ``match_weights``."""
     first, second = (model_of(unit, _rows(unit, 2 * (pair - 1) + k)) for k in (0, 1))
     a, spec = first.state_dict(), trace_spec(first, torch.zeros(2, 2, dtype=torch.float64))
@@ -106,12 +106,12 @@ def along(unit: str, pair: int, mode: str, repaired: bool = False) -> BarrierCur
     def adjust(state: dict, t: float) -> dict:
         return repair_statistics(spec, first, state, (a, b), seen, t=t, kind=kind) if repaired else state
 
-    return barrier(first, a, b, _test(), split="test", lambdas=41, adjust=adjust)
+    return barrier(first, a, b, _test(), split="test", lambdas=lambdas, adjust=adjust)
 
 
 def _controls() -> dict:
     """The specification of the controls, by their names in the address."""
-    ways = {"none": "none: as trained", "hand": "by hand", "permutation": "permutation, matched",
+    ways = {"none": "none, as trained", "hand": "by hand", "permutation": "permutation, matched",
             "whole": "permutation and turns, matched"}  # fmt: skip
     controls = {
         "unit": {"label": "activation", "value": "relu", "options": {"relu": "ReLU, 15 units", "colu": "CoLU, 5 cones of 3"}},
@@ -119,12 +119,12 @@ def _controls() -> dict:
         "align": {"label": "alignment of B", "value": "none", "options": ways},
         "share": {"label": "share of B", "value": 0.5, "min": 0, "max": 1, "step": 0.01},
         "repair": {"label": "repair", "value": False, "flag": True},
-        "u": {"label": "place in hand", "value": 1, "min": 1, "max": CHANNELS, "step": 1},
+        "u": {"label": "in hand: place", "value": 1, "min": 1, "max": CHANNELS, "step": 1},
     }  # fmt: skip
     for k in range(1, CHANNELS + 1):
         controls |= {
-            f"u{k}": {"label": f"B’s unit at place {k}", "value": k, "min": 1, "max": CHANNELS, "step": 1},
-            f"t{k}": {"label": "its turn", "value": 0, "min": -180, "max": 180, "step": 1, "unit": "°"},
+            f"u{k}": {"label": f"at place {k}: B’s unit", "value": k, "min": 1, "max": CHANNELS, "step": 1},
+            f"t{k}": {"label": "turned by", "value": 0, "min": -180, "max": 180, "step": 1, "unit": "°"},
             f"m{k}": {"label": "mirrored", "value": False, "flag": True},
         }
     return controls
@@ -141,9 +141,9 @@ def data() -> dict:
         "curve": {"height": 336, "x": "share of B", "y": "loss (nats)",
                   "caption": "Loss from A to B: dashed as trained, solid as chosen"},
         "map": {"width": 480, "height": 480, "label": "answers in the plane",
-                "caption": "What this network answers; the large points it gets wrong"},
+                "caption": "What this network answers; it gets the large points wrong"},
         "cloud": {"height": 336, "label": "weights at one place",
-                  "caption": "The place in hand: each circle is a weight of A, its square that of B"},
+                  "caption": "Weights of the place in hand: large dots A, small dots B, a line between equals"},
     }  # fmt: skip
 
 

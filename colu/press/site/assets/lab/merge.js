@@ -77,10 +77,11 @@
       });
       cloud.svg.parentNode.hidden = !hand;
       Object.keys(data.state).forEach((key, i) => {
-        const [, own, place = u] = key.match(/^([utm])(\d+)?$/) || [];
-        ui.controls.children[i].hidden = own && !(hand && place == u && (own === "u" || S > 1));
+        const [, own, place = u] = key.match(/^([utm])(\d+)?$/) || [], box = ui.controls.children[i];
+        if (own === "u") box.lastChild.max = N / S;
+        box.hidden = own && !(hand && place == u && (own === "u" || S > 1));
       });
-      ui.say(`The loss is ${short(loss)} nats, and ${right.filter(Boolean).length} of ${test.length} points are answered right. As trained, it would be ${short(before)} here.`);
+      ui.say(`The loss is ${short(loss)} nats, and ${right.filter(Boolean).length} of ${test.length} points are answered right. Without alignment and repair the loss is ${short(before)}.`);
     };
   }
 
