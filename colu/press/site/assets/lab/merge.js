@@ -1,17 +1,17 @@
-/* Merge two networks, lists of rows: a channel's weights in, bias, weights out; the last row has the biases out. */
+/* Merge two networks. Each is rows, a channel's weights in, bias and weights out, and one row of the biases out. */
 (function () {
   "use strict";
   const { short, data: { merge: data } } = coluLab, { hypot, max, cos, sin, PI } = Math, N = 15;
   const range = (n, make) => Array.from({ length: n }, (_, i) => make(i)), higher = (a, b) => b[0] > a[0] ? b : a;
 
-  /* By hand one goes on from what was shown; who comes to a place sends the other to where it stood. */
+  /* By hand one goes on from what was shown; a unit that comes sends the other to where it stood. */
   function changed({ state, note, element }, keys) {
     const G = state.unit === "relu" ? N : 5, free = new Set(range(G, i => i + 1)), stays = i => keys[0] !== "u" + i;
     if (keys == "align" && state.align === "hand") element.forEach(([j, turn, k], i) =>
-      Object.assign(state, { ["u" + ++i]: j + 1, ["t" + i]: turn * 180 / PI, ["m" + i]: k < 0 }));
+      Object.assign(state, { ["u" + ++i]: j + 1, ["t" + i]: Math.round(turn * 180 / PI), ["m" + i]: k < 0 }));
     const left = [...free].sort((a, b) => stays(a) - stays(b)).filter(i => !free.delete(state["u" + i]));
     for (const i of left) free.delete(state["u" + i] = [...free][0]);
-    if (keys[1] && (left[0] || state.u > G)) note(`There are ${G} places, each for another unit; the nearest state is shown.`);
+    if (keys[1] && (left[0] || state.u > G)) note(`There are ${G} places, each for another unit; the nearest is shown.`);
     if (state.u > G) state.u = G;
   }
 
@@ -21,7 +21,7 @@
     return turns ? [m(0, 0) + hypot(x, y), Math.atan2(y, x), k] : [m(0, 0) + x, 0, 1];
   }).reduce(higher);
 
-  /* The best of all orders, exactly: the best for the places from i on is `known` by the units taken before. */
+  /* The best order, exactly; of places from i on it is `known` by the units taken before. */
   const assign = (gain, i = 0, taken = 0, known = []) => known[taken] ||= gain[i] ? gain[i].map(([value, ...how], j) => {
     const [sum, ...rest] = taken >> j & 1 ? [-Infinity] : assign(gain, i + 1, taken | 1 << j, known);
     return [sum + value, [j, ...how], ...rest];
@@ -42,11 +42,11 @@
         const [axis, v, w] = b[j], c = cos(turn), s = sin(turn);
         return v ? [axis, v.map((x, f) => c * x - s * k * w[f]), v.map((x, f) => s * x + c * k * w[f])] : [axis];
       }), B[N]];
-      /* Inputs have mean 0 and equal variances, so that deviations are lengths; a section has one. */
+      /* Deviations, as inputs have mean 0 and equal variances; one a section. */
       const spread = C => units(C).flatMap(([a, v, w]) => v ? [hypot(a[0], a[1]), ...[v, w].map(() => hypot(v[0], v[1], w[0], w[1]))] : hypot(a[0], a[1]));
       const at = (end, t, mend) => {
-        const C = A.map((a, i) => a.map((x, f) => (1 - t) * x + t * end[i][f])), [one, other, now] = [A, end, C].map(C => mend ? spread(C) : []);
-        const scale = i => now[i] ? ((1 - t) * one[i] + t * other[i]) / now[i] : 1, rows = f => C.slice(0, N).map(r => r[f]);
+        const C = A.map((a, i) => a.map((x, f) => (1 - t) * x + t * end[i][f])), [one, other, now] = [A, end, C].map(spread);
+        const scale = i => mend && now[i] ? ((1 - t) * one[i] + t * other[i]) / now[i] : 1, rows = f => C.slice(0, N).map(r => r[f]);
         [range(2 * N, i => C[i >> 1][i % 2] * scale(i >> 1)), rows(2), [3, 4, 5].flatMap(rows), C[N]].forEach((values, i) => net.parameters[i].set(values));
         return net.loss(test, labels);
       };
@@ -62,9 +62,7 @@
 
       const right = answers(test).map((y, i) => y === labels[i]), colours = ["--cone", "--gate", "--mpu", "--ink"].map(ui.colour);
       map.width = 480;
-      pen.globalAlpha = 0.4;
-      answers(grid).forEach((y, i) => { pen.fillStyle = colours[y]; pen.fillRect(i % 60 * 8, (i / 60 | 0) * 8, 8, 8); });
-      pen.globalAlpha = 1;
+      answers(grid).forEach((y, i) => { pen.fillStyle = colours[y] + "66"; pen.fillRect(i % 60 * 8, (i / 60 | 0) * 8, 8, 8); });
       pen.fillStyle = colours[3];
       test.forEach(([x, y], i) => { pen.font = (right[i] ? 14 : 28) + "px a"; pen.fillText("●■▲"[labels[i]], 231 + 96 * x, 245 - 96 * y); });
 
