@@ -1,7 +1,7 @@
 """Merge two networks: pairs of small networks that the package trains, and what the figure shows of them.
 
-A network is a list of rows, one a channel of its hidden layer: two weights in, the bias, three weights out. The last row
-holds the biases of the three classes. What permutes and turns channels thus acts on rows.
+A network is a list of rows, one a channel of its hidden layer: two weights in, the bias, three weights out. The last
+row holds the biases of the three classes. What permutes and turns channels thus acts on rows.
 """
 
 from __future__ import annotations
@@ -113,8 +113,9 @@ def _controls() -> dict:
     """The specification of the controls, by their names in the address."""
     ways = {"none": "none, as trained", "hand": "by hand", "permutation": "permutation, matched",
             "whole": "permutation and turns, matched"}  # fmt: skip
+    units = {"relu": "ReLU, 15 units", "colu": "CoLU, 5 cones of 3"}
     controls = {
-        "unit": {"label": "activation", "value": "relu", "options": {"relu": "ReLU, 15 units", "colu": "CoLU, 5 cones of 3"}},
+        "unit": {"label": "activation", "value": "relu", "options": units},
         "pair": {"label": "pair", "value": 1, "min": 1, "max": PAIRS, "step": 1},
         "align": {"label": "alignment of B", "value": "none", "options": ways},
         "share": {"label": "share of B", "value": 0.5, "min": 0, "max": 1, "step": 0.01},
@@ -133,9 +134,7 @@ def _controls() -> dict:
 def data() -> dict:
     """Pairs of networks, test points, and what the figure is made of."""
     points, labels = _test()
-    nets = {
-        unit: [[_rows(unit, 2 * pair + k) for k in (0, 1)] for pair in range(PAIRS)] for unit in UNITS
-    }
+    nets = {unit: [[_rows(unit, 2 * pair + k) for k in (0, 1)] for pair in range(PAIRS)] for unit in UNITS}
     return {
         **nets, "state": _controls(), "test": points.tolist(), "labels": labels.tolist(),
         "curve": {"height": 336, "x": "share of B", "y": "loss (nats)",
@@ -158,7 +157,9 @@ def twin() -> str:
             for mode, (label, colour, style) in modes.items():
                 curve = along(unit, 1, mode)
                 axis.plot(curve.lambdas, curve.loss, style, color=PALETTE[colour], lw=2, label=label)
-            axis.set(xlabel=f"share of B ({NAMES[unit]})", ylabel="loss (nats)", ylim=(0, None))
-            axis.legend(frameon=False)
+            # Room for the names above the lines.
+            axis.set(xlabel=f"share of B ({NAMES[unit]})", ylim=(0, 2.8))
+            axis.legend(frameon=False, loc="upper right")
+        axes[0, 0].set_ylabel("loss (nats)")
 
     return drawn(draw, (1, 2))

@@ -17,6 +17,7 @@ from .conftest import PAGES
 WAYS = {"none": "naive", "permutation": "permutation", "whole": "conic"}
 LINES = "() => coluLab.ready.merge.lines.map(line => line.map(point => point[1]))"
 ELEMENT = "() => coluLab.ready.merge.element"
+SLIDERS = (("pair", "pair"), ("share of B", "share"))
 SLIDER = "label:has-text('{}') input[type=range]"
 
 
@@ -31,9 +32,7 @@ def taken(element, unit):
     order = torch.tensor([int(one[0]) for one in element])
     if unit == "relu":
         return ConicElement.from_permutation(order, 1)
-    turns = [
-        [[math.cos(t), -k * math.sin(t)], [math.sin(t), k * math.cos(t)]] for _, t, k in element
-    ]
+    turns = [[[math.cos(t), -k * math.sin(t)], [math.sin(t), k * math.cos(t)]] for _, t, k in element]
     return ConicElement(order, torch.tensor(turns, dtype=torch.float64))
 
 
@@ -86,7 +85,7 @@ def test_a_network_moved_by_hand_is_the_packages(page):
 
 def test_every_control_moves_by_keys(page):
     page.open("unit=colu&align=hand")
-    for label, key in (("pair", "pair"), ("share of B", "share"), ("at place 1", "u1"), ("turned by", "t1"), ("in hand", "u")):
+    for label, key in (*SLIDERS, ("at place 1", "u1"), ("turned by", "t1"), ("in hand", "u")):
         before, drawn = page.state, page.drawing
         page.tab.focus(f"{SLIDER.format(label)} >> visible=true")
         page.tab.keyboard.press("ArrowRight")
@@ -112,7 +111,7 @@ def test_every_control_moves_by_keys(page):
 
 def test_every_control_moves_by_pointer(page):
     page.open("unit=colu&align=hand&u=3")
-    for label, key in (("pair", "pair"), ("share of B", "share"), ("at place 3", "u3"), ("turned by", "t3"), ("in hand", "u")):
+    for label, key in (*SLIDERS, ("at place 3", "u3"), ("turned by", "t3"), ("in hand", "u")):
         before, drawn = page.state, page.drawing
         box = page.tab.locator(f"{SLIDER.format(label)} >> visible=true").bounding_box()
         page.tab.mouse.click(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
@@ -150,11 +149,11 @@ def test_by_hand_begins_with_the_alignment_shown(page):
     heights = []
     for place in range(1, 6):
         before = page.state[f"t{place}"]
-        page.tab.evaluate(f"() => coluLab.ready.merge.set({{t{place}: {before + (90 if before < 90 else -90)}}})")
+        page.tab.evaluate(f"() => coluLab.ready.merge.set({{t{place}: {before + (180 if before < 0 else -180)}}})")
         page.settle()
         heights.append(max(page.tab.evaluate(LINES)[1]))
         page.tab.evaluate(f"() => coluLab.ready.merge.set({{t{place}: {before}}})")
-    # Of five cones there is one whose turn by a quarter brings much of the hump back.
+    # Of five cones there is one whose half turn brings much of the hump back.
     assert max(heights) > 1.5 * max(matched)
 
 
