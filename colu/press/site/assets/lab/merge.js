@@ -33,7 +33,7 @@
 
     return () => {
       const { unit, pair, align, share, repair, u } = state, S = unit === "relu" ? 1 : 3, hand = align === "hand", [A, B] = data[unit][pair - 1];
-      const net = kept[unit] ||= coluMathematics.perceptron({ sizes: [2, N, 3], unit, options: { dim: 3 }, random: coluMathematics.random(0) });
+      const net = coluMathematics.perceptron({ sizes: [2, N, 3], unit, options: { dim: 3 }, random: coluMathematics.random(0) });
       const units = C => range(N / S, i => C.slice(S * i, S * i + S)), b = units(B);
       const element = ui.element = hand ? b.map((_, i) => [state["u" + ++i] - 1, state["t" + i] * PI / 180, state["m" + i] ? -1 : 1])
         : align === "none" ? b.map((_, i) => [i, 0, 1])
@@ -42,11 +42,11 @@
         const [axis, v, w] = b[j], c = cos(turn), s = sin(turn);
         return v ? [axis, v.map((x, f) => c * x - s * k * w[f]), v.map((x, f) => s * x + c * k * w[f])] : [axis];
       }), B[N]];
-      /* Deviations, as inputs have mean 0 and equal variances; one a section. */
-      const spread = C => units(C).flatMap(([a, v, w]) => v ? [hypot(a[0], a[1]), ...[v, w].map(() => hypot(v[0], v[1], w[0], w[1]))] : hypot(a[0], a[1]));
+      /* The deviation of a channel, as inputs have mean 0 and equal variances; a section has one. */
+      const spread = (C, i) => hypot(...(S > 1 && i % 3 ? [i - i % 3 + 1, i - i % 3 + 2] : [i]).flatMap(r => C[r].slice(0, 2)));
       const at = (end, t, mend) => {
-        const C = A.map((a, i) => a.map((x, f) => (1 - t) * x + t * end[i][f])), [one, other, now] = [A, end, C].map(spread);
-        const scale = i => mend && now[i] ? ((1 - t) * one[i] + t * other[i]) / now[i] : 1, rows = f => C.slice(0, N).map(r => r[f]);
+        const C = A.map((a, i) => a.map((x, f) => (1 - t) * x + t * end[i][f])), rows = f => C.slice(0, N).map(r => r[f]);
+        const scale = i => mend && spread(C, i) ? ((1 - t) * spread(A, i) + t * spread(end, i)) / spread(C, i) : 1;
         [range(2 * N, i => C[i >> 1][i % 2] * scale(i >> 1)), rows(2), [3, 4, 5].flatMap(rows), C[N]].forEach((values, i) => net.parameters[i].set(values));
         return net.loss(test, labels);
       };
