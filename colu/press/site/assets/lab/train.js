@@ -1,0 +1,174 @@
+/* Two units trained side by side: regions, dead directions, losses, differences over seeds. What is offered: train.py. */
+(function () {
+  "use strict";
+  const { units, random, perceptron, optimiser } = coluMathematics, { make, short, data: { train: given } } = coluLab;
+  const { abs, max, min, exp } = Math, SIDE = 40, AREA = SIDE ** 2, REACH = 2.3, COUNT = 200, SIZE = 320, PIXEL = SIZE / SIDE;
+  const times = (n, of) => Array.from({ length: n }, (_, i) => of(i)), sum = list => list.reduce((a, b) => a + b, 0);
+
+  /* The control: of four channels the first passes. */
+  const control = way => (x, p, dy) => units.relu[way](x, p, dy).map((v, i) => i % 4 ? v : (dy || x)[i]);
+  units["relu-linear"] = { ...units.relu, group: 4, forward: control("forward"), backward: control("backward") };
+
+  /* A reflection, of four numbers: it swaps the first and their diagonal, and so CoLU and RCoLU. */
+  function turn(w, at, apart) {
+    const d = (w[at] - w[at + apart] - w[at + 2 * apart] - w[at + 3 * apart]) / 2;
+    for (let i = 0; i < 4; i++) w[at + i * apart] += i ? d : -d;
+  }
+  const FRAME = Float64Array.from(times(16, i => +(i % 5 < 1)));
+  times(4, i => turn(FRAME, 4 * i, 1));
+
+  function points([noise, ...places], source) {
+    const y = times(COUNT, i => i % places.length);
+    const near = k => places[k][source.uniform() * places[k].length | 0].map(v => v + noise * source.normal());
+    return [Float64Array.from(y.flatMap(near)), y];
+  }
+
+  /* An arm at its start; in the turned frame its weights are turned along, so that it is the same function. */
+  function begin(state, arm, seed) {
+    const turned = arm === "turned", unit = turned ? state.unit : arm, [label, gain, colour] = given.units[unit];
+    const set = given.sets[state.data], source = random(seed), seen = points(set, source), held = points(set, source);
+    const width = +state.width, sizes = [2, ...times(state.depth, () => width), set.length - 1], losses = [];
+    const net = perceptron({ sizes, unit, gain: gain * state.gain, random: source, frame: turned && FRAME });
+    if (turned) net.weights.forEach((w, l) => [1, sizes[l]].forEach((apart, rows) => w.forEach((_, at) => {
+      if ((rows ? l < state.depth : l) && (at / apart & 3) < 1) turn(w, at, apart);
+    })));
+    const rule = optimiser(state.optimiser, +state.rate);
+    return {
+      net, seen, held, losses, width, colour, K: set.length - 1, unit: units[unit], S: units[unit].group || width,
+      label: label + (turned ? ", turned" : ""),
+      step() {
+        const found = net.gradients(...seen);
+        losses.push(found.loss);
+        rule.step(net.parameters, found);
+      }
+    };
+  }
+
+  /* The class of row i of logits. */
+  function best(z, K, i) {
+    let k = 0;
+    for (let j = 1; j < K; j++) if (z[i * K + j] > z[i * K + k]) k = j;
+    return k;
+  }
+  function accuracy({ net, held: [X, y], K }) {
+    const z = net.forward(X);
+    return z.every(isFinite) ? 100 * sum(y.map((k, i) => k === best(z, K, i))) / COUNT : NaN;
+  }
+
+  /* Of each unit, the directions of its input that change nothing on any training point, as colu.nn.dead_directions
+     counts them: the eigenvalues of the mean of J'J up to 1e-12 are the negative pivots of it less 1e-12. */
+  const dead = ({ net, seen, unit, S, width }) => net.trace(seen[0]).before.map(z => times(width / S, u => {
+    const basis = times(S, s => times(S, i => +(i === s))), G = basis.map(one => one.map(v => -1e-12 * v));
+    for (let o = u * S; o < z.length; o += width) for (const one of basis) {
+      const dx = unit.backward(z.subarray(o, o + S), undefined, one);
+      for (let i = 0; i < S; i++) for (let j = 0; j < S; j++) G[i][j] += dx[i] * dx[j] / COUNT;
+    }
+    return sum(G.map((row, a) => {
+      for (let k = a + 1; k < S; k++) for (let j = S; j-- > a;) G[k][j] -= G[k][a] / row[a] * row[j];
+      return row[a] < 0;
+    }));
+  }));
+
+  const GRID = Float64Array.from(times(AREA, i => [i % SIDE, SIDE - 1 - (i / SIDE | 0)].map(k => REACH * ((2 * k + 1) / SIDE - 1))).flat());
+  /* A small picture in one colour, of which each pixel has so much. */
+  function picture(colour, much) {
+    const canvas = make("canvas", { width: SIDE, height: SIDE }), c = canvas.getContext("2d"), image = c.createImageData(SIDE, SIDE);
+    for (let i = 0; i < AREA; i++) image.data[4 * i + 3] = 255 * much(i);
+    c.putImageData(image, 0, 0);
+    c.globalCompositeOperation = "source-in";
+    c.fillStyle = colour;
+    c.fillRect(0, 0, SIDE, SIDE);
+    return canvas;
+  }
+
+  function show(ui, { net, K, S, width, colour, seen: [X, y] }, c, list, counts) {
+    const { inputs, logits: z } = net.trace(GRID), chosen = times(AREA, i => best(z, K, i)), own = ui.colour("--" + colour);
+    c.clearRect(0, 0, SIZE, SIZE);
+    ["cone", "gate", "mpu"].slice(0, K).forEach((shade, k) => c.drawImage(picture(ui.colour("--" + shade), i =>
+      k === chosen[i] ? 0.7 * (K / sum(times(K, j => exp(z[i * K + j] - z[i * K + k]))) - 1) / (K - 1) : 0), 0, 0, SIZE, SIZE));
+    c.fillStyle = ui.colour("--ink");
+    /* A dot where two classes are equal, between two neighbours. */
+    chosen.forEach((a, i) => [1, SIDE].forEach((apart, down) => {
+      const j = i + apart, b = chosen[j];
+      if (a === (b ?? a) || !down && j % SIDE < 1) return;
+      const m = z[i * K + a] - z[i * K + b], t = 0.5 + m / (m + z[j * K + b] - z[j * K + a]);
+      c.fillRect((i % SIDE + (down ? 0.5 : t)) * PIXEL - 1.5, ((i / SIDE | 0) + (down ? t : 0.5)) * PIXEL - 1.5, 3, 3);
+    }));
+    c.font = "bold 11px monospace";
+    y.forEach((k, i) => c.fillText("ox+"[k], (1 + X[2 * i] / REACH) * SIZE / 2 - 3, (1 - X[2 * i + 1] / REACH) * SIZE / 2 + 3));
+    list.replaceChildren(...counts.flatMap((layer, l) => [make("p", {}, `hidden layer ${l + 1}`), ...layer.map((count, u) =>
+      make("div", { style: `--s: ${min(S, 4)}` }, ...times(S, s => {
+        const v = times(AREA, i => inputs[l + 1][i * width + u * S + s]), low = min(...v), span = max(...v) - low || 1;
+        return picture(own, i => (v[i] - low) / span);
+      }), make("small", {}, count === S ? "dead" : count ? `${count} of ${S} dead` : "alive")))]));
+  }
+
+  coluLab.define("train", {
+    state: given.state,
+    changed(ui, keys) {
+      if (!keys.includes("pairs")) ui.state.pairs = 0;
+      if (keys.length > 2) ui.training.stop();
+    },
+    build(ui) {
+      const { state, panels } = ui, boxes = times(2, () => {
+        const into = make("div", {}), list = make("div", { class: "lab-units" });
+        const canvas = ui.canvas({ width: SIZE, height: SIZE, into, label: "regions of the classes, and the training points", caption: " " });
+        into.append(list);
+        panels.append(into);
+        return [canvas, list];
+      });
+      const wide = { into: panels.appendChild(make("div", {})), width: 300, height: 210 };
+      const curves = ui.panel({ ...wide, x: "step", y: "loss" }), stack = ui.panel({ ...wide, x: "points of accuracy", y: "seeds" });
+      const both = seed => [state.unit, state.other].map(name => begin(state, name, seed));
+      const late = two => two[0].losses.length < state.steps && two.map(arm => arm.step());
+      let arms, key, pending, pairs;
+
+      /* One step of what is still to be trained; false where nothing is. */
+      function work() {
+        const now = JSON.stringify({ ...state, steps: 0, pairs: 0 });
+        if (now !== key || arms[0].losses.length > state.steps) [key, ui.arms, pairs] = [now, arms = both(state.seed), []];
+        const first = late(arms);
+        if (first || pairs.length > state.pairs || !state.pairs) [pending, pairs] = [null, []];
+        if (first || pairs.length === state.pairs) return first;
+        pending ||= both(state.seed + pairs.length);
+        if (late(pending)) return true;
+        pairs.push(accuracy(pending[0]) - accuracy(pending[1]));
+        return pending = null, true;
+      }
+      ui.training = ui.loop(["train", "pause"], () => state.steps < 1000 && (ui.set({ steps: state.steps + 1 }), work()));
+      ui.button("one step", () => ui.set({ steps: state.steps + 1 }));
+      ui.button("new seed", () => ui.set({ seed: (state.seed + 1) % 1000 }));
+      ui.button("reroll both", () => ui.set({ pairs: state.pairs + 1, steps: state.steps || 200 }));
+
+      return () => {
+        const until = performance.now() + 10;
+        while (work()) if (performance.now() > until) { ui.redraw(); break; }
+        const names = arms.map(arm => arm.label), [a, b] = names, done = arms[0].losses.length;
+        const losses = arms.map(arm => [...arm.losses, arm.net.loss(...arm.seen)]);
+        const said = arms.map((arm, i) => {
+          const counts = dead(arm), [canvas, list] = boxes[i], right = accuracy(arm), of = arm.S > 1 ? "directions" : "units";
+          canvas.nextSibling.textContent = names[i];
+          show(ui, arm, canvas.getContext("2d"), list, counts);
+          return right >= 0 ? ` ${names[i]} has a loss of ${short(losses[i][done])}, ${short(right, 4)} % of ${COUNT} new points right, and ${sum(counts.flat())} of ${arm.width * state.depth} ${of} dead.` : ` ${names[i]} diverged.`;
+        });
+        curves.axes([0, max(done, 20)], [0, 1.05 * max(...losses.map(of => of[0]))]);
+        curves.clear();
+        losses.forEach((curve, i) => curves.line(curve.map((y, x) => [x, y]), arms[i].colour + (i ? " dashed" : "")));
+        curves.caption.textContent = `loss of ${a} (line) and ${b} (dashes)`;
+
+        const kept = pairs.filter(isFinite), n = kept.length, mean = sum(kept) / n;
+        const half = given.factors[n - 2] * (sum(kept.map(d => (d - mean) ** 2)) / (n - 1) / n) ** 0.5, far = 1.1 * max(2, ...kept.map(abs), abs(mean) + half || 0);
+        stack.axes([-far, far], [-1, max(5, n / 2)]);
+        stack.clear();
+        kept.forEach((d, i) => stack.dot(d, 1 + kept.slice(0, i).filter(e => e === d).length, "neutral"));
+        if (half >= 0) stack.line([[mean - half, 0], [mean + half, 0]]), stack.dot(mean, 0, "", 5);
+        stack.caption.textContent = `${a} minus ${b}: a dot a seed, below them mean and interval`;
+        const verdict = n < given.enough ? `${n} pairs of ${a} and ${b} are too few for a verdict` : abs(mean) <= half ? `${a} and ${b} are not told apart`
+          : `${names[+(mean < 0)]} is ahead of ${names[+(mean > 0)]}`;
+        ui.say(`After ${done} steps:${said.join("")} The two losses differ by at most ${short(max(...losses[0].map((v, i) => abs(v - losses[1][i]))), 2)}.`
+          + (n > 1 ? ` Over ${n} seeds ${a} minus ${b} is ${short(mean, 2)} ± ${short(half, 2)} points (mean and half the 95 % interval).` : "")
+          + (state.pairs ? ` ${verdict}${n < state.pairs ? `; ${state.pairs - n} pairs are not trained or diverged` : ""}.` : ""));
+      };
+    }
+  });
+})();
