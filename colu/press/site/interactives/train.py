@@ -6,7 +6,7 @@ import math
 
 from ..svg import drawn
 
-__all__ = ["LINEAR", "data", "offered", "twin"]
+__all__ = ["LINEAR", "data", "frames", "offered", "sets", "twin"]
 
 #: The control that the registry does not have: an arm of the experiments.
 LINEAR = "relu-linear"
@@ -114,12 +114,12 @@ def _state(units: dict[str, list]) -> dict:
     return {
         "data": {"label": "points", "options": list(sets()), "value": "moons"},
         "unit": {"label": "unit", "options": names, "value": "relu"},
-        "other": {"label": "beside it", "options": {"turned": "the same, frame turned"} | names, "value": "colu"},
+        "other": {"label": "compared with", "options": {"turned": "the same, frame turned"} | names, "value": "colu"},
         "depth": number("hidden layers", 1, 1, 3),
         "width": {"label": "channels", "options": ["4", "8", "16"], "value": "8"},
         "optimiser": {"label": "optimiser", "options": ways, "value": "sgd"},
-        "rate": {"label": "rate", "options": rates, "value": "0.3"},
-        "gain": number("start, times own gain", 1, 0.1, 3, 0.1),
+        "rate": {"label": "learning rate", "options": rates, "value": "0.3"},
+        "gain": number("gain (1: the unit's own)", 1, 0.1, 3, 0.1),
         "seed": number("seed", 0, 0, 999, type="number"),
         "steps": number("steps", 0, 0, 1000),
         # Not a control: how often both were trained on one seed more.
@@ -145,7 +145,96 @@ def data() -> dict:
     return {"state": _state(units), "units": units, "sets": sets(), "factors": factors, "enough": ENOUGH}
 
 
+def _drawn_points(name: str, per_class: int):
+    """Points and classes of a set, with torch's own random numbers."""
+    import torch
+
+    source = torch.Generator().manual_seed(0)
+    noise, *places = sets()[name]
+    around = torch.tensor(places, dtype=torch.float64)
+    chosen = around[:, torch.randint(around.shape[1], (per_class,), generator=source)]
+    x = chosen + noise * torch.randn(chosen.shape, generator=source, dtype=torch.float64)
+    return x.flatten(0, 1), torch.arange(len(places)).repeat_interleave(per_class)
+
+
+def _trained(unit, parameters, x, y, kind: str, rate: float, steps: int):
+    """Losses on the way, and the network at its end, of full-batch training from given weights."""
+    import torch
+    from torch.nn import functional
+
+    parameters = [one.clone().requires_grad_() for one in parameters]
+    rule = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}[kind](parameters, lr=rate)
+
+    def network(points):
+        first, bias, last, end = parameters
+        return functional.linear(unit(functional.linear(points, first, bias)), last, end)
+
+    losses = []
+    for _ in range(steps):
+        loss = functional.cross_entropy(network(x), y)
+        losses.append(loss.item())
+        rule.zero_grad()
+        loss.backward()
+        rule.step()
+    return losses, network
+
+
+def _frames(steps: int = 200) -> dict:
+    """By optimiser: loss curves of CoLU and of the same function in the frame of RCoLU, and the network of the first."""
+    import torch
+
+    from colu.geometry import householder
+    from colu.nn import CoLU, RCoLU, gain
+
+    x, y = _drawn_points("moons", 100)
+    draw, start = torch.Generator().manual_seed(0), gain("colu", _WIDTH)
+    wide = {"generator": draw, "dtype": torch.float64}
+    first, last = torch.randn(_WIDTH, 2, **wide) / 2**0.5, torch.randn(2, _WIDTH, **wide) / _WIDTH**0.5
+    zeros = [torch.zeros(n, dtype=torch.float64) for n in (_WIDTH, 2)]
+    axis = torch.eye(4, dtype=torch.float64)[0]
+    turn = torch.block_diag(*[householder(axis - 0.5)] * (_WIDTH // 4))
+    found = {"points": (x, y)}
+    for kind, rate in (("sgd", 0.3), ("adam", 0.03)):
+        weights = [start * first, zeros[0], start * last, zeros[1]]
+        losses, network = _trained(CoLU(4), weights, x, y, kind, rate, steps)
+        turned = [turn @ weights[0], zeros[0], weights[2] @ turn, zeros[1]]
+        found[kind] = losses, _trained(RCoLU(4), turned, x, y, kind, rate, steps)[0], network
+    return found
+
+
+def frames() -> dict[str, float]:
+    """By optimiser: the largest difference of the two loss curves in the static picture."""
+    found = _frames()
+    return {k: max(abs(a - b) for a, b in zip(*found[k][:2], strict=True)) for k in ("sgd", "adam")}
+
+
 def twin() -> str:
-    def draw(figure, axes):
-        axes[0, 0].plot([0, 1])
-    return drawn(draw)
+    """Regions of a trained network with CoLU, and the losses of the same function in two frames."""
+    import torch
+
+    from colu.lab.plot import PALETTE, area, border
+
+    found = _frames()
+
+    def draw(_figure, axes):
+        plane, *curves = axes[0]
+        (x, y), network = found["points"], found["sgd"][2]
+        side = torch.linspace(-2.3, 2.3, 81, dtype=torch.float64)
+        rows, columns = torch.meshgrid(side, side, indexing="ij")
+        with torch.no_grad():
+            logits = network(torch.stack([columns.flatten(), rows.flatten()], dim=1))
+        lead = (logits[:, 0] - logits[:, 1]).view(81, 81)
+        area(plane, side, side, lead, color=PALETTE["cone"])
+        area(plane, side, side, -lead, color=PALETTE["gate"])
+        border(plane, side, side, lead, color="0.15", linewidth=1.5)
+        for kind, marker in ((0, "o"), (1, "x")):
+            plane.plot(*x[y == kind].T, marker, color="0.15", markersize=3, linestyle="")
+        plane.set(aspect="equal", xlabel="CoLU after 200 steps of SGD", xticks=[], yticks=[])
+        for ax, kind, name in zip(curves, ("sgd", "adam"), ("SGD", "Adam"), strict=True):
+            one, two, _ = found[kind]
+            ax.plot(one, color=PALETTE["colu"], label="as written")
+            ax.plot(two, color="0.15", linestyle="--", linewidth=1.2, label="frame turned")
+            ax.set(xlabel=f"step of {name}", ylim=(0, 0.8), ylabel="loss" if kind == "sgd" else "")
+        curves[0].legend()
+
+    return drawn(draw, (1, 3))

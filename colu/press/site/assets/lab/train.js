@@ -51,8 +51,8 @@
     return k;
   }
   function accuracy({ net, held: [X, y], K }) {
-    const z = net.forward(X);
-    return z.every(isFinite) ? 100 * sum(y.map((k, i) => k === best(z, K, i))) / COUNT : NaN;
+    const { before, logits: z } = net.trace(X);
+    return [...before, z].every(one => one.every(isFinite)) ? 100 * sum(y.map((k, i) => k === best(z, K, i))) / COUNT : NaN;
   }
 
   /* Of each unit, the directions of its input that change nothing on any training point, as colu.nn.dead_directions
@@ -63,9 +63,10 @@
       const dx = unit.backward(z.subarray(o, o + S), undefined, one);
       for (let i = 0; i < S; i++) for (let j = 0; j < S; j++) G[i][j] += dx[i] * dx[j] / COUNT;
     }
+    /* NaN in a network that diverged. */
     return sum(G.map((row, a) => {
       for (let k = a + 1; k < S; k++) for (let j = S; j-- > a;) G[k][j] -= G[k][a] / row[a] * row[j];
-      return row[a] < 0;
+      return z.every(isFinite) ? row[a] < 0 : NaN;
     }));
   }));
 
@@ -100,7 +101,7 @@
       make("div", { style: `--s: ${min(S, 4)}` }, ...times(S, s => {
         const v = times(AREA, i => inputs[l + 1][i * width + u * S + s]), low = min(...v), span = max(...v) - low || 1;
         return picture(own, i => (v[i] - low) / span);
-      }), make("small", {}, count === S ? "dead" : count ? `${count} of ${S} dead` : "alive")))]));
+      }), make("small", {}, count < 1 ? "alive" : count === S ? "dead" : count ? `${count} of ${S} dead` : "diverged")))]));
   }
 
   coluLab.define("train", {
@@ -126,9 +127,10 @@
       /* One step of what is still to be trained; false where nothing is. */
       function work() {
         const now = JSON.stringify({ ...state, steps: 0, pairs: 0 });
-        if (now !== key || arms[0].losses.length > state.steps) [key, ui.arms, pairs] = [now, arms = both(state.seed), []];
+        if (now !== key || arms[0].losses.length > state.steps) [key, pairs, ui.arms] = [now, [], arms = both(state.seed)];
         const first = late(arms);
         if (first || pairs.length > state.pairs || !state.pairs) [pending, pairs] = [null, []];
+        ui.pairs = pairs;
         if (first || pairs.length === state.pairs) return first;
         pending ||= both(state.seed + pairs.length);
         if (late(pending)) return true;
@@ -138,18 +140,18 @@
       ui.training = ui.loop(["train", "pause"], () => state.steps < 1000 && (ui.set({ steps: state.steps + 1 }), work()));
       ui.button("one step", () => ui.set({ steps: state.steps + 1 }));
       ui.button("new seed", () => ui.set({ seed: (state.seed + 1) % 1000 }));
-      ui.button("reroll both", () => ui.set({ pairs: state.pairs + 1, steps: state.steps || 200 }));
+      ui.button("reroll", () => ui.set({ pairs: state.pairs + 1, steps: state.steps || 200 }));
 
       return () => {
-        const until = performance.now() + 10;
+        const until = performance.now() + 40;
         while (work()) if (performance.now() > until) { ui.redraw(); break; }
         const names = arms.map(arm => arm.label), [a, b] = names, done = arms[0].losses.length;
         const losses = arms.map(arm => [...arm.losses, arm.net.loss(...arm.seen)]);
         const said = arms.map((arm, i) => {
-          const counts = dead(arm), [canvas, list] = boxes[i], right = accuracy(arm), of = arm.S > 1 ? "directions" : "units";
+          const counts = dead(arm), [canvas, list] = boxes[i], right = accuracy(arm), gone = sum(counts.flat()), of = arm.S > 1 ? "directions" : "units";
           canvas.nextSibling.textContent = names[i];
           show(ui, arm, canvas.getContext("2d"), list, counts);
-          return right >= 0 ? ` ${names[i]} has a loss of ${short(losses[i][done])}, ${short(right, 4)} % of ${COUNT} new points right, and ${sum(counts.flat())} of ${arm.width * state.depth} ${of} dead.` : ` ${names[i]} diverged.`;
+          return right + gone >= 0 ? ` ${names[i]} has a loss of ${short(losses[i][done])}, ${short(right, 4)} % of ${COUNT} new points right, and ${gone} of ${arm.width * state.depth} ${of} dead.` : ` ${names[i]} diverged.`;
         });
         curves.axes([0, max(done, 20)], [0, 1.05 * max(...losses.map(of => of[0]))]);
         curves.clear();
@@ -163,11 +165,14 @@
         kept.forEach((d, i) => stack.dot(d, 1 + kept.slice(0, i).filter(e => e === d).length, "neutral"));
         if (half >= 0) stack.line([[mean - half, 0], [mean + half, 0]]), stack.dot(mean, 0, "", 5);
         stack.caption.textContent = `${a} minus ${b}: a dot a seed, below them mean and interval`;
-        const verdict = n < given.enough ? `${n} pairs of ${a} and ${b} are too few for a verdict` : abs(mean) <= half ? `${a} and ${b} are not told apart`
+        /* The words of colu.lab.results. */
+        const verdict = n < given.enough ? `${n} pair${n === 1 ? "" : "s"} of ${a} and ${b} are too few for a verdict` : abs(mean) <= half ? `${a} and ${b} are not told apart`
           : `${names[+(mean < 0)]} is ahead of ${names[+(mean > 0)]}`;
-        ui.say(`After ${done} steps:${said.join("")} The two losses differ by at most ${short(max(...losses[0].map((v, i) => abs(v - losses[1][i]))), 2)}.`
+        const gap = max(...losses[0].map((v, i) => abs(v - losses[1][i])));
+        ui.say(`After ${done} steps:${said.join("")}${gap >= 0 ? ` The two losses differ by at most ${short(gap, 2)}.` : ""}`
           + (n > 1 ? ` Over ${n} seeds ${a} minus ${b} is ${short(mean, 2)} ± ${short(half, 2)} points (mean and half the 95 % interval).` : "")
-          + (state.pairs ? ` ${verdict}${n < state.pairs ? `; ${state.pairs - n} pairs are not trained or diverged` : ""}.` : ""));
+          + (pairs.length > n ? ` Pairs that diverged and are left out: ${pairs.length - n}.` : "")
+          + (state.pairs ? ` ${verdict}${state.pairs > pairs.length ? `, and ${state.pairs - pairs.length} more are being trained` : ""}.` : ""));
       };
     }
   });
