@@ -180,7 +180,7 @@ def _trained(unit, parameters, x, y, kind: str, rate: float, steps: int):
 
 
 def _frames(steps: int = 200) -> dict:
-    """By optimiser: loss curves of CoLU and of the same function in the frame of RCoLU, and the network of the first."""
+    """By optimiser: loss curves of CoLU and of the same function in the frame of RCoLU, and the first network."""
     import torch
 
     from colu.geometry import householder

@@ -101,7 +101,7 @@
       make("div", { style: `--s: ${min(S, 4)}` }, ...times(S, s => {
         const v = times(AREA, i => inputs[l + 1][i * width + u * S + s]), low = min(...v), span = max(...v) - low || 1;
         return picture(own, i => (v[i] - low) / span);
-      }), make("small", {}, count < 1 ? "alive" : count === S ? "dead" : count ? `${count} of ${S} dead` : "diverged")))]));
+      }), make(count < 1 ? "small" : "b", {}, count < 1 ? "alive" : count === S ? "dead" : count ? `${count} of ${S} dead` : "diverged")))]));
   }
 
   coluLab.define("train", {
@@ -118,7 +118,7 @@
         panels.append(into);
         return [canvas, list];
       });
-      const wide = { into: panels.appendChild(make("div", {})), width: 300, height: 210 };
+      const wide = { into: panels.appendChild(make("div", {})), width: 300, height: 190 };
       const curves = ui.panel({ ...wide, x: "step", y: "loss" }), stack = ui.panel({ ...wide, x: "points of accuracy", y: "seeds" });
       const both = seed => [state.unit, state.other].map(name => begin(state, name, seed));
       const late = two => two[0].losses.length < state.steps && two.map(arm => arm.step());
@@ -151,11 +151,11 @@
           const counts = dead(arm), [canvas, list] = boxes[i], right = accuracy(arm), gone = sum(counts.flat()), of = arm.S > 1 ? "directions" : "units";
           canvas.nextSibling.textContent = names[i];
           show(ui, arm, canvas.getContext("2d"), list, counts);
-          return right + gone >= 0 ? ` ${names[i]} has a loss of ${short(losses[i][done])}, ${short(right, 4)} % of ${COUNT} new points right, and ${gone} of ${arm.width * state.depth} ${of} dead.` : ` ${names[i]} diverged.`;
+          return right + gone >= 0 ? `the loss of ${names[i]} is ${short(losses[i][done])}, with ${short(right, 4)} % of ${COUNT} new points right and ${gone} of ${arm.width * state.depth} ${of} dead` : `${names[i]} diverged`;
         });
         curves.axes([0, max(done, 20)], [0, 1.05 * max(...losses.map(of => of[0]))]);
         curves.clear();
-        losses.forEach((curve, i) => curves.line(curve.map((y, x) => [x, y]), arms[i].colour + (i ? " dashed" : "")));
+        losses.forEach((curve, i) => curves.line(curve.map((y, x) => [x, y]), (i && arms[0].colour === arms[1].colour ? "" : arms[i].colour) + (i ? " dashed" : "")));
         curves.caption.textContent = `loss of ${a} (line) and ${b} (dashes)`;
 
         const kept = pairs.filter(isFinite), n = kept.length, mean = sum(kept) / n;
@@ -164,15 +164,14 @@
         stack.clear();
         kept.forEach((d, i) => stack.dot(d, 1 + kept.slice(0, i).filter(e => e === d).length, "neutral"));
         if (half >= 0) stack.line([[mean - half, 0], [mean + half, 0]]), stack.dot(mean, 0, "", 5);
-        stack.caption.textContent = `${a} minus ${b}: a dot a seed, below them mean and interval`;
+        stack.caption.textContent = `${a} minus ${b}, a dot a seed; mean and interval`;
         /* The words of colu.lab.results. */
-        const verdict = n < given.enough ? `${n} pair${n === 1 ? "" : "s"} of ${a} and ${b} are too few for a verdict` : abs(mean) <= half ? `${a} and ${b} are not told apart`
+        const verdict = n < given.enough ? `${n} pairs of ${a} and ${b} are too few for a verdict` : abs(mean) <= half ? `${a} and ${b} are not told apart`
           : `${names[+(mean < 0)]} is ahead of ${names[+(mean > 0)]}`;
         const gap = max(...losses[0].map((v, i) => abs(v - losses[1][i])));
-        ui.say(`After ${done} steps:${said.join("")}${gap >= 0 ? ` The two losses differ by at most ${short(gap, 2)}.` : ""}`
-          + (n > 1 ? ` Over ${n} seeds ${a} minus ${b} is ${short(mean, 2)} ± ${short(half, 2)} points (mean and half the 95 % interval).` : "")
-          + (pairs.length > n ? ` Pairs that diverged and are left out: ${pairs.length - n}.` : "")
-          + (state.pairs ? ` ${verdict}${state.pairs > pairs.length ? `, and ${state.pairs - pairs.length} more are being trained` : ""}.` : ""));
+        ui.say(`After ${done} steps ${said.join("; ")}.${gap >= 0 ? ` The two losses differ by at most ${short(gap, 2)}.` : ""}`
+          + (state.pairs > pairs.length ? ` Pairs still to train: ${state.pairs - pairs.length}.` : "") + (pairs.length > n ? ` Pairs that diverged and are left out: ${pairs.length - n}.` : "")
+          + (n > 1 ? ` Over ${n} seeds ${a} minus ${b} is ${short(mean, 2)} ± ${short(half, 2)} points (mean and half the 95 % interval): ${verdict}.` : n ? ` One pair is too few for a verdict.` : ""));
       };
     }
   });

@@ -9,7 +9,6 @@ import random
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 from colu.nn import create, get_entry, list_activations
 from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium
