@@ -22,7 +22,7 @@ _WORDS = {
     "hard-mish": "hard Mish",
     "group-sort": "group sort",
     "mpu-leaky": "MPU, leaky",
-    "identity": "identity",
+    "mish": "Mish",
 }
 _PAIRS = 40
 _WIDTH = 8
@@ -57,6 +57,8 @@ def _label(name: str) -> str:
     if name == LINEAR:
         return get_arm(name).label
     kind = type(create(name, _WIDTH)).__name__
+    # CELU stays as it is, Tanh becomes the word.
+    kind = kind.lower() if kind[1:].islower() else kind
     family, _, variant = name.partition("-")
     return _WORDS.get(name) or (f"{kind}, {variant}" if family in ("colu", "rcolu") and variant else kind)
 

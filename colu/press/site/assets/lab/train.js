@@ -12,58 +12,54 @@
   /* A reflection, of four numbers: it swaps the first and their diagonal, and so CoLU and RCoLU. */
   function turn(w, at, apart) {
     const d = (w[at] - w[at + apart] - w[at + 2 * apart] - w[at + 3 * apart]) / 2;
-    for (let i = 0; i < 4; i++) w[at + i * apart] += i ? d : -d;
+    times(4, i => w[at + i * apart] += i ? d : -d);
   }
-  const FRAME = Float64Array.from(times(16, i => +(i % 5 < 1)));
+  const FRAME = new Float64Array(16).map((_, i) => i % 5 ? 0 : 1);
   times(4, i => turn(FRAME, 4 * i, 1));
 
   function points([noise, ...places], source) {
     const y = times(COUNT, i => i % places.length);
-    const near = k => places[k][source.uniform() * places[k].length | 0].map(v => v + noise * source.normal());
-    return [Float64Array.from(y.flatMap(near)), y];
+    return [Float64Array.from(y.flatMap(k => places[k][source.uniform() * places[k].length | 0].map(v => v + noise * source.normal()))), y];
   }
 
   /* An arm at its start; in the turned frame its weights are turned along, so that it is the same function. */
   function begin(state, arm, seed) {
-    const turned = arm === "turned", unit = turned ? state.unit : arm, [label, gain, colour] = given.units[unit];
+    const turned = arm === "turned", name = turned ? state.unit : arm, [label, gain, colour] = given.units[name], unit = units[name];
     const set = given.sets[state.data], source = random(seed), seen = points(set, source), held = points(set, source);
-    const width = +state.width, sizes = [2, ...times(state.depth, () => width), set.length - 1], losses = [];
-    const net = perceptron({ sizes, unit, gain: gain * state.gain, random: source, frame: turned && FRAME });
+    const K = set.length - 1, width = +state.width, sizes = [2, ...times(state.depth, () => width), K], losses = [];
+    const net = perceptron({ sizes, unit: name, gain: gain * state.gain, random: source, frame: turned && FRAME });
     if (turned) net.weights.forEach((w, l) => [1, sizes[l]].forEach((apart, rows) => w.forEach((_, at) => {
       if ((rows ? l < state.depth : l) && (at / apart & 3) < 1) turn(w, at, apart);
     })));
     const rule = optimiser(state.optimiser, +state.rate);
-    return {
-      net, seen, held, losses, width, colour, K: set.length - 1, unit: units[unit], S: units[unit].group || width,
-      label: label + (turned ? ", turned" : ""),
-      step() {
-        const found = net.gradients(...seen);
-        losses.push(found.loss);
-        rule.step(net.parameters, found);
-      }
-    };
+    function step() {
+      const found = net.gradients(...seen);
+      losses.push(found.loss);
+      rule.step(net.parameters, found);
+    }
+    return { net, seen, held, losses, K, width, unit, S: unit.group || width, colour, label: label + (turned ? ", turned" : ""), step };
   }
 
   /* The class of row i of logits. */
-  function best(z, K, i) {
+  const best = (z, K, i) => {
     let k = 0;
     for (let j = 1; j < K; j++) if (z[i * K + j] > z[i * K + k]) k = j;
     return k;
-  }
+  };
   function accuracy({ net, held: [X, y], K }) {
     const { before, logits: z } = net.trace(X);
     return [...before, z].every(one => one.every(isFinite)) ? 100 * sum(y.map((k, i) => k === best(z, K, i))) / COUNT : NaN;
   }
 
   /* Of each unit, the directions of its input that change nothing on any training point, as colu.nn.dead_directions
-     counts them: the eigenvalues of the mean of J'J up to 1e-12 are the negative pivots of it less 1e-12. */
+     counts them: the eigenvalues of the mean of J'J up to 1e-12 are the negative pivots of it less 1e-12.
+     NaN in a network that diverged. */
   const dead = ({ net, seen, unit, S, width }) => net.trace(seen[0]).before.map(z => times(width / S, u => {
     const basis = times(S, s => times(S, i => +(i === s))), G = basis.map(one => one.map(v => -1e-12 * v));
     for (let o = u * S; o < z.length; o += width) for (const one of basis) {
       const dx = unit.backward(z.subarray(o, o + S), undefined, one);
       for (let i = 0; i < S; i++) for (let j = 0; j < S; j++) G[i][j] += dx[i] * dx[j] / COUNT;
     }
-    /* NaN in a network that diverged. */
     return sum(G.map((row, a) => {
       for (let k = a + 1; k < S; k++) for (let j = S; j-- > a;) G[k][j] -= G[k][a] / row[a] * row[j];
       return z.every(isFinite) ? row[a] < 0 : NaN;
@@ -85,7 +81,7 @@
   function show(ui, { net, K, S, width, colour, seen: [X, y] }, c, list, counts) {
     const { inputs, logits: z } = net.trace(GRID), chosen = times(AREA, i => best(z, K, i)), own = ui.colour("--" + colour);
     c.clearRect(0, 0, SIZE, SIZE);
-    ["cone", "gate", "mpu"].slice(0, K).forEach((shade, k) => c.drawImage(picture(ui.colour("--" + shade), i =>
+    ["--cone", "--gate", "--mpu"].slice(0, K).forEach((shade, k) => c.drawImage(picture(ui.colour(shade), i =>
       k === chosen[i] ? 0.7 * (K / sum(times(K, j => exp(z[i * K + j] - z[i * K + k]))) - 1) / (K - 1) : 0), 0, 0, SIZE, SIZE));
     c.fillStyle = ui.colour("--ink");
     /* A dot where two classes are equal, between two neighbours. */
@@ -111,15 +107,12 @@
       if (keys.length > 2) ui.training.stop();
     },
     build(ui) {
-      const { state, panels } = ui, boxes = times(2, () => {
-        const into = make("div", {}), list = make("div", { class: "lab-units" });
-        const canvas = ui.canvas({ width: SIZE, height: SIZE, into, label: "regions of the classes, and the training points", caption: " " });
-        into.append(list);
-        panels.append(into);
-        return [canvas, list];
+      const { state, panels } = ui, box = () => panels.appendChild(make("div", {})), columns = times(2, () => {
+        const into = box(), canvas = ui.canvas({ width: SIZE, height: SIZE, into, label: "regions of the classes, and the training points" });
+        return [canvas, into.appendChild(make("div", { class: "lab-units" }))];
       });
-      const wide = { into: panels.appendChild(make("div", {})), width: 300, height: 190 };
-      const curves = ui.panel({ ...wide, x: "step", y: "loss" }), stack = ui.panel({ ...wide, x: "points of accuracy", y: "seeds" });
+      const size = { into: box(), width: 300, height: 190 };
+      const curves = ui.panel({ ...size, x: "step", y: "loss" }), stack = ui.panel({ ...size, x: "points of accuracy", y: "seeds" });
       const both = seed => [state.unit, state.other].map(name => begin(state, name, seed));
       const late = two => two[0].losses.length < state.steps && two.map(arm => arm.step());
       let arms, key, pending, pairs;
@@ -133,9 +126,11 @@
         ui.pairs = pairs;
         if (first || pairs.length === state.pairs) return first;
         pending ||= both(state.seed + pairs.length);
-        if (late(pending)) return true;
-        pairs.push(accuracy(pending[0]) - accuracy(pending[1]));
-        return pending = null, true;
+        if (!late(pending)) {
+          pairs.push(accuracy(pending[0]) - accuracy(pending[1]));
+          pending = null;
+        }
+        return true;
       }
       ui.training = ui.loop(["train", "pause"], () => state.steps < 1000 && (ui.set({ steps: state.steps + 1 }), work()));
       ui.button("one step", () => ui.set({ steps: state.steps + 1 }));
@@ -146,32 +141,33 @@
         const until = performance.now() + 40;
         while (work()) if (performance.now() > until) { ui.redraw(); break; }
         const names = arms.map(arm => arm.label), [a, b] = names, done = arms[0].losses.length;
-        const losses = arms.map(arm => [...arm.losses, arm.net.loss(...arm.seen)]);
+        const losses = arms.map(arm => [...arm.losses, arm.net.loss(...arm.seen)]), gap = max(...losses[0].map((v, i) => abs(v - losses[1][i])));
         const said = arms.map((arm, i) => {
-          const counts = dead(arm), [canvas, list] = boxes[i], right = accuracy(arm), gone = sum(counts.flat()), of = arm.S > 1 ? "directions" : "units";
+          const counts = dead(arm), gone = sum(counts.flat()), [canvas, list] = columns[i], right = accuracy(arm);
           canvas.nextSibling.textContent = names[i];
           show(ui, arm, canvas.getContext("2d"), list, counts);
-          return right + gone >= 0 ? `the loss of ${names[i]} is ${short(losses[i][done])}, with ${short(right, 4)} % of ${COUNT} new points right and ${gone} of ${arm.width * state.depth} ${of} dead` : `${names[i]} diverged`;
+          return right + gone >= 0 ? `the loss of ${names[i]} is ${short(losses[i][done])}, with ${short(right, 4)} % of ${COUNT} new points right and ${
+            gone} of ${arm.width * state.depth} ${arm.S > 1 ? "directions" : "units"} dead` : `${names[i]} diverged`;
         });
         curves.axes([0, max(done, 20)], [0, 1.05 * max(...losses.map(of => of[0]))]);
         curves.clear();
-        losses.forEach((curve, i) => curves.line(curve.map((y, x) => [x, y]), (i && arms[0].colour === arms[1].colour ? "" : arms[i].colour) + (i ? " dashed" : "")));
+        curves.line(losses[0].map((y, x) => [x, y]), arms[0].colour);
+        curves.line(losses[1].map((y, x) => [x, y]), "dashed " + (arms[0].colour === arms[1].colour ? "" : arms[1].colour));
         curves.caption.textContent = `loss of ${a} (line) and ${b} (dashes)`;
 
-        const kept = pairs.filter(isFinite), n = kept.length, mean = sum(kept) / n;
-        const half = given.factors[n - 2] * (sum(kept.map(d => (d - mean) ** 2)) / (n - 1) / n) ** 0.5, far = 1.1 * max(2, ...kept.map(abs), abs(mean) + half || 0);
+        const kept = pairs.filter(isFinite), n = kept.length, mean = sum(kept) / n, half = given.factors[n - 2] * (sum(kept.map(d => (d - mean) ** 2)) / (n - 1) / n) ** 0.5;
+        const far = 1.1 * max(2, ...kept.map(abs), abs(mean) + half || 0), left = state.pairs - pairs.length, lost = pairs.length - n;
         stack.axes([-far, far], [-1, max(5, n / 2)]);
         stack.clear();
         kept.forEach((d, i) => stack.dot(d, 1 + kept.slice(0, i).filter(e => e === d).length, "neutral"));
-        if (half >= 0) stack.line([[mean - half, 0], [mean + half, 0]]), stack.dot(mean, 0, "", 5);
+        if (n > 1) stack.line([[mean - half, 0], [mean + half, 0]]), stack.dot(mean, 0, "", 5);
         stack.caption.textContent = `${a} minus ${b}, a dot a seed; mean and interval`;
         /* The words of colu.lab.results. */
         const verdict = n < given.enough ? `${n} pairs of ${a} and ${b} are too few for a verdict` : abs(mean) <= half ? `${a} and ${b} are not told apart`
           : `${names[+(mean < 0)]} is ahead of ${names[+(mean > 0)]}`;
-        const gap = max(...losses[0].map((v, i) => abs(v - losses[1][i])));
-        ui.say(`After ${done} steps ${said.join("; ")}.${gap >= 0 ? ` The two losses differ by at most ${short(gap, 2)}.` : ""}`
-          + (state.pairs > pairs.length ? ` Pairs still to train: ${state.pairs - pairs.length}.` : "") + (pairs.length > n ? ` Pairs that diverged and are left out: ${pairs.length - n}.` : "")
-          + (n > 1 ? ` Over ${n} seeds ${a} minus ${b} is ${short(mean, 2)} ± ${short(half, 2)} points (mean and half the 95 % interval): ${verdict}.` : n ? ` One pair is too few for a verdict.` : ""));
+        ui.say([`After ${done} steps ${said.join("; ")}.`, gap >= 0 && `The two losses differ by at most ${short(gap, 2)}.`,
+          left && `Pairs still to train: ${left}.`, lost && `Pairs that diverged and are left out: ${lost}.`, n === 1 && "One pair is too few for a verdict.",
+          n > 1 && `Over ${n} seeds ${a} minus ${b} is ${short(mean, 2)} ± ${short(half, 2)} points (mean and half the 95 % interval): ${verdict}.`].filter(Boolean).join(" "));
       };
     }
   });
