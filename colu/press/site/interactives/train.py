@@ -107,7 +107,8 @@ def sets() -> dict[str, list]:
 def _state(units: dict[str, list]) -> dict:
     """The controls of the figure."""
     names = {name: label for name, (label, *_) in units.items()}
-    rates = ["0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1", "3"]
+    # An object of JavaScript would put "1" first.
+    rates = ["0.001", "0.003", "0.01", "0.03", "0.1", "0.3", "1.0", "3.0"]
     ways = {"sgd": "SGD", "momentum": "SGD, momentum", "adam": "Adam"}
 
     def number(label, value, low, high, step=1, **more):

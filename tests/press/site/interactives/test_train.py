@@ -143,9 +143,9 @@ def test_the_turned_network_is_the_same_function_at_its_start(figure):
 
 
 def test_dead_directions_are_counted_as_the_package_counts_them(figure):
-    shown, found = figure("train").open("data=circles&seed=1&width=4&rate=3&steps=60"), {}
+    shown, found = figure("train").open("data=circles&seed=1&width=4&rate=3.0&steps=60"), {}
     pairs = (("relu", "leaky-relu"), ("colu", train.LINEAR), ("mpu", "sparsemax"), ("rcolu", "hardtanh"))
-    for rate, (unit, other) in zip(("3", "1", "1", "0.3"), pairs, strict=True):
+    for rate, (unit, other) in zip(("3.0", "1.0", "1.0", "0.3"), pairs, strict=True):
         put(shown, unit=unit, other=other, depth=2, steps=0, rate=rate)
         starts = trained(shown).tab.evaluate(ARMS)
         put(shown, steps=60)
@@ -276,7 +276,7 @@ def test_an_address_that_means_nothing_gives_the_nearest_state_and_says_so(figur
 
 
 def test_a_network_that_diverged_is_called_so_and_left_out(figure):
-    setting = "unit=squared-relu&other=relu&rate=3&gain=3&optimiser=momentum&depth=3"
+    setting = "unit=squared-relu&other=relu&rate=3.0&gain=3&optimiser=momentum&depth=3"
     shown = figure("train").open(f"{setting}&steps=40&pairs=3&width=4")
     said = trained(shown).said
     assert "squared ReLU diverged" in said and "left out: " in said and "ahead" not in said
