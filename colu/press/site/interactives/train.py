@@ -145,7 +145,8 @@ def data() -> dict:
             starts[name] = gain(name, None if get_entry(name).pointwise else _WIDTH)
         units[name] = [_label(name), round(starts[name], 4), _colour(name)]
     factors = [float(f"{stdtrit(freedom, 0.975):.9g}") for freedom in range(1, _PAIRS)]
-    return {"state": _state(units), "units": units, "sets": sets(), "factors": factors, "enough": ENOUGH}
+    made = {"state": _state(units), "units": units, "sets": sets(), "factors": factors, "enough": ENOUGH}
+    return made | {"frame": _frame().tolist()}
 
 
 def _drawn_points(name: str, per_class: int):
@@ -182,11 +183,19 @@ def _trained(unit, parameters, x, y, kind: str, rate: float, steps: int):
     return losses, network
 
 
+def _frame():
+    """The reflection that swaps the axis of CoLU, of four channels, and that of RCoLU."""
+    import torch
+
+    from colu.geometry import householder
+
+    return householder(torch.eye(4, dtype=torch.float64)[0] - 0.5)
+
+
 def _frames(steps: int = 200) -> dict:
     """By optimiser: loss curves of CoLU and of the same function in the frame of RCoLU, and the first network."""
     import torch
 
-    from colu.geometry import householder
     from colu.nn import CoLU, RCoLU, gain
 
     x, y = _drawn_points("moons", 100)
@@ -194,8 +203,7 @@ def _frames(steps: int = 200) -> dict:
     wide = {"generator": draw, "dtype": torch.float64}
     first, last = torch.randn(_WIDTH, 2, **wide) / 2**0.5, torch.randn(2, _WIDTH, **wide) / _WIDTH**0.5
     zeros = [torch.zeros(n, dtype=torch.float64) for n in (_WIDTH, 2)]
-    axis = torch.eye(4, dtype=torch.float64)[0]
-    turn = torch.block_diag(*[householder(axis - 0.5)] * (_WIDTH // 4))
+    turn = torch.block_diag(*[_frame()] * (_WIDTH // 4))
     found = {"points": (x, y)}
     for kind, rate in (("sgd", 0.3), ("adam", 0.03)):
         weights = [start * first, zeros[0], start * last, zeros[1]]

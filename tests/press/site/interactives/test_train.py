@@ -220,7 +220,7 @@ def test_controls_work_by_keyboard_and_by_pointer(figure):
                 tab.keyboard.press("ArrowRight")
             else:
                 box = slider.bounding_box()
-                across = {"depth": 0.95, "gain": 0.7, "steps": 0.05}[key] * box["width"]
+                across = {"depth": 0.95, "gain": 0.7, "steps": 0.12}[key] * box["width"]
                 tab.mouse.click(box["x"] + across, box["y"] + box["height"] / 2)
             moves(shown, key, before[0])
             assert shown.drawing != before[1], (label, use)

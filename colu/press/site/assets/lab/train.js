@@ -9,28 +9,18 @@ const times = (n, of) => Array.from({ length: n }, (_, i) => of(i)), sum = list 
 const control = way => (x, p, dy) => units.relu[way](x, p, dy).map((v, i) => i % 4 ? v : (dy || x)[i]);
 units["relu-linear"] = { ...units.relu, group: 4, forward: control("forward"), backward: control("backward") };
 
-/* A reflection, of four numbers: it swaps the first and their diagonal, and so CoLU and RCoLU. */
-function turn(w, at, apart) {
-  const d = (w[at] - w[at + apart] - w[at + 2 * apart] - w[at + 3 * apart]) / 2;
-  times(4, i => w[at + i * apart] += i ? d : -d);
-}
-const FRAME = new Float64Array(16).map((_, i) => i % 5 ? 0 : 1);
-times(4, i => turn(FRAME, 4 * i, 1));
-
 function points([noise, ...places], source) {
   const y = times(COUNT, i => i % places.length);
   return [Float64Array.from(y.flatMap(k => places[k][source.uniform() * places[k].length | 0].map(v => v + noise * source.normal()))), y];
 }
 
-/* An arm at its start; in the turned frame its weights are turned along, so that it is the same function. */
+/* An arm at its start. In the turned frame, a reflection, its weights are turned along: it is the same function. */
 function begin(state, arm, seed) {
   const turned = arm === "turned", name = turned ? state.unit : arm, [label, gain, colour] = given.units[name], unit = units[name];
   const set = given.sets[state.data], source = random(seed), seen = points(set, source), held = points(set, source);
   const K = set.length - 1, width = +state.width, sizes = [2, ...times(state.depth, () => width), K], losses = [];
-  const net = perceptron({ sizes, unit: name, gain: gain * state.gain, random: source, frame: turned && FRAME });
-  if (turned) net.weights.forEach((w, l) => [1, sizes[l]].forEach((apart, rows) => w.forEach((_, at) => {
-    if ((rows ? l < state.depth : l) && (at / apart & 3) < 1) turn(w, at, apart);
-  })));
+  const net = perceptron({ sizes, unit: name, gain: gain * state.gain, random: source, frame: turned && given.frame });
+  if (turned) net.trace(seen[0]).maps.forEach(([w], l) => net.weights[l].set(w));
   const rule = optimiser(state.optimiser, +state.rate);
   function step() {
     const found = net.gradients(...seen);
@@ -42,9 +32,8 @@ function begin(state, arm, seed) {
 
 /* The class of row i of logits. */
 const best = (z, K, i) => {
-  let k = 0;
-  for (let j = 1; j < K; j++) if (z[i * K + j] > z[i * K + k]) k = j;
-  return k;
+  const row = z.subarray(i * K, i * K + K);
+  return row.indexOf(max(...row));
 };
 function accuracy({ net, held: [X, y], K }) {
   const { before, logits: z } = net.trace(X);
@@ -57,8 +46,7 @@ function accuracy({ net, held: [X, y], K }) {
 const dead = ({ net, seen, unit, S, width }) => net.trace(seen[0]).before.map(z => times(width / S, u => {
   const basis = times(S, s => times(S, i => +(i === s))), G = basis.map(one => one.map(v => -1e-12 * v));
   for (let o = u * S; o < z.length; o += width) for (const one of basis) {
-    const dx = unit.backward(z.subarray(o, o + S), undefined, one);
-    for (let i = 0; i < S; i++) for (let j = 0; j < S; j++) G[i][j] += dx[i] * dx[j] / COUNT;
+    unit.backward(z.subarray(o, o + S), undefined, one).forEach((v, i, dx) => dx.forEach((w, j) => { G[i][j] += v * w / COUNT; }));
   }
   return sum(G.map((row, a) => {
     for (let k = a + 1; k < S; k++) for (let j = S; j-- > a;) G[k][j] -= G[k][a] / row[a] * row[j];
@@ -161,7 +149,7 @@ coluLab.define("train", {
       stack.clear();
       kept.forEach((d, i) => stack.dot(d, 1 + kept.slice(0, i).filter(e => e === d).length, "neutral"));
       if (n > 1) stack.line([[mean - half, 0], [mean + half, 0]]), stack.dot(mean, 0, "", 5);
-      stack.caption.textContent = `${a} minus ${b}, a dot a seed; mean and interval`;
+      stack.caption.textContent = n ? `${a} minus ${b}, a dot a seed; mean and interval` : "each reroll trains both on one more seed";
       /* The words of colu.lab.results. */
       const verdict = n < given.enough ? `${n} pairs of ${a} and ${b} are too few for a verdict` : abs(mean) <= half ? `${a} and ${b} are not told apart`
         : `${names[+(mean < 0)]} is ahead of ${names[+(mean > 0)]}`;
