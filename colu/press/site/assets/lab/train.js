@@ -99,7 +99,7 @@ coluLab.define("train", {
       const into = box(), canvas = ui.canvas({ width: SIZE, height: SIZE, into, label: "regions of the classes, and the training points" });
       return [canvas, into.appendChild(make("div", { class: "lab-units" }))];
     });
-    const size = { into: box(), width: 300, height: 190 };
+    const size = { into: box(), width: 210, height: 160 };
     const curves = ui.panel({ ...size, x: "step", y: "loss" }), stack = ui.panel({ ...size, x: "points of accuracy", y: "seeds" });
     const both = seed => [state.unit, state.other].map(name => begin(state, name, seed));
     const late = two => two[0].losses.length < state.steps && two.map(arm => arm.step());
