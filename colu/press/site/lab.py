@@ -23,7 +23,7 @@ from colu.press.project import BookError
 
 from .interactives import module_of
 
-__all__ = ["data_script", "figures_of", "markup", "picture", "setup", "twin"]
+__all__ = ["data_script", "figures_of", "markup", "picture", "served", "setup", "twin"]
 
 ASSETS = Path(__file__).parent / "assets" / "lab"
 #: Scripts that every figure needs, in this order, and the style.
@@ -89,6 +89,18 @@ def markup(figure: Interactive, static: str, start: str = "", own: str = "") -> 
     said = ", ".join(links[:-1]) + (" or " if links[1:] else "") + links[-1]
     shown = {"picture": picture(figure.name), "static": static, "states": said, "own": leads}
     return BOX.format(**escaped, **shown, start=html.escape(start))
+
+
+def served(script: str) -> str:
+    """A script as the site has it: without indentation and without the lines that only comment.
+
+    Examples
+    --------
+    >>> served("/* A\\n   B. */\\nif (x) {\\n  // Why.\\n  y();\\n}\\n")
+    'if (x) {\\ny();\\n}\\n'
+    """
+    script = re.sub(r"^ */\*.*?\*/ *\n", "", script, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^ *(//.*\n|\n)?", "", script, flags=re.MULTILINE)
 
 
 def _page(name: str) -> str:
@@ -180,10 +192,11 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != "html" or not (wanted := figures_of(app.env)):
         return
     static = Path(app.outdir, "_static")
-    for name in (*SHARED, STYLE):
-        write_atomically(static / name, (ASSETS / name).read_text(encoding="utf8"))
+    write_atomically(static / STYLE, (ASSETS / STYLE).read_text(encoding="utf8"))
+    for name in SHARED:
+        write_atomically(static / name, served((ASSETS / name).read_text(encoding="utf8")))
     for name in wanted:
-        write_atomically(static / f"lab-{name}.js", (ASSETS / f"{name}.js").read_text(encoding="utf8"))
+        write_atomically(static / f"lab-{name}.js", served((ASSETS / f"{name}.js").read_text(encoding="utf8")))
         write_atomically(static / picture(name), twin(name))
         if script := data_script(name):
             write_atomically(static / f"lab-{name}-data.js", script)

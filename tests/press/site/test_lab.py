@@ -121,9 +121,18 @@ def test_the_data_of_a_figure_without_any_is_no_script(monkeypatch):
 
 
 def test_all_scripts_together_are_small():
-    """What the laboratory's pages may load, all figures taken together; the bytes as they are written."""
-    sizes = {path.name: path.stat().st_size for path in lab.ASSETS.glob("*.js")}
+    """What the laboratory's pages load, all figures taken together, in bytes."""
+    sizes = {path.name: len(lab.served(path.read_text(encoding="utf8")).encode()) for path in lab.ASSETS.glob("*.js")}
     assert sum(sizes.values()) < 60_000, sizes
+
+
+def test_what_is_served_is_the_script_without_comments_and_indentation():
+    """No text of a script goes over a line's end, where an indentation would belong to it."""
+    for path in lab.ASSETS.glob("*.js"):
+        script = path.read_text(encoding="utf8")
+        assert all(line.count("`") % 2 == 0 for line in script.splitlines()), path.name
+        kept = [line.strip() for line in re.sub(r"(?ms)^ */\*.*?\*/ *$", "", script).splitlines()]
+        assert lab.served(script).splitlines() == [line for line in kept if line and not line.startswith("//")]
 
 
 def test_no_script_asks_for_anything():

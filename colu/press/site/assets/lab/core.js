@@ -5,7 +5,7 @@
 const figures = {}, still = matchMedia("(prefers-reduced-motion: reduce)");
 const lab = window.coluLab = { data: {}, ready: {}, define: (name, figure) => { figures[name] = figure; } };
 
-const filled = (node, attributes, parts) => {
+const filled = (node, attributes, parts = []) => {
   for (const name in attributes) node.setAttribute(name, attributes[name]);
   node.append(...parts);
   return node;
@@ -24,7 +24,8 @@ const nearest = lab.nearest = (text, names) => {
   return [...names].sort((a, b) => common(b) - common(a))[0];
 };
 
-const optionsOf = spec => Array.isArray(spec.options) ? Object.fromEntries(spec.options.map(one => [one, one])) : spec.options;
+const optionsOf = ({ options }) => Array.isArray(options) ? Object.fromEntries(options.map(one => [one, one])) : options;
+const held = (value, { min, max }) => typeof value === "number" && max > min ? Math.min(Math.max(value, min), max) : value;
 
 /* The nearest valid value of a text from an address, and what is to be said where it is another. */
 function valid(key, text, spec) {
@@ -33,12 +34,10 @@ function valid(key, text, spec) {
     return [name, name !== text && `There is no ${key} “${text}”; ${name} is shown.`];
   }
   if (spec.flag) return [text === "1", !["0", "1"].includes(text) && `${key} is 0 or 1, and not “${text}”.`];
-  let value = text.trim() ? Number(text) : NaN;
-  if (Number.isNaN(value)) return [spec.value, `“${text}” is no number for ${key}; ${short(spec.value)} is shown.`];
-  const given = value;
-  if (Number.isInteger(spec.step)) value = Math.round(value);
-  value = Math.min(Math.max(value, spec.min), spec.max);
-  return [value, value !== given && `${key} goes from ${short(spec.min)} to ${short(spec.max)}${Number.isInteger(spec.step) ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given)}.`];
+  const given = text.trim() ? Number(text) : NaN, whole = Number.isInteger(spec.step);
+  if (Number.isNaN(given)) return [spec.value, `“${text}” is no number for ${key}; ${short(spec.value)} is shown.`];
+  const value = held(whole ? Math.round(given) : given, spec);
+  return [value, value !== given && `${key} goes from ${short(spec.min)} to ${short(spec.max)}${whole ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given)}.`];
 }
 
 /* A drawing with axes: numbers in, pixels of its viewBox out. */
@@ -107,20 +106,19 @@ function panelOf(ui, options) {
     /* Let pointer, touch and arrow keys move what a node stands for: `keys` names two entries of the state, or `get`
        and `set` say where it is and where it goes. */
     drags(node, { keys, get = () => keys.map(key => ui.state[key]), set = (...to) => ui.set({ [keys[0]]: to[0], [keys[1]]: to[1] }), step = 0.1 }) {
-      let held = null;
+      let from = null;
       const on = (event, act) => node.addEventListener(event, act);
       const at = event => {
-        const box = svg.getBoundingClientRect(), scale = o.width / box.width;
-        return [panel.xs[0] + ((event.clientX - box.left) * scale - o.left) / wide * (panel.xs[1] - panel.xs[0]),
-          panel.ys[1] - ((event.clientY - box.top) * scale - o.top) / high * (panel.ys[1] - panel.ys[0])];
+        const scale = o.width / svg.getBoundingClientRect().width;
+        return [event.clientX * scale / wide * (panel.xs[1] - panel.xs[0]), -event.clientY * scale / high * (panel.ys[1] - panel.ys[0])];
       };
       node.setAttribute("tabindex", 0);
       on("pointerdown", event => {
-        held = get().map((value, k) => value - at(event)[k]);
+        from = get().map((value, k) => value - at(event)[k]);
         node.setPointerCapture(event.pointerId);
       });
-      on("pointermove", event => { if (held) set(...at(event).map((value, k) => value + held[k])); });
-      for (const end of ["pointerup", "pointercancel"]) on(end, () => { held = null; });
+      on("pointermove", event => { if (from) set(...at(event).map((value, k) => value + from[k])); });
+      for (const end of ["pointerup", "pointercancel"]) on(end, () => { from = null; });
       on("keydown", event => {
         const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
         if (!by) return;
@@ -138,9 +136,7 @@ function panelOf(ui, options) {
       handles.append(node);
       return () => {
         const [x, y] = get();
-        node.setAttribute("transform", `translate(${panel.px(x)} ${panel.py(y)})`);
-        node.setAttribute("aria-valuenow", Number(x.toFixed(2)));
-        node.setAttribute("aria-valuetext", `${short(x)} and ${short(y)}`);
+        filled(node, { transform: `translate(${panel.px(x)} ${panel.py(y)})`, "aria-valuenow": x.toFixed(2), "aria-valuetext": `${short(x)} and ${short(y)}` });
       };
     },
   };
@@ -171,11 +167,8 @@ function start(root) {
     },
     /* Take values, in range, and show them. */
     set(values) {
-      for (const key in values) {
-        const { min = -Infinity, max = Infinity } = specs[key], value = values[key];
-        state[key] = typeof value === "number" ? Math.min(Math.max(value, min), max) : value;
-      }
-      note.textContent = "";
+      for (const key in values) state[key] = held(values[key], specs[key]);
+      ui.note("");
       changed(ui, Object.keys(values));
       redraw();
       clearTimeout(later);
@@ -220,7 +213,10 @@ function start(root) {
 
   function tell() {
     const query = new URLSearchParams();
-    for (const key in specs) if (state[key] !== specs[key].value) query.set(key, typeof state[key] === "string" ? state[key] : Number(Number(state[key]).toFixed(4)));
+    for (const key in specs) {
+      const value = state[key];
+      if (value !== specs[key].value) query.set(key, typeof value === "string" ? value : Number(Number(value).toFixed(4)));
+    }
     here.href = `#${root.id}?${query}`;
     try { history.replaceState(history.state, "", here.getAttribute("href")); } catch { /* a page without an address */ }
   }
@@ -234,7 +230,7 @@ function start(root) {
       if (key in specs) state[key] = near;
       if (problem) said.push(problem);
     }
-    note.textContent = [...said, words].filter(Boolean).join(" ");
+    ui.note([...said, words].filter(Boolean).join(" "));
     changed(ui, Object.keys(specs));
     redraw();
   }
