@@ -134,8 +134,8 @@ coluLab.define("train", {
         const counts = dead(arm), gone = sum(counts.flat()), [canvas, list] = columns[i], right = accuracy(arm);
         canvas.nextSibling.textContent = names[i];
         show(ui, arm, canvas.getContext("2d"), list, counts);
-        return right + gone >= 0 ? `the loss of ${names[i]} is ${short(losses[i][done])}, with ${short(right, 4)} % of ${COUNT} new points right and ${
-          gone} of ${arm.width * state.depth} ${arm.S > 1 ? "directions" : "units"} dead` : `${names[i]} diverged`;
+        const score = `${short(losses[i][done])}, with ${short(right, 4)} % of ${COUNT} new points right and ${gone} of ${arm.width * state.depth}`;
+        return right + gone >= 0 ? `the loss of ${names[i]} is ${score} ${arm.S > 1 ? "directions" : "units"} dead` : `${names[i]} diverged`;
       });
       curves.axes([0, max(done, 20)], [0, 1.05 * max(...losses.map(of => of[0]))]);
       curves.clear();
