@@ -105,7 +105,8 @@ class UnitDirective(_Atlas):
             hint = f"; did you mean {near[0]}?" if near else ""
             raise self.error(f"{self.env.docname}: relatives names {unknown[0]!r}, which has no page{hint}")
         facts = unit_facts(titles[name], page)
-        self.wants("unit")
+        if curves_at(name):
+            self.wants("unit")
         anchor = f"activation-{name}"
         found: list[nodes.Node] = [main_entry(word, anchor) for word in (name, *entry.aliases)]
         found.append(nodes.target("", "", ids=[anchor]))

@@ -214,11 +214,18 @@ def _explored() -> list[dict]:
 
 def recorded(name: str) -> list[dict]:
     """What records say of a unit: under protocols with their words, then exploratory ones."""
-    return [each for each in (*_judged(), *_explored()) if unit_of_arm(each["arm"]) == name]
+    found = {}
+    for each in (*_judged(), *_explored()):
+        if unit_of_arm(each["arm"]) == name:
+            # Two statements about the same runs are one comparison, if they got the same word.
+            found.setdefault((each["protocol"], each["arm"], each["baseline"], each["metric"], each["word"],
+                              each["mean"]), each)  # fmt: skip
+    return list(found.values())
 
 
-def _number(value: float | None) -> float | None:
-    return None if value is None else round(float(f"{value:.6g}"), 12) + 0.0
+def _number(value: float, channels: int) -> float:
+    """As many digits as the measurement has: Sobol points, for several channels, give three."""
+    return round(float(f"{value:.6g}"), 12) + 0.0 if channels == 1 else round(float(f"{value:.4g}"), 4) + 0.0
 
 
 @cache
@@ -245,7 +252,9 @@ def registry_facts(name: str) -> dict:
         "lipschitz_all": entry.lipschitz_all,
         "learnable": entry.parameters(48) > 0,
         "parameters": entry.parameter_formula,
-        "moments": {key: _number(v) if isinstance(v, float) else v for key, v in measured.items()},
+        "moments": {
+            key: _number(v, measured["channels"]) if isinstance(v, float) else v for key, v in measured.items()
+        },
         "cost": timed(name),
         "results": recorded(name),
     }

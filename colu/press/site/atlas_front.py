@@ -73,9 +73,9 @@ def _sorted_by(facts: dict) -> dict[str, str]:
 
 
 def _box(name: str, title: str) -> str:
-    """What chooses a unit for the comparison; nothing for one that is not drawn."""
+    """What chooses a unit for the comparison."""
     if not curves_at(name):
-        return ""
+        return "<em>not drawn</em>"
     box = f'<input type="checkbox" name="units" form="atlas" value="{name}" aria-label="compare {title}">'
     return f'<label class="live">{box} compare</label>'
 

@@ -25,7 +25,7 @@ def signed(value: float) -> str:
     >>> signed(-0.0263), signed(2.0)
     ('−0.0263', '+2')
     """
-    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
+    return "0" if value == 0 else f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _bound(value: float | None) -> str:
@@ -53,13 +53,13 @@ def _acts(facts: dict) -> str:
     return said
 
 
-def _table(rows: list[tuple[str, str]]) -> str:
-    return "\n".join(["| Property | Value |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+def _listed(rows: list[tuple[str, str]]) -> str:
+    return ":::{container} atlas-list\n" + "\n".join(f"{name}\n: {value}\n" for name, value in rows) + ":::"
 
 
 def _properties(facts: dict) -> str:
     group = f"${facts['symmetry']}$: {facts['moved']}" if facts["symmetry"] else "not known"
-    return _table(
+    return _listed(
         [
             ("acts on", _acts(facts)),
             ("commutes with", group),
@@ -91,7 +91,7 @@ def _moments(facts: dict) -> str:
         "Weights multiplied by the gain keep the second moment from layer to layer; "
         "a gradient keeps its size where $\\chi = \\rho$."
     )
-    return f"{told}\n\n{_table(rows)}"
+    return f"{told}\n\n{_listed(rows)}"
 
 
 def _cost(facts: dict) -> str:
@@ -103,7 +103,7 @@ def _cost(facts: dict) -> str:
             f"- {DEVICES[entry['device']]}{way}, {entry['what']}: **{entry['ratio']:.3g} times ReLU** "
             f"({entry['low']:.3g} to {entry['high']:.3g}"
             + (f" over {entry['n']} {spread})" if entry["n"] else f", {spread})")
-            + f", `{entry['record']}`"
+            + f": `{entry['record']}`"
         )
     there = {entry["device"] for entry in facts["cost"]}
     lines += [f"- {name}: not measured" for device, name in DEVICES.items() if device not in there]

@@ -63,19 +63,33 @@ def finding(name: str, title: str) -> str:
     Examples
     --------
     >>> finding("relu", "ReLU").split(";")[0]
-    'From −4 to 4 the output of ReLU goes from 0 to 4, between 0 and 4'
+    'From −4 to 4 the output of ReLU goes from 0 to 4'
     """
     curves = curves_at(name)
     if curves is None:
         return f"{title} {plane_maps()['left_out'][name]}; it is not drawn."
-    values, slopes = curves["value"][0], curves["slope"][0]
-    ends = f"goes from {_short(values[0])} to {_short(values[-1])}, "
-    ends += f"between {_short(min(values))} and {_short(max(values))}"
-    told = f"its derivative there lies between {_short(min(slopes))} and {_short(max(slopes))}"
+    said = f"the output of {title} {_course(curves['value'][0])}; its derivative {_lies(curves['slope'][0])}."
     if plane_maps()["units"][name]["pointwise"]:
-        return f"From \N{MINUS SIGN}4 to 4 the output of {title} {ends}; {told}."
-    where = f"With the second channel at {LEVELS[LEVEL]:g}, and the first from \N{MINUS SIGN}4 to 4, "
-    return f"{where}the first output of {title} {ends}; {told}."
+        return f"From \N{MINUS SIGN}4 to 4 {said}"
+    first = said.replace("the output", "the first output", 1).replace("its derivative", "the derivative of that", 1)
+    where = f"With the second channel at {LEVELS[LEVEL]:g}, and the first from \N{MINUS SIGN}4 to 4, {first}"
+    if not any(curves["value"][1]):
+        return where
+    return f"{where} The second output, drawn fainter, {_lies(curves['value'][1])}."
+
+
+def _lies(values: Sequence[float]) -> str:
+    low, high = _short(min(values)), _short(max(values))
+    return f"is {low} throughout" if low == high else f"lies between {low} and {high}"
+
+
+def _course(values: Sequence[float]) -> str:
+    first, last = _short(values[0]), _short(values[-1])
+    low, high = _short(min(values)), _short(max(values))
+    if low == high:
+        return f"is {low} throughout"
+    between = "" if {low, high} == {first, last} else f", and lies between {low} and {high}"
+    return f"goes from {first} to {last}{between}"
 
 
 def thinned(points: Sequence[tuple[float, float]], error: float) -> list[tuple[float, float]]:

@@ -74,18 +74,18 @@
 
   /* The page of a unit that the laboratory computes: a slider for each parameter, and for the second channel. */
   function live(form, unit, given) {
-    const basis = unit.kind === "channels" ? [[1, 0], [0, 1]] : [[1]], grid = [...Array(161).keys()].map(k => k / 20 - 4);
-    const ranges = { ...unit.parameters, ...basis[1] && { second: [1, -3, 3] } };
-    form.innerHTML = Object.keys(ranges).map(name => `<label>${name} <output></output><input type="range" name="${name}"></label>`).join("");
-    const inputs = [...form.elements].filter(e => e.name);
+    const mixes = unit.kind === "channels", ranges = { ...unit.parameters, ...mixes && { second: [1, -3, 3] } };
+    delete ranges.dim;
+    form.innerHTML = Object.keys(ranges).map(name =>
+      `<label>${name} <output></output><input type="range" step="any" name="${name}"></label>`).join("");
+    const inputs = [...form].filter(e => e.name), grid = [...Array(161).keys()].map(k => k / 20 - 4);
 
     function update() {
-      const p = { dim: 2 };
-      inputs.forEach(i => { p[i.name] = +(i.previousSibling.value = i.value); });
-      const act = basis[1]
-        ? { value: (x, k) => unit.forward([x, p.second], p)[k], slope: (x, k) => unit.backward([x, p.second], p, basis[k])[0] }
-        : { value: x => unit.value(x, p), slope: x => unit.slope(x, p) };
-      for (const kind in act) fill(kind, basis.map((_, k) =>
+      const p = mixes ? { dim: 2 } : {}, at = x => mixes ? [x, p.second] : [x];
+      inputs.forEach(i => { i.previousSibling.value = +(p[i.name] = +i.value).toPrecision(3); });
+      const outs = [...Array(unit.outputs(at(0).length, p)).keys()];
+      const act = { value: (x, k) => unit.forward(at(x), p)[k], slope: (x, k) => unit.backward(at(x), p, outs.map(j => +(j === k)))[0] };
+      for (const kind in act) fill(kind, outs.slice(0, 2).map(k =>
         `<polyline class="output-${k}" points="${grid.map(x => [x, act[kind](x, k)]).join(" ")}"/>`).join(""));
       tell();
     }
@@ -94,17 +94,16 @@
     follow(q => {
       inputs.forEach(i => {
         const [start, min, max] = ranges[i.name], wanted = q.get(i.name) ?? given[i.name] ?? start;
-        Object.assign(i, { min, max, step: (max - min) / 100, value: valid(wanted, wanted >= min && wanted <= max, [min, max]) });
+        Object.assign(i, { min, max, value: valid(wanted, wanted >= min && wanted <= max, [min, max]) });
       });
       update();
     });
   }
 
   addEventListener("DOMContentLoaded", () => {
-    const form = document.forms.atlas, root = form.closest("[data-unit]");
-    const unit = root && window.coluMathematics?.units[root.dataset.unit];
-    document.body.classList.toggle("atlas-live", !root || unit);
-    if (!root) front(form, window.coluAtlas);
-    else if (unit && unit.kind !== "gated") live(form, unit, JSON.parse(root.dataset.parts));
+    const form = document.forms.atlas, { unit, parts } = form.parentNode.dataset, twin = window.coluMathematics?.units[unit];
+    document.body.classList.toggle("atlas-live", !unit || twin);
+    if (!unit) front(form, window.coluAtlas);
+    else if (twin) live(form, twin, JSON.parse(parts));
   });
 })();
