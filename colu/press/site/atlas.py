@@ -146,7 +146,7 @@ class UnitDirective(_Atlas):
         parts = escape(json.dumps(facts["parts"]))
         return (
             f'<div class="colu-atlas-unit" data-unit="{name}" data-parts="{parts}" style="{colour}">'
-            f'<form class="colu-controls live" id="atlas"></form><div class="colu-panels">{figures}</div>'
+            f'<form class="colu-controls live" name="atlas"></form><div class="colu-panels">{figures}</div>'
             f'<p class="atlas-how" data-part="how">Drawn from {len(GRID)} values that the package computed when the '
             'book was built.</p><p class="live" role="status" data-part="status"></p></div>'
         )
@@ -162,7 +162,7 @@ class FrontDirective(_Atlas):
         self.wants("front")
         count = f"The registry holds {len(units)} entries; each has a page."
         # One form holds both, for one state in the address; in the tree it would have to hold the section.
-        top = f'<div class="colu-atlas"><form id="atlas">{filters(list(units.values()))}</form>'
+        top = f'<div class="colu-atlas"><form id="atlas-form" name="atlas">{filters(list(units.values()))}</form>'
         bar = (
             '<p class="atlas-bar live"><span role="status" data-part="status"></span> '
             '<button type="button" data-part="go">see the comparison</button></p></div>'

@@ -76,7 +76,7 @@ def _box(name: str, title: str) -> str:
     """What chooses a unit for the comparison."""
     if not curves_at(name):
         return "<em>not drawn</em>"
-    box = f'<input type="checkbox" name="units" form="atlas" value="{name}" aria-label="compare {title}">'
+    box = f'<input type="checkbox" name="units" form="atlas-form" value="{name}" aria-label="compare {title}">'
     return f'<label class="live">{box} compare</label>'
 
 
@@ -101,7 +101,7 @@ def _select(name: str, label: str, options: Iterable[tuple[str, str]], start: st
         f'<option value="{escape(value)}"{" selected" if value == start else ""}>{escape(said)}</option>'
         for value, said in options
     )
-    return f'<label>{label}<select name="{name}" form="atlas">{made}</select></label>'
+    return f'<label>{label}<select name="{name}" form="atlas-form">{made}</select></label>'
 
 
 def filters(units: list[dict]) -> str:
