@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+import torch
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
@@ -23,7 +24,7 @@ from colu.nn import get_entry
 from colu.press.atlas import FOLDER, atlas_pages, chapters_by_topic, parse_page
 from colu.press.project import BookError
 
-from .atlas_curves import GRID
+from .atlas_curves import GRID, plane_maps
 from .atlas_facts import atlas_index, unit_facts
 from .atlas_front import cards, comparison, data_script, filters
 from .atlas_page import opening, sections
@@ -178,16 +179,27 @@ class FrontDirective(_Atlas):
 
 
 def prepare(app: Sphinx, env, docnames: Iterable[str]) -> None:
-    """Compute all facts once, before pages are read in several processes."""
-    if any(name.startswith(FOLDER) for name in docnames):
-        _units(Path(app.srcdir))
+    """Compute all facts and curves once, before pages are read in several processes.
 
-
-def _units(root: Path) -> dict[str, dict]:
+    By one thread: threads that were there before a process divides are not there after, and would be waited for.
+    """
+    if not any(name.startswith(FOLDER) for name in docnames):
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        return {name: unit_facts(*pair) for name, pair in atlas_pages(root).items()}
-    except BookError:
-        return {}  # the page that is wrong says so when it is read
+        _units(Path(app.srcdir))
+        plane_maps()
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _units(root: Path) -> None:
+    try:
+        for pair in atlas_pages(root).values():
+            unit_facts(*pair)
+    except (BookError, ValueError):
+        pass  # the page that is wrong says so when it is read
 
 
 def forget_page(app: Sphinx, env, docname: str) -> None:
