@@ -149,7 +149,8 @@ def _link_problems(site: Path, page: Page, pages: dict[Path, Page]) -> list[str]
         target = target.resolve()
         if target.is_dir():
             target = target / "index.html"
-        fragment = unquote(parts.fragment)
+        # Behind a question mark stands the state of an interactive figure.
+        fragment = unquote(parts.fragment).partition("?")[0]
         if not target.exists():
             problems.append(f"link to {address}: there is no such file")
         elif fragment and target in pages and fragment not in pages[target].ids:

@@ -24,6 +24,7 @@ from colu.lab.plot import parted
 from colu.press.atlas import FOLDER
 from colu.press.build.render import run_jupyter_book
 from colu.press.project import BookError, Project
+from colu.press.site import lab
 from colu.press.site.atlas_plots import write_pictures
 from colu.press.site.turning import TWIN, turn_twin
 from colu.press.site.typography import kept_together
@@ -152,6 +153,8 @@ class EpubBuilder(Epub3Builder):
         Path(self.outdir, "book.css").write_text(STYLE, encoding="utf8")
         (static / TWIN).write_text(turn_twin(), encoding="utf8")
         write_pictures(static, [Path(name).name for name in self.env.found_docs if name.startswith(f"{FOLDER}/")])
+        for name in lab.figures_of(self.env):
+            (static / lab.picture(name)).write_text(lab.twin(name), encoding="utf8")
 
     def handle_finish(self) -> None:
         """Rewrite the pages and leave each figure one form, then list and pack them."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import json
 import re
-import shutil
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
@@ -36,10 +35,10 @@ __all__ = ["INDEX", "setup"]
 #: For other programs, at the root of the site.
 INDEX = "atlas.json"
 ASSETS = Path(__file__).with_name("assets")
-#: What a page loads, in its order, by what stands on it; the laboratory's mathematics where it is there.
+#: What a page loads, in its order, by what stands on it.
 DATA = "atlas-data.js"
-SCRIPTS = {"unit": ("lab/mathematics.js", "lab/atlas.js"), "front": (DATA, "lab/atlas.js")}
-STYLES = ("figures.css", "lab/lab.css", "lab/atlas.css")
+SCRIPTS = {"unit": ("mathematics.js", "core.js", "atlas.js"), "front": (DATA, "atlas.js")}
+STYLES = ("figures.css", "lab.css", "atlas.css")
 
 
 class _Atlas(SphinxDirective):
@@ -145,11 +144,13 @@ class UnitDirective(_Atlas):
             for kind, said in (("value", "output"), ("slope", "derivative"))
         )
         parts = escape(json.dumps(facts["parts"]))
+        # Of the laboratory's form: where it has a twin of the unit, the script makes it one of its figures.
         return (
-            f'<div class="colu-atlas-unit" data-unit="{name}" data-parts="{parts}" style="{colour}">'
-            f'<form class="colu-controls live" name="atlas"></form><div class="colu-panels">{figures}</div>'
-            f'<p class="atlas-how" data-part="how">Drawn from {len(GRID)} values that the package computed when the '
-            'book was built.</p><p class="live" role="status" data-part="status"></p></div>'
+            f'<div class="colu-atlas-unit" id="lab-unit" data-figure="unit" data-start="" data-unit="{name}" '
+            f'data-parts="{parts}" style="{colour}" role="group" aria-label="the plot of {title}">'
+            f'<div class="twin"><div class="colu-panels">{figures}</div><p class="atlas-how">Drawn from {len(GRID)} '
+            "values that the package computed when the book was built.</p></div>"
+            '<div class="live"><p class="atlas-how">Computed in this page.</p></div></div>'
         )
 
 
@@ -216,14 +217,10 @@ def add_scripts(app: Sphinx, pagename: str, _template: str, context: dict, _doct
     """Give a page the scripts that it needs, and no other page."""
     kind = app.env.__dict__.get("colu_atlas_pages", {}).get(pagename)
     if kind:
-        for name in _there(STYLES):
+        for name in STYLES:
             app.add_css_file(name)
-        for name in _there(SCRIPTS[kind]):
+        for name in SCRIPTS[kind]:
             app.add_js_file(name, loading_method="defer")
-
-
-def _there(names: Iterable[str]) -> list[str]:
-    return [name for name in names if name == DATA or (ASSETS / name).is_file()]
 
 
 def write_files(app: Sphinx, error: Exception | None) -> None:
@@ -232,9 +229,9 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
         return
     static, pages = Path(app.outdir, "_static"), atlas_pages(Path(app.srcdir))
     units = {name: unit_facts(*pair) for name, pair in pages.items()}
-    for name in _there((*SCRIPTS["unit"], *STYLES)):
-        (static / name).parent.mkdir(exist_ok=True, parents=True)
-        shutil.copy(ASSETS / name, static / name)
+    for name in (*SCRIPTS["unit"], *STYLES):
+        place = ASSETS / name if name == "figures.css" else ASSETS / "lab" / name
+        write_atomically(static / name, place.read_text(encoding="utf8"))
     write_atomically(static / DATA, data_script(units.values()))
     write_atomically(Path(app.outdir, INDEX), json.dumps(atlas_index(pages), indent=1, ensure_ascii=False) + "\n")
 

@@ -6,13 +6,14 @@ It has a static twin, an SVG that matplotlib draws from the same numbers, for pr
 from __future__ import annotations
 
 import html
-import io
 import math
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+
+from .svg import drawn
 
 ASSETS = Path(__file__).with_name("assets")
 TWIN = "turn-twin.svg"
@@ -92,25 +93,7 @@ def turn_twin() -> str:
             ax.set(aspect="equal", xlabel=f"{label}, first channel", ylabel="second channel")
         axes.flat[0].legend(loc="lower left", fontsize=8)
 
-    return _svg(draw, (1, 2), (7.4, 3.8))
-
-
-def _svg(draw, shape: tuple[int, int], size: tuple[float, float]) -> str:
-    """Draw in the book's style, without a window."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    from colu.lab.plot import use_style
-
-    with mpl.rc_context():
-        use_style()
-        figure = Figure(figsize=size, layout="constrained")
-        FigureCanvasSVG(figure)
-        draw(figure, figure.subplots(*shape, squeeze=False))
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None})
-    return stream.getvalue()
+    return drawn(draw, (1, 2), (7.4, 3.8))
 
 
 def forget_page(app: Sphinx, env, docname: str) -> None:

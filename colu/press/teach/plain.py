@@ -18,6 +18,7 @@ import yaml
 
 from colu.claims import load_expectations
 from colu.claims.ledger import numbered
+from colu.press.interactive import FOLDER, read_interactive
 from colu.press.layers import CHECK, LAYERS, LIVE, layer_of
 from colu.press.myst import Block
 from colu.press.notebook import Cell, Notebook, parted_hints
@@ -219,6 +220,7 @@ class _Writer:
             "cite:p": lambda _, keys: "[" + "; ".join(self._cited(key, "{}, {}") for key in keys.split(",")) + "]",
             "cite:t": lambda _, keys: " and ".join(self._cited(key, "{} ({})") for key in keys.split(",")),
             "glue:text": lambda _, name: self._glue(name),
+            "state": lambda said, target: f"[{said}]({self._figure(*target.split('?', 1))})",
         }
         if role not in write:
             raise BookError(f"{self.notebook.name}: the plain form has nothing for {match[0]}")
@@ -229,6 +231,10 @@ class _Writer:
         if name in self.shelf.names:
             return f"[{said or self.shelf.title(name)}]({self.shelf.address}notebooks/{name}.html)"
         return f"[{said or name}]({self.shelf.address}book/{name}.html)"
+
+    def _figure(self, name: str, query: str = "") -> str:
+        """Where an interactive figure stands on the site."""
+        return f"{self.shelf.address}book/{FOLDER}/{name}.html#lab-{name}?{query}"
 
     def _label(self, said: str, target: str) -> str:
         if target not in self.shelf.labels:
@@ -286,6 +292,10 @@ class _Writer:
             return f"![{block.options.get('alt', '')}]{self._drawing(block.title)}\n\n{text}"
         if kind == "opening":
             return f"{text} (below: {self._label('', block.title)})"
+        if kind == "interactive":
+            figure = read_interactive(self.shelf.project.pages, block.title)
+            where = f"[On the book's site]({self._figure(figure.name)}) this can be tried out."
+            return self._quoted(figure.question, f"{figure.finding}\n\n{where}")
         if kind == "bibliography":
             return "\n".join(
                 self._entry(key) for key in sorted(self.cited, key=lambda key: self.shelf.sources[key].line)
@@ -325,7 +335,8 @@ class _Writer:
     def _quoted(title: str, text: str) -> str:
         # Jupyter takes formulas out before it reads Markdown: the sign of a quotation inside one would be shown.
         text = _DISPLAYED.sub(lambda formula: " ".join(formula[0].split()), text)
-        lines = f"**{title}.**\n\n{text}".splitlines()
+        end = "" if title.endswith("?") else "."
+        lines = f"**{title}{end}**\n\n{text}".splitlines()
         return "\n".join(f"> {line}".rstrip() for line in lines)
 
 

@@ -1,12 +1,7 @@
-/* The atlas: cards that filter and sort, up to four units compared, one unit live. The address holds the state. */
+/* The atlas: cards that filter and sort, up to four units compared, a state in the address; and one unit, as a figure. */
 (function () {
   "use strict";
-  let told = "";
   const part = name => document.querySelector(`[data-part=${name}]`);
-  const tell = (text = "") => { part("status").textContent = told + text; told = ""; };
-  const keep = q => history.replaceState(null, "", `#atlas?${q}`);
-  /* Panels have their axes; lines lie inside, in the units of the numbers. */
-  const fill = (kind, lines) => { part(kind).querySelector("g").innerHTML = lines; };
 
   /* The nearest number, or the name that shares most pairs of letters. */
   const near = (wanted, all) => {
@@ -15,24 +10,11 @@
       : -Math.abs(wanted - one);
     return all.reduce((a, b) => alike(b) > alike(a) ? b : a);
   };
-  const valid = (wanted, fits, all) => {
-    if (fits) return wanted;
-    const found = near(wanted, all);
-    told += `There is no ${wanted} here: ${found || "any"} is shown. `;
-    return found;
-  };
 
-  /* Reads the address now and whenever it changes. */
-  const follow = read => {
-    const now = () => read(new URLSearchParams(location.hash.split("?")[1]));
-    addEventListener("hashchange", now);
-    now();
-  };
-
-  function front(form, { units, start }) {
-    const list = part("cards"), boxes = [...document.getElementsByName("units")], { level, sort } = form.elements;
-    const selects = [...form.elements].filter(e => e.options), heads = [...part("facts").rows].map(row => row.cells[0].outerHTML);
-    let chosen = [];
+  function front({ units, start }) {
+    const form = document.forms.atlas, { level, sort } = form.elements, selects = [...form.elements].filter(e => e.options);
+    const list = part("cards"), boxes = [...document.getElementsByName("units")];
+    let chosen = [], told = "";
 
     function update() {
       const by = card => card.getAttribute(`data-by-${sort.value}`);
@@ -45,16 +27,33 @@
       });
       const q = new URLSearchParams(chosen[0] ? { units: chosen.join(" ") } : {});
       selects.forEach(s => s.selectedOptions[0].defaultSelected || q.set(s.name, s.value));
-      keep(q);
-      tell(`${shown.length} of ${list.children.length} shown; compared, four at most: ${chosen.join(", ") || "none chosen"}.`);
+      history.replaceState(null, "", `#atlas?${q}`);
+      part("status").textContent = `${told}${shown.length} of ${list.children.length} shown; compared, four at most: ${chosen.join(", ") || "none chosen"}.`;
+      told = "";
 
       const each = make => (chosen[0] ? chosen : start).map((name, k) =>
         make(units[name], `class="slot-${k}" style="${units[name].colours}"`)).join("");
-      for (const kind of ["value", "slope"]) fill(kind, each((u, look) => `<g ${look}>${u[kind][level.selectedIndex] || u[kind][0]}</g>`));
+      /* Panels have their axes; lines lie inside, in the units of the numbers. */
+      for (const kind of ["value", "slope"]) {
+        part(kind).querySelector("g").innerHTML = each((u, look) => `<g ${look}>${u[kind][level.selectedIndex] || u[kind][0]}</g>`);
+      }
       part("key").innerHTML = each((u, look) => `<li ${look}>${u.title}</li>`);
       part("rings").innerHTML = each((u, look) => `<figure ${look}>${u.rings}</figure>`);
-      heads.forEach((head, k) => { part("facts").rows[k].innerHTML = head + each(u => u.facts[k]); });
+      [...part("facts").rows].forEach((row, k) => { row.innerHTML = row.cells[0].outerHTML + each(u => u.facts[k]); });
       part("said").hidden = chosen[0];
+    }
+
+    function read() {
+      const q = new URLSearchParams(location.hash.split("?")[1]);
+      const pick = (name, all) => {
+        const found = all.includes(name) ? name : near(name, all);
+        if (found !== name) told += `There is no ${name} here: ${found || "any"} is shown. `;
+        return found;
+      };
+      chosen = [...new Set(q.get("units")?.match(/[^ ,]+/g)?.map(name => pick(name, Object.keys(units))))].slice(0, 4);
+      form.reset();
+      selects.forEach(s => { if (q.has(s.name)) s.value = pick(q.get(s.name), [...s.options].map(o => o.value)); });
+      update();
     }
 
     boxes.forEach(box => box.addEventListener("change", () => {
@@ -63,47 +62,37 @@
     }));
     selects.forEach(s => s.addEventListener("change", update));
     part("go").addEventListener("click", () => level.focus());
-    follow(q => {
-      const pick = (name, all) => valid(name, all.includes(name), all);
-      chosen = [...new Set(q.get("units")?.match(/[^ ,]+/g)?.map(name => pick(name, Object.keys(units))))].slice(0, 4);
-      form.reset();
-      selects.forEach(s => { if (q.has(s.name)) s.value = pick(q.get(s.name), [...s.options].map(o => o.value)); });
-      update();
-    });
+    addEventListener("hashchange", read);
+    document.body.classList.add("atlas-live");
+    read();
   }
 
-  /* The page of a unit that the laboratory computes: a slider for each parameter, and for the second channel. */
-  function live(form, unit, given) {
-    const mixes = unit.kind === "channels", ranges = { ...unit.parameters, ...mixes && { second: [1, -3, 3] } };
-    delete ranges.dim;
-    form.innerHTML = Object.keys(ranges).map(name =>
-      `<label>${name} <output></output><input type="range" step="any" name="${name}"></label>`).join("");
-    const inputs = [...form].filter(e => e.name), grid = [...Array(161).keys()].map(k => k / 20 - 4);
-
-    function update() {
-      const p = mixes ? { dim: 2 } : {}, at = x => mixes ? [x, p.second] : [x];
-      inputs.forEach(i => { i.previousSibling.value = +(p[i.name] = +i.value).toPrecision(3); });
-      const outs = [...Array(unit.outputs(at(0).length, p)).keys()];
-      const act = { value: (x, k) => unit.forward(at(x), p)[k], slope: (x, k) => unit.backward(at(x), p, outs.map(j => +(j === k)))[0] };
-      for (const kind in act) fill(kind, outs.slice(0, 2).map(k =>
-        `<polyline class="output-${k}" points="${grid.map(x => [x, act[kind](x, k)]).join(" ")}"/>`).join(""));
-      tell();
+  function live(root, unit) {
+    const mixes = unit.kind === "channels", state = {}, given = JSON.parse(root.dataset.parts);
+    for (const [name, [value, min, max]] of Object.entries({ ...unit.parameters, ...mixes && { second: [1, -3, 3] } })) {
+      if (name !== "dim") state[name] = { label: name, value: given[name] ?? value, min, max, step: "any" };
     }
-    form.addEventListener("input", () => { update(); keep(new URLSearchParams(new FormData(form))); });
-    part("how").textContent = "Drawn live: computed in this page.";
-    follow(q => {
-      inputs.forEach(i => {
-        const [start, min, max] = ranges[i.name], wanted = q.get(i.name) ?? given[i.name] ?? start;
-        Object.assign(i, { min, max, value: valid(wanted, wanted >= min && wanted <= max, [min, max]) });
-      });
-      update();
-    });
+    const grid = [...Array(161).keys()].map(k => k / 20 - 4);
+    coluLab.define("unit", { state, build(ui) {
+      const panels = ["output", "derivative"].map(y => ui.panel({ x: "first channel in", y, caption: y }));
+      return () => {
+        const p = { ...ui.state, ...mixes && { dim: 2 } }, at = x => mixes ? [x, p.second] : [x];
+        const outs = [...Array(unit.outputs(at(0).length, p)).keys()];
+        const act = [(x, k) => unit.forward(at(x), p)[k], (x, k) => unit.backward(at(x), p, outs.map(j => +(j === k)))[0]];
+        ui.say(panels.map((panel, i) => {
+          const lines = outs.slice(0, 2).map(k => grid.map(x => [x, act[i](x, k)])), ys = lines.flat().map(point => point[1]);
+          const low = Math.min(...ys), high = Math.max(...ys);
+          panel.axes([-4, 4], [Math.min(-1, low) * 1.05, Math.max(1, high) * 1.05]);
+          panel.clear();
+          lines.forEach((points, k) => panel.line(points, `curve output-${k}`));
+          return `The ${panel.caption.textContent} lies between ${coluLab.short(low)} and ${coluLab.short(high)}.`;
+        }).join(" "));
+      };
+    } });
+    root.classList.add("colu-lab");
   }
 
-  addEventListener("DOMContentLoaded", () => {
-    const form = document.forms.atlas, { unit, parts } = form.parentNode.dataset, twin = window.coluMathematics?.units[unit];
-    document.body.classList.toggle("atlas-live", !unit || twin);
-    if (!unit) front(form, window.coluAtlas);
-    else if (twin) live(form, twin, JSON.parse(parts));
-  });
+  const root = document.querySelector("[data-unit]"), unit = root && window.coluMathematics?.units[root.dataset.unit];
+  if (unit) live(root, unit);
+  else if (!root) front(window.coluAtlas);
 })();
