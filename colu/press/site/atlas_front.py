@@ -68,7 +68,8 @@ def chosen_by(facts: dict) -> dict[str, str]:
 def _sorted_by(facts: dict) -> dict[str, str]:
     time, gain = training_time(facts), facts["moments"]["gain"]
     keys = {"year": facts["year"], "gain": gain, "time": time}
-    numbers = {key: "9999" if value is None else f"{value:.6g}" for key, value in keys.items()}
+    # Of one length, so that they are in order as texts; what is not known comes last.
+    numbers = {key: f"{9999 if value is None else value:012.6f}" for key, value in keys.items()}
     return {"name": facts["name"], "family": f"{facts['family']} {facts['name']}"} | numbers
 
 

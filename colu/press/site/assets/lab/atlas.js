@@ -1,9 +1,9 @@
-/* The atlas: cards that filter and sort, up to four units compared, a state in the address; and one unit, as a figure. */
+/* The atlas: filters, order, comparison, all in the address; and one unit as a figure of the laboratory. */
 (function () {
   "use strict";
   const part = name => document.querySelector(`[data-part=${name}]`);
 
-  /* The nearest number, or the name that shares most pairs of letters. */
+  /* The nearest number, or name by pairs of letters. */
   const near = (wanted, all) => {
     const alike = one => isNaN(wanted)
       ? [...wanted].filter((_, k) => one.includes(wanted.slice(k, k + 2))).length / (wanted.length + one.length)
@@ -17,23 +17,19 @@
     let chosen = [], told = "";
 
     function update() {
-      const by = card => card.getAttribute(`data-by-${sort.value}`);
-      list.append(...[...list.children].sort((a, b) => by(a).localeCompare(by(b), "en", { numeric: true })));
-      const shown = [...list.children].filter(card =>
-        !(card.hidden = selects.some(s => s.value && (card.dataset[s.name] ?? s.value) !== s.value)));
-      boxes.forEach(box => {
-        box.checked = chosen.includes(box.value);
-        box.disabled = chosen[3] && !box.checked;
-      });
+      const by = card => card.getAttribute(`data-by-${sort.value}`), cards = [...list.children].sort((a, b) => by(a) < by(b) ? -1 : 1);
+      const shown = cards.filter(card => !(card.hidden = selects.some(s => s.value && (card.dataset[s.name] ?? s.value) !== s.value)));
+      list.append(...cards);
+      boxes.forEach(b => { b.checked = chosen.includes(b.value); b.disabled = chosen[3] && !b.checked; });
       const q = new URLSearchParams(chosen[0] ? { units: chosen.join(" ") } : {});
       selects.forEach(s => s.selectedOptions[0].defaultSelected || q.set(s.name, s.value));
       history.replaceState(null, "", `#atlas?${q}`);
-      part("status").textContent = `${told}${shown.length} of ${list.children.length} shown; compared, four at most: ${chosen.join(", ") || "none chosen"}.`;
+      part("status").textContent = `${told}${shown.length} of ${cards.length} shown; compared, four at most: ${chosen.join(", ") || "none"}.`;
       told = "";
 
       const each = make => (chosen[0] ? chosen : start).map((name, k) =>
         make(units[name], `class="slot-${k}" style="${units[name].colours}"`)).join("");
-      /* Panels have their axes; lines lie inside, in the units of the numbers. */
+      /* Lines are in the units of the numbers. */
       for (const kind of ["value", "slope"]) {
         part(kind).querySelector("g").innerHTML = each((u, look) => `<g ${look}>${u[kind][level.selectedIndex] || u[kind][0]}</g>`);
       }
@@ -56,8 +52,8 @@
       update();
     }
 
-    boxes.forEach(box => box.addEventListener("change", () => {
-      chosen = chosen.filter(name => name !== box.value).concat(box.checked ? box.value : []);
+    boxes.forEach(b => b.addEventListener("change", () => {
+      chosen = chosen.filter(name => name !== b.value).concat(b.checked ? b.value : []);
       update();
     }));
     selects.forEach(s => s.addEventListener("change", update));
@@ -72,7 +68,7 @@
     for (const [name, [value, min, max]] of Object.entries({ ...unit.parameters, ...mixes && { second: [1, -3, 3] } })) {
       if (name !== "dim") state[name] = { label: name, value: given[name] ?? value, min, max, step: "any" };
     }
-    const grid = [...Array(161).keys()].map(k => k / 20 - 4);
+    const grid = [...Array(161).keys()].map(k => k / 20 - 4), { short } = coluLab;
     coluLab.define("unit", { state, build(ui) {
       const panels = ["output", "derivative"].map(y => ui.panel({ x: "first channel in", y, caption: y }));
       return () => {
@@ -85,14 +81,14 @@
           panel.axes([-4, 4], [Math.min(-1, low) * 1.05, Math.max(1, high) * 1.05]);
           panel.clear();
           lines.forEach((points, k) => panel.line(points, `curve output-${k}`));
-          return `The ${panel.caption.textContent} lies between ${coluLab.short(low)} and ${coluLab.short(high)}.`;
+          return `The ${panel.caption.textContent} lies between ${short(low)} and ${short(high)}.`;
         }).join(" "));
       };
     } });
     root.classList.add("colu-lab");
   }
 
-  const root = document.querySelector("[data-unit]"), unit = root && window.coluMathematics?.units[root.dataset.unit];
-  if (unit) live(root, unit);
-  else if (!root) front(window.coluAtlas);
+  const root = document.querySelector("[data-unit]"), unit = root && coluMathematics.units[root.dataset.unit];
+  if (!root) front(coluAtlas);
+  else if (unit) live(root, unit);
 })();
