@@ -308,6 +308,7 @@ def test_a_unit_of_the_laboratory_is_live(visit):
 def test_live_and_sampled_curves_agree(visit):
     for name in sorted(set(UNITS) - {"hopfield"}):
         tab = visit(f"book/atlas/{name}.html")
+        tab.wait_for_function("() => document.querySelector('.lab-said')?.textContent")
         ranges = tab.locator(".lab-said").inner_text()
         sampled = tab.locator("#lab-unit + p").inner_text()
         # Both say between which numbers the first output lies, or where it begins and ends.
@@ -379,7 +380,7 @@ def test_a_page_that_is_wrong_stops_the_build(tmp_path, old, new, said):
 
 
 def test_scripts_of_the_atlas_keep_to_their_size():
-    assert (ROOT / "colu/press/site/assets/lab/atlas.js").stat().st_size <= 5200
+    assert (ROOT / "colu/press/site/assets/lab/atlas.js").stat().st_size <= 5300
 
 
 def test_names_here_are_units():

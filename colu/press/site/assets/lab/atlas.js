@@ -66,7 +66,7 @@
   function live(root, unit) {
     const mixes = unit.kind === "channels", state = {}, given = JSON.parse(root.dataset.parts);
     for (const [name, [value, min, max]] of Object.entries({ ...unit.parameters, ...mixes && { second: [1, -3, 3] } })) {
-      if (name !== "dim") state[name] = { label: name, value: given[name] ?? value, min, max, step: "any" };
+      if (name !== "dim") state[name] = { label: name.replace("second", "second channel in"), value: given[name] ?? value, min, max, step: "any" };
     }
     const grid = [...Array(161).keys()].map(k => k / 20 - 4), { short } = coluLab;
     coluLab.define("unit", { state, build(ui) {
