@@ -76,7 +76,7 @@
         const outs = [...Array(unit.outputs(at(0).length, p)).keys()];
         const act = [(x, k) => unit.forward(at(x), p)[k], (x, k) => unit.backward(at(x), p, outs.map(j => +(j === k)))[0]];
         ui.say(panels.map((panel, i) => {
-          const lines = outs.slice(0, 2).map(k => grid.map(x => [x, act[i](x, k)])), ys = lines.flat().map(point => point[1]);
+          const lines = outs.slice(0, 2).map(k => grid.map(x => [x, act[i](x, k)])), ys = lines.flat().map(point => +point[1].toFixed(9));
           const low = Math.min(...ys), high = Math.max(...ys);
           panel.axes([-4, 4], [Math.min(-1, low) * 1.05, Math.max(1, high) * 1.05]);
           panel.clear();
