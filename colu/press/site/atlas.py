@@ -169,10 +169,10 @@ class FrontDirective(_Atlas):
             '<p class="atlas-bar live"><span role="status" data-part="status"></span> '
             '<button type="button" data-part="go">see the comparison</button></p></div>'
         )
+        told = '<p class="live">Choose by the boxes on the cards; without a choice, ReLU and CoLU are compared.</p>'
         compared = self.section(
             "Compare up to four",
-            *self.parse("Choose units by the boxes on their cards; without a choice, ReLU and CoLU are compared."),
-            self.html(f'<div class="colu-atlas-compare">{comparison(units)}</div>'),
+            self.html(f'<div class="colu-atlas-compare">{told}{comparison(units)}</div>'),
         )
         first = self.html(top + cards(units.values()) + bar)
         index = self.html(f'<p>All of it for other programs: <a href="../{INDEX}" download>{INDEX}</a>.</p>')
