@@ -28,8 +28,14 @@ TOWER = (
 )
 FLOOR = {room: floor for floor, rooms in enumerate(reversed(TOWER)) for room in rooms}
 #: Files that import by a name made while running: a wing on first use, the files of the caller's own folder, what
-#: the user of ``colu fuse`` names, and the libraries whose models are listed.
-BY_NAME = ("__init__.py", "families.py", "commands/fuse_inputs.py", "lab/catalogue/models.py")
+#: the user of ``colu fuse`` names, the libraries whose models are listed, and the figures that pages name.
+BY_NAME = (
+    "__init__.py",
+    "families.py",
+    "commands/fuse_inputs.py",
+    "lab/catalogue/models.py",
+    "press/site/interactives/__init__.py",
+)
 
 
 class Hidden(Exception):

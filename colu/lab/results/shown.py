@@ -10,19 +10,23 @@ from .statistics import Difference, Summary
 __all__ = ["show", "table_text"]
 
 
-def _cell(value: object, digits: int, counts: bool) -> str:
+def _cell(value: object, digits: int | str, counts: bool) -> str:
     if value is None:
         return ""
+    spec = digits if isinstance(digits, str) else f".{digits}f"
     if isinstance(value, Summary):
-        spec = f"{'+' if isinstance(value, Difference) else ''}.{digits}f"
+        spec = f"+{spec.lstrip('+')}" if isinstance(value, Difference) else spec
         return format(value, spec) if counts else value.brief(spec)
     if isinstance(value, Real) and not isinstance(value, Integral):
-        return f"{float(value):.{digits}f}"
+        return format(float(value), spec)
     return str(value)
 
 
 def table_text(
-    rows: Iterable[Mapping[str, object]], *, digits: int | Mapping[str, int] = 2, counts: bool = False
+    rows: Iterable[Mapping[str, object]],
+    *,
+    digits: int | str | Mapping[str, int | str] = 2,
+    counts: bool = False,
 ) -> str:
     """A table in Markdown.
 
@@ -32,8 +36,9 @@ def table_text(
         Each from the name of a column to its value; all rows have the same columns in the same order.
         Text and whole numbers stay as they are, None is an empty cell, a :class:`Summary` is its mean ± half its
         interval, a :class:`Difference` the same with a sign.
-    digits : int or mapping of str to int
-        After the point: for all columns, or by column, where a column that is not named has 2.
+    digits : int, str or mapping of str to either
+        After the point, or a format such as ``".2g"``, ``"+.1f"`` or ``".0%"``: for all columns, or by column, where
+        a column that is not named has 2 digits.
     counts : bool
         Whether a summary says how many values it is of. False if the text says so.
 
@@ -72,7 +77,7 @@ def show(
     rows: Iterable[Mapping[str, object]],
     *,
     above: str = "",
-    digits: int | Mapping[str, int] = 2,
+    digits: int | str | Mapping[str, int | str] = 2,
     counts: bool = False,
 ) -> None:
     """Show rows as a table below the cell; the other parameters are those of :func:`table_text`.

@@ -1,8 +1,9 @@
-"""Rules for the code that a student reads: comments, width, and no comprehension inside another."""
+"""Rules for the code that a student reads: comments, width, no comprehension inside another, no table by hand."""
 
 from __future__ import annotations
 
 import ast
+import re
 
 from colu.press.notebook import Cell, Notebook
 
@@ -14,18 +15,30 @@ WIDTH, COMMENTED = 88, 1 / 5
 FEW = 20
 #: What is not open: drawn, printed or checked, and behind a line on the page.
 FOLDED = {"hide-cell", "hide-input", "remove-cell", "remove-input", "claim"}
+#: The line below the head of a table in Markdown.
+_RULE = re.compile(r"\| *(:?-{3,}|:-+|-+:)")
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
-def _nested(text: str) -> list[int]:
-    """The lines with a comprehension inside another one; none where the cell is no plain Python."""
+def _parsed(text: str) -> ast.AST:
+    """The code of a cell; empty where it is no plain Python."""
     try:
-        tree = ast.parse(text)
+        return ast.parse(text)
     except SyntaxError:
-        return []
+        return ast.Module([], [])
+
+
+def _nested(tree: ast.AST) -> list[int]:
+    """The lines with a comprehension inside another one."""
     outer = [node for node in ast.walk(tree) if isinstance(node, _COMPREHENSIONS)]
     inside = [one for node in outer for one in ast.walk(node) if one is not node and isinstance(one, _COMPREHENSIONS)]
     return sorted({one.lineno for one in inside})
+
+
+def _tables(tree: ast.AST) -> list[int]:
+    """The lines of texts that hold the rule of a Markdown table."""
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return sorted({text.lineno for text in texts if _RULE.search(text.value)})
 
 
 def _explains(line: str) -> bool:
@@ -68,10 +81,10 @@ def _lint_cell(cell: Cell) -> list[str]:
     for number, line in enumerate(cell.text.splitlines(), 1):
         if len(line) > WIDTH:
             found.append(f"cell {cell.id!r}, line {number}: {len(line)} characters, at most {WIDTH}")
+    tree = _parsed(cell.text)
+    for line in _tables(tree):
+        found.append(f"cell {cell.id!r}, line {line}: a table by hand: give its rows to colu.lab.results.show")
     if not FOLDED & set(cell.tags):
-        nested = _nested(cell.text)
-        found += [
-            f"cell {cell.id!r}, line {line}: a comprehension inside another: give the inner one a name"
-            for line in nested
-        ]
+        for line in _nested(tree):
+            found.append(f"cell {cell.id!r}, line {line}: a comprehension inside another: give the inner one a name")
     return found

@@ -42,6 +42,8 @@ def glossary_terms(path: Path) -> tuple[str, ...]:
 #: Words with a second sense: what stands before the word, what after it and what in its paragraph where ours is meant.
 SENSES = {
     "axis": (r"(?<!which )$", r"(?! \d)", ""),
+    # Batch normalisation is a term of its own.
+    "batch": (r"", r"(?! norm)", ""),
     "boost": (r"", r"s?(?! (?:the|its|a)\b)", ""),
     "claim": (r"(?<!it )(?<!they )(?<!paper )(?<!who )$", r"s?(?! (?:that|to)\b)", ""),
     # The factor of the first weights, and neither an advantage nor the verb.
@@ -86,7 +88,7 @@ def first_use(term: str, text: str, paragraph: str = "") -> re.Match | None:
     True
     """
     head = f"[{re.escape(term[0].upper() + term[0].lower())}]" if term[0].isalpha() else re.escape(term[0])
-    found = re.finditer(rf"(?<![\w-]){head}{re.escape(term[1:])}s?(?![\w-])", text)
+    found = re.finditer(rf"(?<![\w-]){head}{re.escape(term[1:])}(?:e?s)?(?![\w-])", text)
     return next((match for match in found if _in_our_sense(term, match, paragraph or text)), None)
 
 

@@ -8,7 +8,6 @@ from the package's numbers, for print and for readers without scripts, and what 
 from __future__ import annotations
 
 import html
-import importlib
 import json
 import re
 from pathlib import Path
@@ -21,6 +20,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from colu.files import write_atomically
 from colu.press.interactive import FOLDER, Interactive, read_interactive
 from colu.press.project import BookError
+
+from .interactives import module_of
 
 __all__ = ["data_script", "figures_of", "markup", "picture", "setup", "twin"]
 
@@ -42,10 +43,6 @@ BOX = """
 """
 
 
-def _module(name: str):
-    return importlib.import_module(f"colu.press.site.interactives.{name}")
-
-
 def figures_of(env) -> list[str]:
     """The figures that some page of an environment shows."""
     return sorted({name for names in env.__dict__.get("colu_lab_pages", {}).values() for name in names})
@@ -58,12 +55,12 @@ def picture(name: str) -> str:
 
 def twin(name: str) -> str:
     """The SVG of the static picture of a figure."""
-    return _module(name).twin()
+    return module_of(name).twin()
 
 
 def data_script(name: str) -> str | None:
     """The script that hands a figure what the package computed for it, or None if it needs nothing."""
-    compute = getattr(_module(name), "data", None)
+    compute = getattr(module_of(name), "data", None)
     if compute is None:
         return None
     return f"coluLab.data.{name} = {json.dumps(compute(), separators=(',', ':'))};\n"
@@ -173,7 +170,7 @@ def add_scripts(app: Sphinx, pagename: str, _template: str, context: dict, _doct
         for script in SHARED:
             app.add_js_file(script, loading_method="defer")
     for name in wanted:
-        if hasattr(_module(name), "data"):
+        if hasattr(module_of(name), "data"):
             app.add_js_file(f"lab-{name}-data.js", loading_method="defer")
         app.add_js_file(f"lab-{name}.js", loading_method="defer")
 

@@ -295,7 +295,7 @@ class _Writer:
         if kind == "interactive":
             figure = read_interactive(self.shelf.project.pages, block.title)
             where = f"[On the book's site]({self._figure(figure.name)}) this can be tried out."
-            return self._quoted(figure.question.rstrip("."), f"{figure.finding}\n\n{where}")
+            return self._quoted(figure.question, f"{figure.finding}\n\n{where}")
         if kind == "bibliography":
             return "\n".join(
                 self._entry(key) for key in sorted(self.cited, key=lambda key: self.shelf.sources[key].line)
@@ -335,7 +335,8 @@ class _Writer:
     def _quoted(title: str, text: str) -> str:
         # Jupyter takes formulas out before it reads Markdown: the sign of a quotation inside one would be shown.
         text = _DISPLAYED.sub(lambda formula: " ".join(formula[0].split()), text)
-        lines = f"**{title}.**\n\n{text}".splitlines()
+        end = "" if title.endswith("?") else "."
+        lines = f"**{title}{end}**\n\n{text}".splitlines()
         return "\n".join(f"> {line}".rstrip() for line in lines)
 
 

@@ -17,6 +17,15 @@ def test_digits_may_differ_by_column():
     assert text.splitlines()[-1] == "| 0.123 | 97.25 |"
 
 
+def test_a_format_may_stand_for_digits():
+    gap = paired_difference([3.0, 4.0, 5.0], [1.0, 2.0, 3.0])
+    row = {"p": 0.000123, "share": 0.25, "lead": 0.5, "gap": gap, "name": "ReLU", "k": 3}
+    wanted = "| 0.00012 | 25% | +0.50 | +2.0 ± 0.0 | ReLU | 3 |"
+    formats = {"p": ".2g", "share": ".0%", "lead": "+.2f", "gap": "+.1f", "name": ".0f", "k": ".1f"}
+    assert table_text([row], digits=formats).splitlines()[-1] == wanted
+    assert table_text([{"gap": gap}], digits=".1f").splitlines()[-1] == "| +2.0 ± 0.0 |"
+
+
 def test_the_number_of_values_is_said_if_asked_for():
     rows = [{"loss": summarise([1.0, 2.0, 3.0])}]
     assert "(n = 3)" in table_text(rows, counts=True)

@@ -1,4 +1,4 @@
-"""Code that a student reads is commented, narrow, and has no comprehension inside another."""
+"""Code that a student reads is commented, narrow, has no comprehension inside another and writes no table by hand."""
 
 import nbformat
 import pytest
@@ -29,6 +29,27 @@ def test_a_comprehension_inside_another_is_named_where_code_is_open(text):
 
 def test_two_loops_of_one_comprehension_and_magics_pass():
     assert lint_code(_notebook("[i for a in b for i in a]", "%pip install colu")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'rows = ["| a | b |", "|---|---|"]',
+        'rule = "|---" * (n + 1) + "|"',
+        'rows = ["| a |", "| --- |"]',
+        'rows = ["| a |", "|:--|"]',
+        'rows = ["| a |", "| -: |"]',
+        'table = f"""| {name} |\n|:-:|\n| 1 |"""',
+    ],
+)
+def test_a_table_by_hand_is_named_in_folded_cells_too(text):
+    for tags in ((), ("hide-input",)):
+        (said,) = lint_code(_notebook("x = 1\n" + text, tags=tags))
+        assert said == "cell 'c0', line 2: a table by hand: give its rows to colu.lab.results.show"
+
+
+def test_pipes_that_make_no_table_pass():
+    assert lint_code(_notebook('row = row | {"-": 1}', 'plot("|", "--")', 'say = "|x| - 1, |-1|"', "# |---|")) == []
 
 
 def test_one_line_in_five_says_why():

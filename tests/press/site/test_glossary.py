@@ -32,6 +32,8 @@ def test_the_glossary_of_the_book_is_in_order():
         ("gain", "an activation has a gain of its own (Signal propagation)"),
         ("section", "The sections, as the others are called, turn."),
         ("axis", "leaves the axis of each cone"),
+        ("batch", "with batch normalisation, over all images of the batch"),
+        ("batch", "Same data, order of batches, optimiser and budget"),
         ("claim", "Every claim has a cell."),
     ],
 )
@@ -50,6 +52,7 @@ def test_a_word_is_linked_in_the_sense_of_the_glossary(term, ours):
         ("section", "the symmetry of the next section"),
         ("section", "of the cited book, section 4.2"),
         ("axis", "and on which axis: a convolution has its channels on axis 1"),
+        ("batch", "Batch normalisation takes the mean away"),
         ("claim", "The paper claims that it does."),
     ],
 )

@@ -260,3 +260,15 @@ def test_a_solution_that_the_questions_would_cut_open_stays_whole(shelf):
     path.write_text(QUIZ.replace("{glue:text}`quarter`", "a quarter"))
     _, prose = plain(shelf, "# Title", "## Exercises\n\n```{exercise} ★ E\n:label: ex-a\n\nDo.\n```")
     assert prose.index("## Check yourself") < prose.index("## Exercises") < prose.index("### Exercise 01.1")
+
+
+def test_interactive_figure_becomes_its_question_its_finding_and_a_link(shelf):
+    (shelf.project.pages / "laboratory").mkdir(parents=True)
+    entry = "title: T\nquestion: What moves?\nalt: A.\nfinding: It moves.\n"
+    entry += "states: [{label: a, address: x=1, says: b.}]\n"
+    (shelf.project.pages / "laboratory" / "cone.yml").write_text(entry)
+    _, prose = plain(shelf, "# One\n\n```{interactive} cone\n:start: x=1\n```\n\nSee {state}`there <cone?x=1&y=2>`.")
+    address = "https://example.org/toy/book/laboratory/cone.html#lab-cone?"
+    assert "> **What moves?**" in prose
+    assert "> It moves." in prose and f"({address})" in prose
+    assert f"See [there]({address}x=1&y=2)." in prose
