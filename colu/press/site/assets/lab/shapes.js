@@ -1,4 +1,4 @@
-/* Shapes that learn, from their numbers at every 20th step (interactives/shapes.py). */
+/* Learnt shapes, of interactives/shapes.py. */
 coluLab.define("shapes", {
   state: {
     unit: { label: "unit", value: "pwlu", options: { pwlu: "PWLU", "acon-c": "ACON-C", "rational-a": "rational A", lslu: "LSLU" } },
@@ -7,18 +7,17 @@ coluLab.define("shapes", {
   },
   build(ui) {
     const { units, rational } = coluMathematics, { min, max, abs } = Math, { short, data } = coluLab, { state } = ui;
-    /* The function of a channel, from its numbers. */
+    /* Of a channel's numbers its function. */
     const shapes = ui.shapes = {
       pwlu: ([left, right, below, above, ...knots]) => x => knots.reduce(
-        (y, knot, k) => y + knot * max(1 - abs(16 * max(min((x - left) / (right - left), 1), 0) - k), 0),
+        (y, knot, k) => y + knot * max(1 - abs(16 * (max(min(x, right), left) - left) / (right - left) - k), 0),
         below * min(x - left, 0) + above * max(x - right, 0)),
       "acon-c": ([p1, p2, beta]) => x => units["acon-c"].value(x, { p1, p2, beta }),
       "rational-a": c => x => rational(1, true, c.slice(0, 6), [0, ...c.slice(6)])(x)[0],
       lslu: c => x => [0, 1, 2].reduce((y, k) => y + c[k] * max(x + c[k + 3], 0), 0)
     };
-    const X = Array.from({ length: 321 }, (_, k) => k / 20 - 8), height = 210;
-    const panels = ["output", "slope"].map(y => ui.panel({ height, x: "input", y }));
-    const fall = ui.panel({ height: 120, x: "step", y: "loss", caption: "Above, thick: the middle 98 % of inputs (dots). Dashed: the start." });
+    const X = Array.from({ length: 161 }, (_, k) => k / 10 - 8), height = 210;
+    const panels = ["output", "slope"].map(y => ui.panel({ height, x: "input", y })), fall = ui.panel({ height: 120, x: "step", y: "loss", caption: "Above, thick: the middle 98 % of inputs (dots). Dashed: the start." });
     let next = 0;
     ui.loop(["play", "pause"], () => Date.now() < next || (next = Date.now() + 250, ui.set({ step: (state.step + 1) % 17 }), state.step < 16));
     return () => {
