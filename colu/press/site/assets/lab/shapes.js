@@ -8,21 +8,21 @@ coluLab.define("shapes", {
   build(ui) {
     const { units, rational } = coluMathematics, { min, max, abs } = Math, { short, data } = coluLab, { state } = ui;
     /* Of a channel's numbers its function. */
-    const shapes = ui.shapes = {
+    ui.shapes = {
       pwlu: ([left, right, below, above, ...knots]) => x => knots.reduce(
         (y, knot, k) => y + knot * max(1 - abs(16 * (max(min(x, right), left) - left) / (right - left) - k), 0),
         below * min(x - left, 0) + above * max(x - right, 0)),
       "acon-c": ([p1, p2, beta]) => x => units["acon-c"].value(x, { p1, p2, beta }),
       "rational-a": c => x => rational(1, true, c.slice(0, 6), [0, ...c.slice(6)])(x)[0],
-      lslu: c => x => [0, 1, 2].reduce((y, k) => y + c[k] * max(x + c[k + 3], 0), 0)
+      lslu: c => x => c.slice(3).reduce((y, w, k) => y + c[k] * max(x + w, 0), 0)
     };
-    const X = Array.from({ length: 161 }, (_, k) => k / 10 - 8), height = 210;
-    const panels = ["output", "slope"].map(y => ui.panel({ height, x: "input", y })), fall = ui.panel({ height: 120, x: "step", y: "loss", caption: "Above, thick: the middle 98 % of inputs (dots). Dashed: the start." });
+    const X = Array.from({ length: 161 }, (_, k) => k / 10 - 8);
+    const panels = ["output", "slope"].map(y => ui.panel({ height: 210, x: "input", y })), fall = ui.panel({ height: 120, x: "step", y: "loss", caption: "Above, thick: the middle 98 % of inputs (dots). Dashed: the start." });
     let next = 0;
-    ui.loop(["play", "pause"], () => Date.now() < next || (next = Date.now() + 250, ui.set({ step: (state.step + 1) % 17 }), state.step < 16));
+    ui.loop(["play", "pause"], () => Date.now() - next < 250 || (next = Date.now(), ui.set({ step: (state.step + 1) % 17 }), state.step < 16));
     return () => {
       const { unit, channel, step } = state, { numbers, inputs, moved, loss } = data.shapes[unit], q = inputs[step][channel];
-      const at = k => numbers[k].filter((_, c, all) => !channel || c === (channel - 1) % all.length).map(shapes[unit]);
+      const at = k => numbers[k].filter((_, c, all) => !channel || c === (channel - 1) % all.length).map(ui.shapes[unit]);
       const mean = all => x => all.reduce((y, f) => y + f(x) / all.length, 0), now = at(step);
       panels.forEach((panel, i) => {
         const curve = (f, style, all = 1) => panel.line(X.filter(x => all || x >= q[1] && x <= q[7])
