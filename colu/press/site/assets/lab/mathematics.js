@@ -22,8 +22,7 @@ function sum(n, term) {
 function unit(kind, group, parameters, run, outputs = n => n) {
   const start = {};
   for (const name in parameters) start[name] = parameters[name][0];
-  // Complete options have this prototype.
-  const full = p => !p ? start : Object.getPrototypeOf(p) === start ? p : Object.assign(Object.create(start), p);
+  const full = p => ({ ...start, ...p });
   function backward(x, p, dy) {
     p = full(p);
     if (x.length % (p.dim || 1)) throw new RangeError(`${x.length} channels are no multiple of dim=${p.dim}`);
@@ -134,7 +133,10 @@ const POINTWISE = {
     return [root, root * sigmoid(u) * c];
   }), { alpha: [0.25, 0, 0.9], beta: alpha, gamma: alpha }],
   apalu: [(x, a, b) => x < 0 ? decay(x, b) : times(a, mix(x, 2, 1, d => at(1.702, d, rise))),
-    { a: [0.55, 0, 2], b: [0.065, 0, 2] }]
+    { a: [0.55, 0, 2], b: [0.065, 0, 2] }],
+  // As it starts.
+  "rational-a": rational(1, true, [0.029797898, 0.61845881, 2.3209267, 3.0445209, 1.4795831, 0.2496497],
+    [0, 1.1411279, 4.3821903, 0.86815172, 0.3452817])
 };
 for (const name in POINTWISE) {
   const [pair, parameters = {}] = [].concat(POINTWISE[name]), values = p => Object.keys(parameters).map(key => p[key]);
@@ -147,10 +149,6 @@ for (const name in POINTWISE) {
 }
 
 // ---- channels
-
-function channels(name, group, ...rest) {
-  units[name] = unit("channels", group, ...rest);
-}
 
 /* Blocks x = a e + v with n = |v| become A e + w v. If the axis has 1, all or no channels, e is the first, their
    diagonal or 0. plane(a, n, p) is [A, w, dA/da, dA/dn, dB/da, dB/dn] with B = w n. dim 0: one block. */
@@ -208,14 +206,14 @@ conic("rcolu", Infinity, "hard");
 conic("rcolu-soft", Infinity, "soft");
 
 /* The nearest point of the cone, and a leak. */
-for (const [name, leak] of [["mpu", 0], ["mpu-leaky", 0.01]]) {
-  units[name] = radial(Infinity, { ...cone(2), leak: [leak, 0, 1] }, (a, n, p) => {
-    const [c, s] = sides(p.angle), l = p.leak, m = 1 - l, depth = m * (a * c + n * s), cross = m * c * s;
-    return n * c <= a * s ? [a, 1, 1, 0, 0, 1] : a * c <= -n * s ? [l * a, l, l, 0, 0, l]
-      : [depth * c + l * a, depth * s / n + l, m * c * c + l, cross, cross, m * s * s + l];
-  });
-}
-units["mpu-learnable"] = units.mpu;
+const projection = start => radial(Infinity, { ...cone(2), leak: [start, 0, 1] }, (a, n, p) => {
+  const [c, s] = sides(p.angle), l = p.leak, m = 1 - l, depth = m * (a * c + n * s), cross = m * c * s;
+  return n * c <= a * s ? [a, 1, 1, 0, 0, 1] : a * c <= -n * s ? [l * a, l, l, 0, 0, l]
+    : [depth * c + l * a, depth * s / n + l, m * c * c + l, cross, cross, m * s * s + l];
+});
+units.mpu = units["mpu-learnable"] = projection(0);
+units["mpu-leaky"] = projection(0.01);
+
 const longer = (n, change) => n + change > 0 ? [0, n ? 1 + change / n : change, 0, 0, 0, 1] : [0, 0, 0, 0, 0, 0];
 units["norm-relu"] = radial(0, { dim: [4, 1, 8], radius: [1, 0.01, 4] }, (a, n, p) => longer(n, -p.radius));
 units.modrelu = radial(0, { dim: [2, 2, 2], bias: [-0.1, -2, 2] }, (a, n, p) => longer(n, p.bias));
@@ -229,7 +227,7 @@ const normalise = {
   rms: normaliser(0, Number.EPSILON, 0), layer: normaliser(Infinity, 1e-5, 0), group: normaliser(Infinity, 1e-5, 4)
 };
 
-channels("group-sort", 2, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
+units["group-sort"] = unit("channels", 2, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
   const out = array(x.length);
   for (let i = 0; i < x.length; i++) {
     let rank = i - i % dim;
@@ -243,7 +241,7 @@ channels("group-sort", 2, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
 
 /* of(z, n) is the value, and the weights of which the centring is the Jacobian. */
 function simplex(name, of) {
-  channels(name, null, {}, (x, p, dy) => {
+  units[name] = unit("channels", null, {}, (x, p, dy) => {
     const n = x.length, top = max(...x), [y, s] = of(each(n, i => x[i] - top), n);
     const mean = dy && sum(n, i => s[i] * dy[i]) / sum(n, i => s[i]);
     return dy ? each(n, i => s[i] * (dy[i] - mean)) : y;
@@ -263,8 +261,8 @@ simplex("sparsemax", (z, n) => {
 });
 
 /* The first half of the channels by a function of the second. */
-for (const [name, opener] of [["glu", "sigmoid"], ["reglu", "relu"], ["geglu", "gelu"], ["swiglu", "silu"]]) {
-  channels(name, null, { dim: [2, 2, 2] }, (x, p, dy) => {
+for (const [name, opener] of Object.entries({ glu: "sigmoid", reglu: "relu", geglu: "gelu", swiglu: "silu" })) {
+  units[name] = unit("channels", null, { dim: [2, 2, 2] }, (x, p, dy) => {
     const n = x.length / 2, open = i => POINTWISE[opener](x[n + i % n]);
     return dy ? each(2 * n, i => i < n ? dy[i] * open(i)[0] : dy[i - n] * x[i - n] * open(i)[1])
       : each(n, i => x[i] * open(i)[0]);
@@ -368,7 +366,7 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
 function optimiser(kind, rate) {
   const kept = [], [keep, take] = { sgd: [0, 1], momentum: [0.9, 1], adam: [0.9, 0.1] }[kind];
   let steps = 0;
-  function step(parameters, gradients) {
+  return { step(parameters, gradients) {
     const one = 1 - 0.9 ** ++steps, two = 1 - 0.999 ** steps;
     parameters.forEach((w, k) => {
       const [m, v] = kept[k] ||= [array(w.length), array(w.length)];
@@ -378,8 +376,7 @@ function optimiser(kind, rate) {
         w[i] -= rate * m[i] / (kind === "adam" ? one * (sqrt(v[i] / two) + 1e-8) : 1);
       });
     });
-  }
-  return { step };
+  } };
 }
 
 window.coluMathematics = { units, normalise, random, perceptron, optimiser, rational };

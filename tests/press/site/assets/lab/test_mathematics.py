@@ -19,7 +19,7 @@ BUDGET = 17_500
 #: Drawn from values that the package samples at the build, as no figure computes them. The second line: nothing slides
 #: before their shape is learnt. The third: a network of the page keeps its number of channels.
 SAMPLED = {"fourier", "householder", "linear-combination"}
-SAMPLED |= {"rational-a", "rational-b", "rational-c", "group-rational", "lslu", "pwlu"}
+SAMPLED |= {"rational-b", "rational-c", "group-rational", "lslu", "pwlu"}
 SAMPLED |= {"crelu", "gated", "maxout"}
 NEAR = 1e-6
 
