@@ -11,43 +11,38 @@ const filled = (node, attributes, parts = []) => {
   return node;
 };
 const make = lab.make = (tag, attributes, ...parts) => filled(document.createElement(tag), attributes, parts);
-const draw = lab.draw = (tag, attributes, ...parts) => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, parts);
+const draw = (tag, attributes, ...parts) => filled(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, parts);
 
 /* A number as the page writes it. */
 const short = lab.short = (value, digits = 3) => Number.isFinite(value)
   ? String(Number(value.toPrecision(digits))).replace(/e\+?(-?\d+)/, " × 10^$1").replaceAll("-", "−")
   : Number.isNaN(value) ? "no number" : value > 0 ? "∞" : "−∞";
 
-/* Of some names the one with the longest beginning in common with a text. */
-const nearest = lab.nearest = (text, names) => {
-  const common = name => { let k = 0; while (k < text.length && text[k] === name[k]) k++; return k; };
-  return [...names].sort((a, b) => common(b) - common(a))[0];
-};
-
-const optionsOf = ({ options }) => Array.isArray(options) ? Object.fromEntries(options.map(one => [one, one])) : options;
 const held = (value, { min, max }) => typeof value === "number" && max > min ? Math.min(Math.max(value, min), max) : value;
 
 /* The nearest valid value of a text from an address, and what is to be said where it is another. */
 function valid(key, text, spec) {
-  if (spec.options) {
-    const names = Object.keys(optionsOf(spec)), name = names.includes(text) ? text : nearest(text, names);
-    return [name, name !== text && `There is no ${key} “${text}”; ${name} is shown.`];
+  const { options, flag, min, max, step } = spec;
+  if (options || flag) {
+    /* By the longest beginning in common. */
+    const common = name => [...text, ""].findIndex((one, k) => one !== name[k]) + (name === text);
+    const name = (flag ? ["0", "1"] : Object.keys(options)).reduce((a, b) => common(b) > common(a) ? b : a);
+    return [flag ? name > 0 : name, name !== text && `${flag ? `${key} is 0 or 1, not` : `There is no ${key}`} “${text}”; ${name} is shown.`];
   }
-  if (spec.flag) return [text === "1", !["0", "1"].includes(text) && `${key} is 0 or 1, and not “${text}”.`];
-  const given = text.trim() ? Number(text) : NaN, whole = Number.isInteger(spec.step);
+  const given = text.trim() ? Number(text) : NaN, whole = Number.isInteger(step);
   if (Number.isNaN(given)) return [spec.value, `“${text}” is no number for ${key}; ${short(spec.value)} is shown.`];
   const value = held(whole ? Math.round(given) : given, spec);
-  return [value, value !== given && `${key} goes from ${short(spec.min)} to ${short(spec.max)}${whole ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given)}.`];
+  return [value, value !== given && `${key} goes from ${short(min)} to ${short(max)}${whole ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given)}.`];
 }
 
 /* A drawing with axes: numbers in, pixels of its viewBox out. */
 function panelOf(ui, options) {
-  const o = { width: 340, height: 280, left: 40, right: 10, top: 10, bottom: 36, x: "", y: "", caption: "", ...options };
+  const o = { width: 340, height: 280, x: "", y: "", caption: "", into: ui.panels, ...options };
+  const left = 40, top = 10, wide = o.width - 50, high = o.height - 46, bottom = top + high;
   const axes = draw("g"), body = draw("g"), handles = draw("g");
   const svg = draw("svg", { viewBox: `0 0 ${o.width} ${o.height}`, role: "group", "aria-label": o.label || o.caption }, axes, body, handles);
   const caption = make("figcaption", {}, o.caption);
-  (o.into || ui.panels).append(make("figure", {}, svg, caption));
-  const wide = o.width - o.left - o.right, high = o.height - o.top - o.bottom;
+  o.into.append(make("figure", {}, svg, caption));
   const text = (x, y, anchor, words, more) => draw("text", { x, y, "text-anchor": anchor, ...more }, words);
   /* A line and a number at each step of 1, 2 or 5 times a power of ten, about so many. */
   const ticks = ([low, high], parts, place) => {
@@ -59,8 +54,8 @@ function panelOf(ui, options) {
   };
   const panel = {
     svg, caption,
-    px: x => o.left + (x - panel.xs[0]) / (panel.xs[1] - panel.xs[0]) * wide,
-    py: y => o.top + (panel.ys[1] - y) / (panel.ys[1] - panel.ys[0]) * high,
+    px: x => left + (x - panel.xs[0]) / (panel.xs[1] - panel.xs[0]) * wide,
+    py: y => top + (panel.ys[1] - y) / (panel.ys[1] - panel.ys[0]) * high,
 
     /* Set the ranges; `equal` widens one of them so that circles are round. */
     axes(xs, ys) {
@@ -69,13 +64,13 @@ function panelOf(ui, options) {
         const widened = ([low, high], size) => [(low + high) / 2 - unit * size, (low + high) / 2 + unit * size];
         [xs, ys] = [widened(xs, wide), widened(ys, high)];
       }
-      if (panel.key === [...xs, ...ys].join()) return;
-      Object.assign(panel, { xs, ys, key: [...xs, ...ys].join() });
+      const key = [...xs, ...ys].join(), middle = top + high / 2;
+      if (panel.key === key) return;
+      Object.assign(panel, { xs, ys, key });
       axes.replaceChildren();
-      const bottom = o.height - o.bottom, middle = o.top + high / 2;
-      ticks(xs, wide / 60, v => [`M${panel.px(v)} ${o.top}V${bottom}`, panel.px(v), bottom + 14, "middle"]);
-      ticks(ys, high / 45, v => [`M${o.left} ${panel.py(v)}h${wide}`, o.left - 4, panel.py(v) + 4, "end"]);
-      axes.append(text(o.left + wide / 2, o.height - 6, "middle", o.x), text(11, middle, "middle", o.y, { transform: `rotate(-90 11 ${middle})` }));
+      ticks(xs, wide / 60, v => [`M${panel.px(v)} ${top}V${bottom}`, panel.px(v), bottom + 14, "middle"]);
+      ticks(ys, high / 45, v => [`M${left} ${panel.py(v)}h${wide}`, left - 4, panel.py(v) + 4, "end"]);
+      axes.append(text(left + wide / 2, o.height - 6, "middle", o.x), text(11, middle, "middle", o.y, { transform: `rotate(-90 11 ${middle})` }));
     },
     clear: () => body.replaceChildren(),
     put(tag, attributes, ...parts) {
@@ -103,11 +98,11 @@ function panelOf(ui, options) {
       panel.put("polygon", { points: `${c},${d} ${c - 9 * u - 4 * v},${d - 9 * v + 4 * u} ${c - 9 * u + 4 * v},${d - 9 * v - 4 * u}`, class: `head ${style}` });
     },
 
-    /* Let pointer, touch and arrow keys move what a node stands for: `keys` names two entries of the state, or `get`
-       and `set` say where it is and where it goes. */
-    drags(node, { keys, get = () => keys.map(key => ui.state[key]), set = (...to) => ui.set({ [keys[0]]: to[0], [keys[1]]: to[1] }), step = 0.1 }) {
-      let from = null;
-      const on = (event, act) => node.addEventListener(event, act);
+    /* Let pointer, touch and arrow keys move what a node stands for: two entries of the state. */
+    drags(node, { keys, step = 0.1 }) {
+      let from;
+      const on = (event, act) => node.addEventListener(event, act), get = () => keys.map(key => ui.state[key]);
+      const go = (x, y) => ui.set({ [keys[0]]: x, [keys[1]]: y });
       const at = event => {
         const scale = o.width / svg.getBoundingClientRect().width;
         return [event.clientX * scale / wide * (panel.xs[1] - panel.xs[0]), -event.clientY * scale / high * (panel.ys[1] - panel.ys[0])];
@@ -117,21 +112,21 @@ function panelOf(ui, options) {
         from = get().map((value, k) => value - at(event)[k]);
         node.setPointerCapture(event.pointerId);
       });
-      on("pointermove", event => { if (from) set(...at(event).map((value, k) => value + from[k])); });
-      for (const end of ["pointerup", "pointercancel"]) on(end, () => { from = null; });
+      on("pointermove", event => { if (from) go(...at(event).map((value, k) => value + from[k])); });
+      on("lostpointercapture", () => { from = null; });
       on("keydown", event => {
         const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
         if (!by) return;
         event.preventDefault();
         event.stopPropagation();
         const size = event.shiftKey ? 5 * step : step, [x, y] = get();
-        set(x + by[0] * size, y + by[1] * size);
+        go(x + by[0] * size, y + by[1] * size);
       });
       return get;
     },
     /* A point that can be dragged; the function that is returned puts it there. */
-    handle({ label, style = "", ...what }) {
-      const node = draw("g", { role: "slider", class: `handle ${style}`, "aria-label": label }, draw("circle", { r: 18, class: "reach" }), draw("circle", { r: 7 }));
+    handle({ label, ...what }) {
+      const node = draw("g", { role: "slider", class: "handle", "aria-label": label }, draw("circle", { r: 18, class: "reach" }), draw("circle", { r: 7 }));
       const get = panel.drags(node, what);
       handles.append(node);
       return () => {
@@ -147,7 +142,7 @@ function start(root) {
   const { figure: name, start: beginning } = root.dataset, { state: specs, build, changed = () => {} } = figures[name];
   const live = root.querySelector(".live"), controls = make("div", { class: "lab-controls" }), panels = make("div", { class: "lab-panels" });
   const note = make("p", { class: "lab-note", role: "status" }), said = make("p", { class: "lab-said", role: "status" });
-  const here = make("a", { class: "lab-here" }, "link to this state"), state = {}, inputs = {};
+  const here = make("a", { class: "lab-here" }, "link to this state"), own = `#${root.id}?`, state = {}, inputs = {};
   let waiting = 0, later = 0;
 
   const redraw = () => { waiting ||= requestAnimationFrame(show); };
@@ -184,8 +179,8 @@ function start(root) {
       let running = false;
       const toggle = on => {
         running = on;
-        button.textContent = labels[Number(running)];
-        if (running) requestAnimationFrame(turn);
+        button.textContent = labels[+on];
+        if (on) requestAnimationFrame(turn);
       };
       const turn = () => {
         const until = performance.now() + (still.matches ? 400 : 10);
@@ -194,7 +189,7 @@ function start(root) {
         if (running) setTimeout(() => requestAnimationFrame(turn), still.matches ? 300 : 0);
       };
       const button = ui.button(labels[0], () => toggle(!running));
-      return { stop: () => toggle(false), start: () => running || toggle(true) };
+      return { stop: () => toggle(false) };
     },
   };
 
@@ -204,8 +199,7 @@ function start(root) {
     for (const key in inputs) {
       const input = inputs[key], value = state[key], out = input.parentNode.querySelector("data");
       if (specs[key].flag) input.checked = value; else if (input.value !== String(value)) input.value = value;
-      if (out) out.textContent = short(value) + (specs[key].unit || "");
-      if (out) input.setAttribute("aria-valuetext", out.textContent);
+      if (out) input.setAttribute("aria-valuetext", out.textContent = short(value) + (specs[key].unit || ""));
     }
     paint();
     root.dataset.frame = (performance.now() - began).toFixed(2);
@@ -215,20 +209,21 @@ function start(root) {
     const query = new URLSearchParams();
     for (const key in specs) {
       const value = state[key];
-      if (value !== specs[key].value) query.set(key, typeof value === "string" ? value : Number(Number(value).toFixed(4)));
+      if (value !== specs[key].value) query.set(key, typeof value === "string" ? value : +Number(value).toFixed(4));
     }
-    here.href = `#${root.id}?${query}`;
+    here.href = own + query;
     try { history.replaceState(history.state, "", here.getAttribute("href")); } catch { /* a page without an address */ }
   }
 
   /* Take a state from the text of an address; what it does not name is as at the beginning. */
   function read(text, words) {
     const said = [];
+    here.href = own + text;
     for (const key in specs) state[key] = specs[key].value;
     for (const [key, value] of new URLSearchParams(text)) {
-      const [near, problem] = key in specs ? valid(key, value, specs[key]) : [null, `This figure has no “${key}”.`];
-      if (key in specs) state[key] = near;
-      if (problem) said.push(problem);
+      let problem = `This figure has no “${key}”.`;
+      if (key in specs) [state[key], problem] = valid(key, value, specs[key]);
+      said.push(problem);
     }
     ui.note([...said, words].filter(Boolean).join(" "));
     changed(ui, Object.keys(specs));
@@ -237,8 +232,8 @@ function start(root) {
 
   /* Go to the state of an address if it is one of this figure's. */
   function visit(hash, words) {
-    const mine = hash.startsWith(`#${root.id}?`);
-    if (mine) read(hash.slice(root.id.length + 2), words);
+    const mine = hash.startsWith(own);
+    if (mine) read(hash.slice(own.length), words);
     if (mine) root.scrollIntoView();
     return mine;
   }
@@ -246,21 +241,21 @@ function start(root) {
   for (const [key, spec] of Object.entries(specs)) {
     state[key] = spec.value;
     if (!spec.label) continue;
-    const input = inputs[key] = spec.options ? make("select", {}, ...Object.entries(optionsOf(spec)).map(([value, words]) => new Option(words, value)))
-      : spec.flag ? make("input", { type: "checkbox" })
-        : make("input", { type: spec.type || "range", min: spec.min, max: spec.max, step: spec.step });
+    const { options, flag, type = "range", min, max, step } = spec;
+    if (Array.isArray(options)) spec.options = Object.fromEntries(options.map(one => [one, one]));
+    const input = inputs[key] = options ? make("select", {}, ...Object.entries(spec.options).map(([value, words]) => new Option(words, value)))
+      : make("input", flag ? { type: "checkbox" } : { type, min, max, step });
     const words = make("span", {}, spec.label, ...(input.type === "range" ? [" ", make("data", {})] : []));
-    controls.append(make("label", spec.flag ? { class: "flag" } : {}, words, input));
+    controls.append(make("label", flag ? { class: "flag" } : {}, words, input));
     input.addEventListener("input", () => {
-      if (input.value !== "") ui.set({ [key]: spec.flag ? input.checked : spec.options ? input.value : Number(input.value) });
+      if (input.value !== "") ui.set({ [key]: flag ? input.checked : options ? input.value : Number(input.value) });
     });
     /* Arrow keys on a slider turn no page. */
     input.addEventListener("keydown", event => event.stopPropagation());
   }
-  live.append(controls, note, panels, said);
+  live.append(controls, note, panels, said, here);
   const paint = build(ui);
   ui.button("reset", () => { read(beginning); tell(); });
-  live.append(here);
   addEventListener("hashchange", () => visit(location.hash));
   document.addEventListener("click", event => {
     const link = event.target.closest("a[href]");
@@ -268,7 +263,6 @@ function start(root) {
     event.preventDefault();
     tell();
   });
-  here.href = `#${root.id}?${beginning}`;
   if (!visit(location.hash)) read(beginning);
   new MutationObserver(redraw).observe(document.documentElement, { attributeFilter: ["data-theme"] });
   root.classList.add("ready");

@@ -1,10 +1,10 @@
 /* Activations, norms and a small network, equal to the package in float64 (test_mathematics.py). A unit maps arrays of
    a multiple of p.dim channels, of which `group` belong together (null: all), forward(x, p) and backward(x, p, dy);
-   outputs(n, p) channels come out of n. Options p: `parameters`, {name: [start, low, high]}. Kinks: torch's slope. */
+   outputs(n) channels come out of n. Options p: `parameters`, {name: [start, low, high]}. Kinks: torch's slope. */
 (function () {
 "use strict";
 const { abs, cos, exp, expm1, floor, log, log1p, max, min, sign, sin, sqrt, tanh, PI } = Math;
-const units = {}, QUARTER = PI / 4;
+const units = {};
 
 const array = n => new Float64Array(n);
 function each(n, make) {
@@ -22,15 +22,13 @@ function sum(n, term) {
 function unit(kind, group, parameters, run, outputs = n => n) {
   const start = {};
   for (const name in parameters) start[name] = parameters[name][0];
-  // Complete options have this prototype.
-  const full = p => !p ? start : Object.getPrototypeOf(p) === start ? p : Object.assign(Object.create(start), p);
+  const full = p => ({ ...start, ...p });
   function backward(x, p, dy) {
     p = full(p);
     if (x.length % (p.dim || 1)) throw new RangeError(`${x.length} channels are no multiple of dim=${p.dim}`);
     return run(x, p, dy);
   }
-  return { kind, group, parameters, full, forward: (x, p) => backward(x, p), backward,
-    outputs: (n, p) => outputs(n, full(p)) };
+  return { kind, group, parameters, full, forward: (x, p) => backward(x, p), backward, outputs };
 }
 
 // ---- one number at a time: functions to [value, slope]
@@ -83,10 +81,10 @@ function horner(c, x) {
   }
   return [y, slope];
 }
-const rational = (base, absolute, numerator, denominator) => Object.assign(x => {
+const rational = (base, absolute, numerator, denominator) => x => {
   const [y, slope] = horner(numerator, x), [r, turn] = horner(denominator, absolute ? abs(x) : x), Q = base + abs(r);
   return [y / Q, (slope - y / Q * turn * (absolute ? sign(x) : r < 0 ? -1 : 1)) / Q];
-}, { coefficients: { numerator, denominator } });
+};
 
 const beta = [1, 0, 10], lambd = [0.5, 0, 2], alpha = [1, 0.1, 5], swish = [(x, b) => acon(x, 1, 0, b), { beta }];
 /* With parameters, their values in that order follow x. */
@@ -136,17 +134,9 @@ const POINTWISE = {
   }), { alpha: [0.25, 0, 0.9], beta: alpha, gamma: alpha }],
   apalu: [(x, a, b) => x < 0 ? decay(x, b) : times(a, mix(x, 2, 1, d => at(1.702, d, rise))),
     { a: [0.55, 0, 2], b: [0.065, 0, 2] }],
-  // These as they start; PWLU on a grid from -3 to 3, with the slope after a knot.
-  lslu: x => line(x, 0),
-  pwlu: x => x + 3 >= 3 ? [max(x, 0), 1] : [0, 0],
+  // As it starts.
   "rational-a": rational(1, true, [0.029797898, 0.61845881, 2.3209267, 3.0445209, 1.4795831, 0.2496497],
-    [0, 1.1411279, 4.3821903, 0.86815172, 0.3452817]),
-  "rational-b": rational(1, false, [0.033582615, 0.50500523, 1.6513405, 2.0045517, 0.92795432, 0.15154043],
-    [0, 5.11136e-5, 3.9693391, 3.7121849e-5, 0.30007389]),
-  "rational-c": rational(0.1, false, [0.071243987, 1.0713347, 3.5031903, 4.2524921, 1.9685743, 0.32147974],
-    [2.0214548, 3.9342621e-7, 8.4207759, 2.8657841e-7, 0.63659349]),
-  "group-rational": rational(1, true, [3.1011483e-7, 0.50000079, 0.2499978, 0.053265216, 0.0058025316, 0.00027512751],
-    [0, 4.1012572e-6, 0.10652688, 1.2563329e-6, 0.0005500981])
+    [0, 1.1411279, 4.3821903, 0.86815172, 0.3452817])
 };
 for (const name in POINTWISE) {
   const [pair, parameters = {}] = [].concat(POINTWISE[name]), values = p => Object.keys(parameters).map(key => p[key]);
@@ -154,22 +144,17 @@ for (const name in POINTWISE) {
     const [a, b, c] = values(p);
     return each(x.length, dy ? i => dy[i] * pair(x[i], a, b, c)[1] : i => pair(x[i], a, b, c)[0]);
   });
-  made.coefficients = pair.coefficients;
   made.value = (x, p) => pair(x, ...values(made.full(p)))[0];
   made.slope = (x, p) => pair(x, ...values(made.full(p)))[1];
 }
 
 // ---- channels
 
-function channels(name, group, ...rest) {
-  units[name] = unit("channels", group, ...rest);
-}
-
 /* Blocks x = a e + v with n = |v| become A e + w v. If the axis has 1, all or no channels, e is the first, their
    diagonal or 0. plane(a, n, p) is [A, w, dA/da, dA/dn, dB/da, dB/dn] with B = w n. dim 0: one block. */
 function radial(axis, parameters, plane) {
   const made = unit("channels", parameters.dim[0], parameters, (x, p, dy) => {
-    const S = p.dim || x.length, on = p.axis === "coordinate" ? 1 : min(axis, S), k = on && 1 / sqrt(on);
+    const S = p.dim || x.length, on = min(axis, S), k = on && 1 / sqrt(on);
     const out = array(x.length), v = array(S);
     for (let o = 0; o < x.length; o += S) {
       let total = 0, top = 0, square = 0, ga = 0, gu = 0;
@@ -203,12 +188,14 @@ const WEIGHTS = {
   sqrt: [0, 1e8, r => [sqrt(r), 0.5 / sqrt(r)]],
   log: [0, 1e8, r => [log1p(r), 1 / (1 + r)]]
 };
-const cone = dim => ({ dim: [dim, 1, 8], angle: [QUARTER, 0.05, 1.52] });
+const cone = dim => ({ dim: [dim, 1, 8], angle: [PI / 4, 0.05, 1.52] });
+/* Its cosine and sine, at 45 degrees exactly equal. */
+const sides = angle => angle === PI / 4 ? [Math.SQRT1_2, Math.SQRT1_2] : [cos(angle), sin(angle)];
 
 function conic(name, axis, scaling, rectified) {
   const [low, high, weight] = WEIGHTS[scaling];
   units[name] = radial(axis, cone(4), (a, n, p) => {
-    const t = p.angle === QUARTER ? 1 : Math.tan(p.angle), on = rectified && a <= 0 ? 0 : 1;
+    const [c, s] = sides(p.angle), t = s / c, on = rectified && a <= 0 ? 0 : 1;
     const r = on * a ? a * t / n : 0, [held, moves] = ramp(r, low, high), [w, slope] = weight(held);
     return [on * a, w, on, 0, moves && on * slope * t, moves ? w - slope * r : w];
   });
@@ -218,16 +205,15 @@ conic("colu-rectified", 1, "hard", true);
 conic("rcolu", Infinity, "hard");
 conic("rcolu-soft", Infinity, "soft");
 
-/* The nearest point of the cone, and a leak; axis: "coordinate" has the first channel as its axis. */
-for (const [name, leak] of [["mpu", 0], ["mpu-leaky", 0.01]]) {
-  units[name] = radial(Infinity, { ...cone(2), leak: [leak, 0, 1] }, (a, n, p) => {
-    const half = p.angle === QUARTER, c = half ? Math.SQRT1_2 : cos(p.angle), s = half ? c : sin(p.angle);
-    const l = p.leak, m = 1 - l, depth = m * (a * c + n * s), cross = m * c * s;
-    return n * c <= a * s ? [a, 1, 1, 0, 0, 1] : a * c <= -n * s ? [l * a, l, l, 0, 0, l]
-      : [depth * c + l * a, depth * s / n + l, m * c * c + l, cross, cross, m * s * s + l];
-  });
-}
-units["mpu-learnable"] = units.mpu;
+/* The nearest point of the cone, and a leak. */
+const projection = start => radial(Infinity, { ...cone(2), leak: [start, 0, 1] }, (a, n, p) => {
+  const [c, s] = sides(p.angle), l = p.leak, m = 1 - l, depth = m * (a * c + n * s), cross = m * c * s;
+  return n * c <= a * s ? [a, 1, 1, 0, 0, 1] : a * c <= -n * s ? [l * a, l, l, 0, 0, l]
+    : [depth * c + l * a, depth * s / n + l, m * c * c + l, cross, cross, m * s * s + l];
+});
+units.mpu = units["mpu-learnable"] = projection(0);
+units["mpu-leaky"] = projection(0.01);
+
 const longer = (n, change) => n + change > 0 ? [0, n ? 1 + change / n : change, 0, 0, 0, 1] : [0, 0, 0, 0, 0, 0];
 units["norm-relu"] = radial(0, { dim: [4, 1, 8], radius: [1, 0.01, 4] }, (a, n, p) => longer(n, -p.radius));
 units.modrelu = radial(0, { dim: [2, 2, 2], bias: [-0.1, -2, 2] }, (a, n, p) => longer(n, p.bias));
@@ -241,7 +227,7 @@ const normalise = {
   rms: normaliser(0, Number.EPSILON, 0), layer: normaliser(Infinity, 1e-5, 0), group: normaliser(Infinity, 1e-5, 4)
 };
 
-channels("group-sort", 2, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
+units["group-sort"] = unit("channels", 2, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
   const out = array(x.length);
   for (let i = 0; i < x.length; i++) {
     let rank = i - i % dim;
@@ -253,11 +239,10 @@ channels("group-sort", 2, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
   return out;
 });
 
-const largest = x => x.reduce((a, b) => max(a, b));
 /* of(z, n) is the value, and the weights of which the centring is the Jacobian. */
 function simplex(name, of) {
-  channels(name, null, {}, (x, p, dy) => {
-    const n = x.length, top = largest(x), [y, s] = of(each(n, i => x[i] - top), n);
+  units[name] = unit("channels", null, {}, (x, p, dy) => {
+    const n = x.length, top = max(...x), [y, s] = of(each(n, i => x[i] - top), n);
     const mean = dy && sum(n, i => s[i] * dy[i]) / sum(n, i => s[i]);
     return dy ? each(n, i => s[i] * (dy[i] - mean)) : y;
   });
@@ -275,31 +260,14 @@ simplex("sparsemax", (z, n) => {
   return [each(n, i => max(z[i] - t, 0)), each(n, i => z[i] > t)];
 });
 
-/* Another number of channels: the n outputs are x[a] g(x[b]) with [a, b] = places(i, n, p). */
-function opened(name, parameters, outputs, places, pair) {
-  channels(name, null, parameters, (x, p, dy) => {
-    const n = outputs(x.length, p), out = array(dy ? x.length : n);
-    for (let i = 0; i < n; i++) {
-      const [a, b] = places(i, n, p), [g, slope] = pair(x[b], p, i < n / 2);
-      out[dy ? a : i] += dy ? dy[i] * g : x[a] * g;
-      if (dy) out[b] += dy[i] * x[a] * slope;
-    }
-    return out;
-  }, outputs);
+/* The first half of the channels by a function of the second. */
+for (const [name, opener] of Object.entries({ glu: "sigmoid", reglu: "relu", geglu: "gelu", swiglu: "silu" })) {
+  units[name] = unit("channels", null, { dim: [2, 2, 2] }, (x, p, dy) => {
+    const n = x.length / 2, open = i => POINTWISE[opener](x[n + i % n]);
+    return dy ? each(2 * n, i => i < n ? dy[i] * open(i)[0] : dy[i - n] * x[i - n] * open(i)[1])
+      : each(n, i => x[i] * open(i)[0]);
+  }, n => n / 2);
 }
-for (const [name, opener] of [["glu", "sigmoid"], ["reglu", "relu"], ["geglu", "gelu"], ["swiglu", "silu"]]) {
-  opened(name, { dim: [2, 2, 2] }, n => n / 2, (i, n) => [i, n + i], POINTWISE[opener]);
-}
-opened("crelu", {}, n => 2 * n, (i, n) => [i % (n / 2), i % (n / 2)],
-  (x, p, first) => [first ? x > 0 : -(x < 0), 0]);
-/* A gate for every vector of `size`, and all of them first. */
-opened("gated", { size: [4, 1, 8], bias: [0, -3, 3] }, (n, { size }) => n * size / (size + 1),
-  (i, n, { size }) => [n / size + i, floor(i / size)], (x, p) => rise(x - p.bias));
-channels("maxout", null, { dim: [2, 1, 8] }, (x, { dim }, dy) => {
-  const of = i => floor(i / dim), top = each(x.length / dim, i => largest(x.slice(i * dim, (i + 1) * dim)));
-  const ties = i => sum(dim, k => x[of(i) * dim + k] === top[of(i)]);
-  return dy ? x.map((one, i) => one === top[of(i)] ? dy[of(i)] / ties(i) : 0) : top;
-}, (n, p) => n / p.dim);
 
 /* Random numbers by mulberry32, normal ones after Box and Muller. */
 function random(seed) {
@@ -336,7 +304,7 @@ function byRow(x, n, f) {
   let out;
   for (let r = 0; r * n < x.length; r++) {
     const y = f(x.subarray(r * n, r * n + n), r);
-    out = out || array(y.length * x.length / n);
+    out ||= array(y.length * x.length / n);
     out.set(y, r * y.length);
   }
   return out;
@@ -345,7 +313,7 @@ function byRow(x, n, f) {
 /* frame: an orthogonal Q of a block or of all channels, with which a unit f is Q' f(Q x). */
 function perceptron({ sizes, unit: name, options, gain = 1, random: source, frame }) {
   const made = units[name], p = made.full(options), last = sizes.length - 2;
-  const widths = sizes.map((n, l) => l && l <= last ? made.outputs(n, p) : n);
+  const widths = sizes.map((n, l) => l && l <= last ? made.outputs(n) : n);
   const biases = sizes.slice(1).map(array);
   const weights = biases.map((b, l) => each(b.length * widths[l], () => source.normal() * gain / sqrt(widths[l])));
   const Q = frame && packed(frame), d = Q && sqrt(Q.length), back = Q && transposed(Q, d, d);
@@ -398,18 +366,17 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
 function optimiser(kind, rate) {
   const kept = [], [keep, take] = { sgd: [0, 1], momentum: [0.9, 1], adam: [0.9, 0.1] }[kind];
   let steps = 0;
-  function step(parameters, gradients) {
+  return { step(parameters, gradients) {
     const one = 1 - 0.9 ** ++steps, two = 1 - 0.999 ** steps;
     parameters.forEach((w, k) => {
-      const [m, v] = kept[k] = kept[k] || [array(w.length), array(w.length)];
+      const [m, v] = kept[k] ||= [array(w.length), array(w.length)];
       gradients[k].forEach((g, i) => {
         m[i] = keep * m[i] + take * g;
         v[i] = 0.999 * v[i] + 0.001 * g * g;
         w[i] -= rate * m[i] / (kind === "adam" ? one * (sqrt(v[i] / two) + 1e-8) : 1);
       });
     });
-  }
-  return { step };
+  } };
 }
 
 window.coluMathematics = { units, normalise, random, perceptron, optimiser, rational };

@@ -15,9 +15,12 @@ from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium
 from colu.press.site.quiz import ASSETS
 
 SCRIPT = ASSETS / "lab" / "mathematics.js"
-BUDGET = 19_500
-#: Drawn from values that the package samples at the build.
+BUDGET = 17_500
+#: Drawn from values that the package samples at the build, as no figure computes them. The second line: nothing slides
+#: before their shape is learnt. The third: a network of the page keeps its number of channels.
 SAMPLED = {"fourier", "householder", "linear-combination"}
+SAMPLED |= {"rational-b", "rational-c", "group-rational", "lslu", "pwlu"}
+SAMPLED |= {"crelu", "gated", "maxout"}
 NEAR = 1e-6
 
 
@@ -66,11 +69,11 @@ def names(pointwise: bool) -> list[str]:
     chosen = [entry for entry in list_activations() if entry.kind == "activation" and entry.name not in SAMPLED]
     if pointwise:
         return [entry.name for entry in chosen if entry.pointwise]
-    return [entry.name for entry in chosen if entry.family in families or entry.name == "maxout"]
+    return [entry.name for entry in chosen if entry.family in families]
 
 
 #: What the package calls a page's option, or None where it has no such option.
-OTHERWISE = {"group-sort": {"dim": "group_size"}, "maxout": {"dim": "pieces"}, "gated": {"size": "dim"}}
+OTHERWISE = {"group-sort": {"dim": "group_size"}}
 OTHERWISE |= dict.fromkeys(("householder", "modrelu", "glu", "reglu", "geglu", "swiglu"), {"dim": None})
 
 
@@ -78,7 +81,7 @@ def layer(name: str, channels: int, options: dict) -> nn.Module:
     """The package's unit with options of the page, be they arguments or what is learnt."""
     called = OTHERWISE.get(name, {})
     options = {called.get(key, key): value for key, value in options.items() if called.get(key, key)}
-    sizes = {key: options[key] for key in ("dim", "group_size", "pieces") if key in options}
+    sizes = {key: options[key] for key in ("dim", "group_size") if key in options}
     learnt = {key for key, _ in create(name, channels, **sizes).named_parameters()}
     made = create(name, channels, **{key: value for key, value in options.items() if key not in learnt}).eval()
     for key in learnt & set(options):
@@ -89,7 +92,7 @@ def layer(name: str, channels: int, options: dict) -> nn.Module:
 def drawn(parameters: dict, seed: int) -> dict:
     """Values in the ranges of a unit's parameters; none of them for seed 0."""
     source = random.Random(seed)
-    ranges = {key: value for key, value in parameters.items() if key not in ("dim", "size")}
+    ranges = {key: value for key, value in parameters.items() if key != "dim"}
     options = {key: source.uniform(low, high) for key, (_, low, high) in ranges.items()} if seed else {}
     if "lower" in options:
         options["lower"], options["upper"] = sorted((options["lower"], options["upper"]))
@@ -164,18 +167,17 @@ def vectors(channels: int, dim: int) -> torch.Tensor:
 @pytest.mark.parametrize("name", names(pointwise=False))
 def test_maps_of_channels_and_their_gradients_are_those_of_the_package(page, units, name):
     unit, family = units[name], get_entry(name).family
-    key = "size" if name == "gated" else "dim"
-    start, low, high = unit["parameters"].get(key, [unit["group"] or 1] * 3)
+    start, low, high = unit["parameters"].get("dim", [unit["group"] or 1] * 3)
     for seed, dim in enumerate(dict.fromkeys([start, *range(low, min(high, 6) + 1)])):
-        channels = 2 * dim if unit["group"] or name == "maxout" else 2 * (dim + 1) if name == "gated" else 10
-        options = drawn(unit["parameters"], seed) | ({key: dim} if key in unit["parameters"] else {})
-        x = vectors(channels, dim if unit["group"] or name == "maxout" else channels)
+        channels = 2 * dim if unit["group"] else 10
+        options = drawn(unit["parameters"], seed) | ({"dim": dim} if "dim" in unit["parameters"] else {})
+        x = vectors(channels, dim if unit["group"] else channels)
         # Products and exponentials of what is huge.
-        x = x[x.abs().amax(1) < 1e100] if family in ("glu", "simplex") or name == "gated" else x
+        x = x[x.abs().amax(1) < 1e100] if family in ("glu", "simplex") else x
         # Of two channels, those with a 0 are on the cone up to the rounding of a sine and cosine.
         x = x[(x != 0).all(1)] if name == "mpu-learnable" and dim == 2 else x
         assert x.numel() > 1000
-        check_channels(page, name, x, layer(name, 2 * dim if name == "gated" else channels, options), options)
+        check_channels(page, name, x, layer(name, channels, options), options)
 
 
 def check_channels(page, name: str, x: torch.Tensor, made: nn.Module, options: dict):
@@ -192,13 +194,6 @@ def check_channels(page, name: str, x: torch.Tensor, made: nn.Module, options: d
     assert max(errors) < NEAR, (options, errors)
 
 
-@pytest.mark.parametrize("name", ["mpu", "mpu-leaky"])
-def test_a_projection_may_have_the_first_channel_as_its_axis(page, name):
-    for dim, angle in ((2, 1.1), (4, 0.3)):
-        options = {"dim": dim, "angle": angle, "axis": "coordinate"}
-        check_channels(page, name, vectors(2 * dim, dim), layer(name, 2 * dim, options), options)
-
-
 @pytest.mark.parametrize("name", ["colu", "colu-soft", "colu-sqrt", "colu-rectified"])
 def test_the_plane_of_axis_and_section_has_the_map_and_its_jacobian(page, name):
     points = torch.cat([2 * torch.randn(200, 1), torch.rand(200, 1) + 0.1], 1).requires_grad_()
@@ -211,15 +206,18 @@ def test_the_plane_of_axis_and_section_has_the_map_and_its_jacobian(page, name):
     assert off(ask(page, script, [name, points.tolist()]), wanted) < NEAR
 
 
-def test_rational_units_give_their_coefficients_and_take_others(page):
-    script = """() => { const { units, rational } = coluMathematics;
-      return [units["rational-c"].coefficients, rational(1, false, [1, 2], [0, 3])(-2)]; }"""
-    coefficients, other = ask(page, script, None)
-    unit = create("rational-c")
-    assert off(coefficients["numerator"], unit.numerator) < NEAR
-    assert off(coefficients["denominator"], unit.denominator) < NEAR
-    # (1 + 2x) / (1 + |3x|) at -2, and its slope.
-    assert off(other, torch.tensor([-3 / 7, 2 / 7 - 9 / 49])) < NEAR
+@pytest.mark.parametrize("name", ["rational-a", "rational-b", "rational-c", "group-rational"])
+def test_rational_functions_of_given_coefficients_are_those_of_the_package(page, name):
+    unit, x = create(name, 1), grid()[:, None].requires_grad_()
+    y = unit(x)
+    (slope,) = torch.autograd.grad(y.sum(), x)
+    version = unit.version.upper()
+    denominator = [0.0, *unit.denominator.flatten().tolist()]
+    if version == "C":
+        denominator = denominator[1:]
+    given = [0.1 if version == "C" else 1, version == "A", unit.numerator.flatten().tolist(), denominator]
+    found = ask(page, "([given, x]) => x.map(coluMathematics.rational(...given))", [given, x.flatten().tolist()])
+    assert off(found, torch.cat([y, slope], 1)) < NEAR
 
 
 def test_no_pointwise_or_conic_unit_of_the_registry_is_left_out(units):
@@ -320,10 +318,10 @@ def test_training_in_a_turned_frame_is_that_of_torch(page, name, dim, framed, ki
     check_training(page, name, {"dim": dim} if dim else {}, kind, framed)
 
 
-@pytest.mark.parametrize("name, options", [("crelu", {}), ("glu", {}), ("maxout", {"dim": 4}), ("gated", {"size": 3})])
-def test_a_network_takes_units_that_change_the_number_of_channels(page, units, name, options):
-    script = """([unit, options]) => { const { perceptron, random } = coluMathematics, source = random(1);
-      const net = perceptron({ sizes: [2, 8, 8, 2], unit, options, random: source });
+@pytest.mark.parametrize("name", ["glu", "reglu", "geglu", "swiglu"])
+def test_a_network_takes_units_that_change_the_number_of_channels(page, name):
+    script = """unit => { const { perceptron, random } = coluMathematics, source = random(1);
+      const net = perceptron({ sizes: [2, 8, 8, 2], unit, random: source });
       const X = Float64Array.from({ length: 20 }, source.normal), y = [...X.subarray(10)].map(v => v > 0 ? 1 : 0);
       const found = net.gradients(X, y), checks = [];
       for (const [k, one] of net.parameters.entries()) {
@@ -335,7 +333,7 @@ def test_a_network_takes_units_that_change_the_number_of_channels(page, units, n
         one[1] = kept;
       }
       return checks; }"""
-    assert max(map(abs, ask(page, script, [name, options]))) < 1e-8
+    assert max(map(abs, ask(page, script, name))) < 1e-8
 
 
 def test_norms_and_their_gradients_are_those_of_torch(page):
