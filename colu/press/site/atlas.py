@@ -163,8 +163,9 @@ class FrontDirective(_Atlas):
         units = {name: unit_facts(*pages[name]) for name in pages}
         self.wants("front")
         count = f"The registry holds {len(units)} entries; each has a page."
-        # One form holds both, for one state in the address; in the tree it would have to hold the section.
-        top = f'<div class="colu-atlas"><form id="atlas-form" name="atlas">{filters(list(units.values()))}</form>'
+        # The boxes of cards and comparison belong to this form by its id, for one state in the address.
+        form = f'<form id="atlas-form" name="atlas">{filters(list(units.values()))}</form>'
+        top = f'<div class="colu-atlas" id="atlas">{form}'
         bar = (
             '<p class="atlas-bar live"><span role="status" data-part="status"></span> '
             '<button type="button" data-part="go">see the comparison</button></p></div>'

@@ -82,7 +82,7 @@ def _project(root: Path, **changed: str) -> subprocess.CompletedProcess:
     chapter = "# A short history\n\nFirst ReLU, then leaky ReLU, GELU and ReLU.\n\n```{bibliography}\n```\n"
     (root / "notebooks" / "03-a-short-history.md").write_text(chapter)
     (root / "book" / "other.md").write_text("# Other\n\n`colu`, and\n\n| unit |\n|---|\n| Leaky ReLU |\n")
-    (root / "book" / "atlas.md").write_text("# Atlas\n\nLook.\n\n```{atlas-front}\n```\n\n## Which one?\n\nReLU.\n")
+    (root / "book" / "atlas.md").write_text("# All units\n\nLook.\n\n```{atlas-front}\n```\n\n## Which one?\n\nReLU.\n")
     for name, facts in UNITS.items():
         text = changed.get(name) or PAGE.format(name=name, **PLAIN | facts)
         (root / "book" / "atlas" / f"{name}.md").write_text(text)
@@ -170,7 +170,7 @@ def test_every_name_leads_to_its_page(site):
 def test_the_side_bar_leaves_the_pages_out(site):
     for page in ("index", "book/atlas", "book/atlas/relu", "book/other"):
         bar = re.search(r'<nav class="bd-links.*?</nav>', (site / f"{page}.html").read_text(), re.DOTALL)[0]
-        assert "Leaky ReLU" not in bar and "Atlas" in bar and "Other" in bar, page
+        assert "Leaky ReLU" not in bar and "All units" in bar and "Other" in bar, page
     # They follow each other all the same.
     assert 'title="next page"' in (site / "book" / "atlas" / "relu.html").read_text()
 
