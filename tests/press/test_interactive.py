@@ -67,6 +67,6 @@ def test_every_figure_of_the_book_has_a_page_of_its_own_in_the_contents():
         figure, page = read_interactive(PAGES, name), PAGES / FOLDER / f"{name}.md"
         assert f"```{{interactive}} {name}" in page.read_text(encoding="utf8")
         assert f"- file: book/{FOLDER}/{name}\n" in listed
-        assert figure.question.endswith("?") and 2 <= len(figure.states) <= 3
+        assert figure.question.endswith("?") and 2 <= len(figure.states) <= 4
         for text in (figure.finding, figure.alt, *(state.says for state in figure.states)):
             assert text.endswith("."), text

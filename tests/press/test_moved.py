@@ -2,7 +2,7 @@
 
 import pytest
 
-from colu.press.moved import MOVED, lint_moved, moved_chapters, topic
+from colu.press.moved import MOVED, lint_moved, moved_chapters, moved_pages, topic
 from colu.press.project import BookError, Project
 
 
@@ -46,3 +46,24 @@ def test_topics_are_unique(project):
     assert lint_moved(project, ["09-fair-tests", "10-cones"]) == []
     assert "have one topic" in lint_moved(project, ["09-cones", "10-cones"])[0]
     assert topic("53-latent-diffusion") == "latent-diffusion"
+
+
+def test_a_page_leads_to_the_page_that_has_what_it_had(project):
+    assert moved_pages(project) == {}
+    _write(project, "32-fair-tests: fair-tests\nbook/old: book/index\n")
+    assert moved_pages(project) == {"book/old": "book/index"}
+    assert moved_chapters(project) == {"32-fair-tests": "09-fair-tests"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("book/old: book/indx", "which is no page; did you mean book/index"),
+        ("book/index: notebooks/10-cones", "book/index is a page and has not moved"),
+    ],
+)
+def test_a_page_that_leads_nowhere_is_refused(project, text, said):
+    _write(project, text)
+    with pytest.raises(BookError, match=said):
+        moved_pages(project)
+    assert said in lint_moved(project, ["09-fair-tests", "10-cones"])[0]

@@ -33,6 +33,14 @@ def test_pages_come_with_those_below_them(root):
     assert toc_pages(root) == ["book/index", "notebooks/10-a", "book/api/nn", "notebooks/11-b", "book/errata"]
 
 
+def test_a_pattern_stands_for_the_files_that_it_names(root):
+    (root / "_toc.yml").write_text(TOC.replace("book/errata", "book/atlas\n    sections:\n    - glob: book/atlas/*"))
+    (root / "book" / "atlas").mkdir(parents=True)
+    for name in ("tanh", "relu"):
+        (root / "book" / "atlas" / f"{name}.md").touch()
+    assert toc_pages(root)[-3:] == ["book/atlas", "book/atlas/relu", "book/atlas/tanh"]
+
+
 def test_parts_without_chapters_are_left_out(root):
     assert toc_parts(root) == [("One", ["10-a", "11-b"])]
 

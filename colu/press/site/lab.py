@@ -14,6 +14,7 @@ from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -132,6 +133,25 @@ class InteractiveDirective(SphinxDirective):
         return [nodes.raw("", text, format="html")]
 
 
+class InteractiveListDirective(SphinxDirective):
+    """``{interactive-list}``: the figures that its lines name, each with its question and a link to its own page."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Build the list."""
+        lines = []
+        for name in filter(None, map(str.strip, self.content)):
+            try:
+                figure = read_interactive(_pages(self.env), name)
+            except BookError as error:
+                raise self.error(str(error)) from None
+            lines.append(f"- {{doc}}`{figure.title} </{_page(name)}>`: {figure.question}")
+        holder = nodes.Element()
+        self.state.nested_parse(StringList([*lines, ""], self.env.docname), self.content_offset, holder)
+        return holder.children
+
+
 class StateRole(SphinxRole):
     """``{state}`words <NAME?key=value>` ``: a link to a state of a figure, on this page if it is there."""
 
@@ -205,6 +225,7 @@ def write_files(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict:
     """Register with Sphinx."""
     app.add_directive("interactive", InteractiveDirective)
+    app.add_directive("interactive-list", InteractiveListDirective)
     app.add_role("state", StateRole())
     app.connect("env-purge-doc", forget_page)
     app.connect("env-merge-info", merge_pages)

@@ -36,7 +36,8 @@ states:
   - {label: the second, address: "x=2", says: See.}
 """
 PAGES = {
-    "index.md": "# First\n\nSee {state}`one <toy?x=1&y=2>`.\n\n```{toctree}\nbook/a\nbook/laboratory/toy\n```\n",
+    "index.md": "# First\n\n```{interactive-list}\ntoy\n```\n\nSee {state}`one <toy?x=1&y=2>`.\n\n"
+    "```{toctree}\nbook/a\nbook/laboratory/toy\n```\n",
     "book/a.md": "# A\n\n```{interactive} toy\n:start: x=2\n```\n\nSee {state}`it <toy?x=1>`.\n",
     "book/laboratory/toy.md": "# Toy\n\n```{interactive} toy\n```\n",
     "book/laboratory/toy.yml": TOY,
@@ -89,6 +90,7 @@ def test_scripts_are_given_to_the_pages_that_need_them_in_order(site):
 
 def test_states_lead_to_the_figure_on_the_page_or_to_its_own(site):
     assert 'href="book/laboratory/toy.html#lab-toy?x=1&amp;y=2"' in (site / "index.html").read_text()
+    assert re.search(r'laboratory/toy.html">.*A toy.*</a>: Is 1 &lt; 2\?', (site / "index.html").read_text())
     page = (site / "book/a.html").read_text()
     assert 'class="lab-state reference internal" href="#lab-toy?x=1"' in page
     assert 'data-start="x=2"' in page and 'href="../book/laboratory/toy.html">a page of its own' in page

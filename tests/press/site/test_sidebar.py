@@ -35,3 +35,23 @@ def test_the_first_part_is_open_where_none_is_read():
 
 def test_a_page_without_parts_stays():
     assert folded("<body><nav class='other'></nav></body>") == "<body><nav class='other'></nav></body>"
+
+
+def test_the_pages_of_the_atlas_are_left_out_and_no_others():
+    def below(front, first):
+        inner = f'<li class="toctree-l2"><a href="{first}">One</a></li>'
+        return (
+            f'<li class="toctree-l1 current has-children"><a class="r" href="{front}">Front</a><details><summary>'
+            f"<i></i></summary><ul>\n{inner}</ul></details></li>"
+        )
+
+    for front, first, kept in (
+        ("atlas.html", "atlas/relu.html", False),
+        ("#", "atlas/relu.html", False),
+        ("../atlas.html", "#", False),
+        ("api.html", "api/nn.html", True),
+        ("../api.html", "#", True),
+    ):
+        page = _page(0).replace('<li class="toctree-l1"><a href="1.html">1</a></li>', below(front, first))
+        done = folded(page)
+        assert (f'href="{first}">One' in done) == kept and ("has-children" in done) == kept and "Front" in done
