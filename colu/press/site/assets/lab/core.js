@@ -15,7 +15,7 @@ const draw = (tag, attributes, ...parts) => filled(document.createElementNS("htt
 
 /* A number as the page writes it. */
 const short = lab.short = (value, digits = 3) => Number.isFinite(value)
-  ? String(Number(value.toPrecision(digits))).replace(/e\+?(-?\d+)/, " × 10^$1").replaceAll("-", "−")
+  ? String(+value.toPrecision(digits)).replace(/e\+?(-?\d+)/, " × 10^$1").replaceAll("-", "−")
   : Number.isNaN(value) ? "no number" : value > 0 ? "∞" : "−∞";
 
 const held = (value, { min, max }) => typeof value === "number" && max > min ? Math.min(Math.max(value, min), max) : value;
@@ -29,20 +29,19 @@ function valid(key, text, spec) {
     const name = (flag ? ["0", "1"] : Object.keys(options)).reduce((a, b) => common(b) > common(a) ? b : a);
     return [flag ? name > 0 : name, name !== text && `${flag ? `${key} is 0 or 1, not` : `There is no ${key}`} “${text}”; ${name} is shown.`];
   }
-  const given = Number(text.trim() || NaN), whole = Number.isInteger(step);
+  const given = +(text.trim() || NaN), whole = Number.isInteger(step);
   if (Number.isNaN(given)) return [spec.value, `“${text}” is no number for ${key}; ${short(spec.value)} is shown.`];
   const value = held(whole ? Math.round(given) : given, spec);
   return [value, value !== given && `${key} goes from ${short(min)} to ${short(max)}${whole ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given)}.`];
 }
 
+const framed = (into, shown, caption) => into.appendChild(make("figure", {}, shown, make("figcaption", {}, caption))).firstChild;
+
 /* A drawing with axes: numbers in, pixels of its viewBox out. */
-function panelOf(ui, options) {
-  const o = { width: 340, height: 280, x: "", y: "", caption: "", into: ui.panels, ...options };
-  const left = 40, top = 10, wide = o.width - 50, high = o.height - 46, bottom = top + high;
+function panelOf({ state, set }, { width = 340, height = 280, x = "", y = "", caption = "", label = caption, into, equal }) {
+  const left = 40, top = 10, wide = width - 50, high = height - 46, bottom = top + high;
   const axes = draw("g"), body = draw("g"), handles = draw("g");
-  const svg = draw("svg", { viewBox: `0 0 ${o.width} ${o.height}`, role: "group", "aria-label": o.label || o.caption }, axes, body, handles);
-  const caption = make("figcaption", {}, o.caption);
-  o.into.append(make("figure", {}, svg, caption));
+  const svg = framed(into, draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label }, axes, body, handles), caption);
   const text = (x, y, anchor, words, more) => draw("text", { x, y, "text-anchor": anchor, ...more }, words);
   /* A line and a number at each step of 1, 2 or 5 times a power of ten, about so many. */
   const ticks = ([low, high], parts, place) => {
@@ -55,10 +54,10 @@ function panelOf(ui, options) {
   const px = x => left + (x - panel.xs[0]) / (panel.xs[1] - panel.xs[0]) * wide;
   const py = y => top + (panel.ys[1] - y) / (panel.ys[1] - panel.ys[0]) * high;
   const panel = {
-    svg, caption, px, py,
+    svg, caption: svg.nextSibling, px, py,
     /* Set the ranges; `equal` widens one of them so that circles are round. */
     axes(xs, ys) {
-      if (o.equal) {
+      if (equal) {
         const unit = Math.max((xs[1] - xs[0]) / wide, (ys[1] - ys[0]) / high) / 2;
         const widened = ([low, high], size) => [-unit, unit].map(by => (low + high) / 2 + by * size);
         [xs, ys] = [widened(xs, wide), widened(ys, high)];
@@ -69,7 +68,7 @@ function panelOf(ui, options) {
       axes.replaceChildren();
       ticks(xs, wide / 60, v => [`M${px(v)} ${top}V${bottom}`, px(v), bottom + 14, "middle"]);
       ticks(ys, high / 45, v => [`M${left} ${py(v)}h${wide}`, left - 4, py(v) + 4, "end"]);
-      axes.append(text(left + wide / 2, o.height - 6, "middle", o.x), text(11, middle, "middle", o.y, { transform: `rotate(-90 11 ${middle})` }));
+      axes.append(text(left + wide / 2, height - 6, "middle", x), text(11, middle, "middle", y, { transform: `rotate(-90 11 ${middle})` }));
     },
     clear: () => body.replaceChildren(),
     put: (tag, attributes, ...parts) => body.appendChild(draw(tag, attributes, ...parts)),
@@ -94,26 +93,25 @@ function panelOf(ui, options) {
     /* Let pointer, touch and arrow keys move what a node stands for: two entries of the state. */
     drags(node, { keys, step = 0.1 }) {
       let from;
-      const on = (event, act) => node.addEventListener(event, act), get = () => keys.map(key => ui.state[key]);
-      const go = ([x, y]) => ui.set({ [keys[0]]: x, [keys[1]]: y });
+      const get = () => keys.map(key => state[key]), go = ([x, y]) => set({ [keys[0]]: x, [keys[1]]: y });
       const at = event => {
-        const scale = o.width / svg.getBoundingClientRect().width;
+        const scale = width / svg.getBoundingClientRect().width;
         return [event.clientX * scale / (px(1) - px(0)), event.clientY * scale / (py(1) - py(0))];
       };
       node.setAttribute("tabindex", 0);
-      on("pointerdown", event => {
+      node.onpointerdown = event => {
         from = get().map((value, k) => value - at(event)[k]);
         node.setPointerCapture(event.pointerId);
-      });
-      on("pointermove", event => { if (from) go(at(event).map((value, k) => value + from[k])); });
-      on("lostpointercapture", () => { from = null; });
-      on("keydown", event => {
+      };
+      node.onpointermove = event => { if (from) go(at(event).map((value, k) => value + from[k])); };
+      node.onlostpointercapture = () => { from = null; };
+      node.onkeydown = event => {
         const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
         if (!by) return;
         event.preventDefault();
         event.stopPropagation();
         go(get().map((value, k) => value + by[k] * (event.shiftKey ? 5 : 1)));
-      });
+      };
       return get;
     },
     /* A point that can be dragged; the function that is returned puts it there. */
@@ -135,17 +133,14 @@ function start(root) {
   const [controls, panels] = ["controls", "panels"].map(part => make("div", { class: "lab-" + part }));
   const [note, said] = ["note", "said"].map(part => make("p", { class: "lab-" + part, role: "status" }));
   const here = make("a", { class: "lab-here" }, "link to this state"), own = `#${root.id}?`, state = {}, inputs = {};
-  let waiting = 0, later = 0;
+  let waiting, later;
 
   const redraw = () => { waiting ||= requestAnimationFrame(show); };
   const ui = {
     root, state, panels, controls, redraw,
-    panel: options => panelOf(ui, options),
-    canvas({ label, caption = "", into = panels, ...size }) {
-      const canvas = make("canvas", { ...size, role: "img", "aria-label": label });
-      into.append(make("figure", {}, canvas, make("figcaption", {}, caption)));
-      return canvas;
-    },
+    panel: options => panelOf(ui, { into: panels, ...options }),
+    canvas: ({ label, caption = "", into = panels, ...size }) =>
+      framed(into, make("canvas", { ...size, role: "img", "aria-label": label }), caption),
     button: (label, onclick) => controls.appendChild(Object.assign(make("button", { type: "button" }, label), { onclick })),
     /* Take values, in range, and show them. */
     set(values) {
@@ -163,7 +158,7 @@ function start(root) {
     colour: variable => getComputedStyle(root).getPropertyValue(variable),
     /* A button that calls `step`, a frame's worth at a time, until it returns false or is pressed again. */
     loop(labels, step) {
-      let running = false;
+      let running;
       const toggle = on => {
         running = on;
         button.textContent = labels[+on];
@@ -189,7 +184,7 @@ function start(root) {
       if (out) input.setAttribute("aria-valuetext", out.textContent = short(value) + (specs[key].unit || ""));
     }
     paint();
-    root.dataset.frame = (performance.now() - began).toFixed(2);
+    root.dataset.frame = performance.now() - began;
   }
 
   function tell() {
@@ -198,8 +193,8 @@ function start(root) {
       const value = state[key];
       if (value !== specs[key].value) query.set(key, typeof value === "string" ? value : +Number(value).toFixed(4));
     }
-    here.href = own + query;
-    try { history.replaceState(history.state, "", here.getAttribute("href")); } catch { /* a page without an address */ }
+    /* Not every page has an address. */
+    try { history.replaceState(history.state, "", here.href = own + query); } catch {}
   }
 
   /* Take a state from the text of an address; what it does not name is as at the beginning. */
@@ -232,10 +227,10 @@ function start(root) {
     if (Array.isArray(options)) spec.options = Object.fromEntries(options.map(one => [one, one]));
     const input = inputs[key] = options ? make("select", {}, ...Object.entries(spec.options).map(([value, words]) => new Option(words, value)))
       : make("input", flag ? { type: "checkbox" } : { type, min, max, step });
-    const words = make("span", {}, label, ...(input.type === "range" ? [" ", make("data", {})] : []));
-    controls.append(make("label", flag ? { class: "flag" } : {}, words, input));
+    const words = make("span", {}, label, ...(input.type === "range" ? [" ", make("data")] : []));
+    controls.append(make("label", { class: flag ? "flag" : "" }, words, input));
     input.oninput = () => {
-      if (input.value !== "") ui.set({ [key]: flag ? input.checked : options ? input.value : Number(input.value) });
+      if (input.value !== "") ui.set({ [key]: flag ? input.checked : options ? input.value : +input.value });
     };
     /* Arrow keys on a slider turn no page. */
     input.onkeydown = event => event.stopPropagation();
