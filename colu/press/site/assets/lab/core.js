@@ -15,7 +15,7 @@ const draw = (tag, attributes, ...parts) => filled(document.createElementNS("htt
 
 /* A number as the page writes it. */
 const short = lab.short = (value, digits = 3) => Number.isFinite(value)
-  ? String(Number(value.toPrecision(digits))).replace(/e\+?(-?\d+)/, " × 10^$1").replaceAll("-", "−")
+  ? String(+value.toPrecision(digits)).replace(/e\+?(-?\d+)/, " × 10^$1").replaceAll("-", "−")
   : Number.isNaN(value) ? "no number" : value > 0 ? "∞" : "−∞";
 
 const held = (value, { min, max }) => typeof value === "number" && max > min ? Math.min(Math.max(value, min), max) : value;
@@ -29,99 +29,89 @@ function valid(key, text, spec) {
     const name = (flag ? ["0", "1"] : Object.keys(options)).reduce((a, b) => common(b) > common(a) ? b : a);
     return [flag ? name > 0 : name, name !== text && `${flag ? `${key} is 0 or 1, not` : `There is no ${key}`} “${text}”; ${name} is shown.`];
   }
-  const given = text.trim() ? Number(text) : NaN, whole = Number.isInteger(step);
+  const given = +(text.trim() || NaN), whole = Number.isInteger(step);
   if (Number.isNaN(given)) return [spec.value, `“${text}” is no number for ${key}; ${short(spec.value)} is shown.`];
   const value = held(whole ? Math.round(given) : given, spec);
   return [value, value !== given && `${key} goes from ${short(min)} to ${short(max)}${whole ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given)}.`];
 }
 
+const framed = (into, shown, caption) => into.appendChild(make("figure", {}, shown, make("figcaption", {}, caption))).firstChild;
+
 /* A drawing with axes: numbers in, pixels of its viewBox out. */
-function panelOf(ui, options) {
-  const o = { width: 340, height: 280, x: "", y: "", caption: "", into: ui.panels, ...options };
-  const left = 40, top = 10, wide = o.width - 50, high = o.height - 46, bottom = top + high;
+function panelOf({ state, set }, { width = 340, height = 280, x = "", y = "", caption = "", label = caption, into, equal }) {
+  const left = 40, top = 10, wide = width - 50, high = height - 46, bottom = top + high;
   const axes = draw("g"), body = draw("g"), handles = draw("g");
-  const svg = draw("svg", { viewBox: `0 0 ${o.width} ${o.height}`, role: "group", "aria-label": o.label || o.caption }, axes, body, handles);
-  const caption = make("figcaption", {}, o.caption);
-  o.into.append(make("figure", {}, svg, caption));
+  const svg = framed(into, draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": label }, axes, body, handles), caption);
   const text = (x, y, anchor, words, more) => draw("text", { x, y, "text-anchor": anchor, ...more }, words);
   /* A line and a number at each step of 1, 2 or 5 times a power of ten, about so many. */
   const ticks = ([low, high], parts, place) => {
-    const power = 10 ** Math.floor(Math.log10((high - low) / parts)), step = [1, 2, 5, 10].map(k => k * power).find(one => one >= (high - low) / parts * 0.999);
+    const least = (high - low) / parts, power = 10 ** Math.floor(Math.log10(least)), step = power * [1, 2, 5, 10].find(k => k * power >= least * 0.999);
     for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9; k++) {
       const [d, x, y, anchor] = place(k * step);
       axes.append(draw("path", { d, class: k ? "grid" : "zero" }), text(x, y, anchor, short(k * step)));
     }
   };
+  const px = x => left + (x - panel.xs[0]) / (panel.xs[1] - panel.xs[0]) * wide;
+  const py = y => top + (panel.ys[1] - y) / (panel.ys[1] - panel.ys[0]) * high;
   const panel = {
-    svg, caption,
-    px: x => left + (x - panel.xs[0]) / (panel.xs[1] - panel.xs[0]) * wide,
-    py: y => top + (panel.ys[1] - y) / (panel.ys[1] - panel.ys[0]) * high,
-
+    svg, caption: svg.nextSibling, px, py,
     /* Set the ranges; `equal` widens one of them so that circles are round. */
     axes(xs, ys) {
-      if (o.equal) {
+      if (equal) {
         const unit = Math.max((xs[1] - xs[0]) / wide, (ys[1] - ys[0]) / high) / 2;
-        const widened = ([low, high], size) => [(low + high) / 2 - unit * size, (low + high) / 2 + unit * size];
+        const widened = ([low, high], size) => [-unit, unit].map(by => (low + high) / 2 + by * size);
         [xs, ys] = [widened(xs, wide), widened(ys, high)];
       }
       const key = [...xs, ...ys].join(), middle = top + high / 2;
       if (panel.key === key) return;
       Object.assign(panel, { xs, ys, key });
       axes.replaceChildren();
-      ticks(xs, wide / 60, v => [`M${panel.px(v)} ${top}V${bottom}`, panel.px(v), bottom + 14, "middle"]);
-      ticks(ys, high / 45, v => [`M${left} ${panel.py(v)}h${wide}`, left - 4, panel.py(v) + 4, "end"]);
-      axes.append(text(left + wide / 2, o.height - 6, "middle", o.x), text(11, middle, "middle", o.y, { transform: `rotate(-90 11 ${middle})` }));
+      ticks(xs, wide / 60, v => [`M${px(v)} ${top}V${bottom}`, px(v), bottom + 14, "middle"]);
+      ticks(ys, high / 45, v => [`M${left} ${py(v)}h${wide}`, left - 4, py(v) + 4, "end"]);
+      axes.append(text(left + wide / 2, height - 6, "middle", x), text(11, middle, "middle", y, { transform: `rotate(-90 11 ${middle})` }));
     },
     clear: () => body.replaceChildren(),
-    put(tag, attributes, ...parts) {
-      const made = draw(tag, attributes, ...parts);
-      body.append(made);
-      return made;
-    },
+    put: (tag, attributes, ...parts) => body.appendChild(draw(tag, attributes, ...parts)),
     /* A line through points; it is parted where one is no finite number. */
     line(points, style, closed) {
       let path = "", pen = "M";
       for (const [x, y] of points) {
         const here = Number.isFinite(x + y);
-        if (here) path += pen + panel.px(x).toFixed(2) + " " + panel.py(Math.max(Math.min(y, 1e6), -1e6)).toFixed(2);
+        if (here) path += pen + px(x).toFixed(2) + " " + py(Math.max(Math.min(y, 1e6), -1e6)).toFixed(2);
         pen = here ? "L" : "M";
       }
       return panel.put("path", { d: path + (closed && path ? "Z" : ""), class: style });
     },
-    dot: (x, y, style, r = 3.5) => panel.put("circle", { cx: panel.px(x), cy: panel.py(y), r, class: style }),
-    text(x, y, words, style = "", anchor = "start") { body.append(text(panel.px(x), panel.py(y), anchor, words, { class: style })); },
+    dot: (x, y, style, r = 3.5) => panel.put("circle", { cx: px(x), cy: py(y), r, class: style }),
+    text: (x, y, words, style = "", anchor = "start") => body.append(text(px(x), py(y), anchor, words, { class: style })),
     arrow(x, y, toX, toY, style) {
-      const [a, b, c, d] = [panel.px(x), panel.py(y), panel.px(toX), panel.py(toY)], long = Math.hypot(c - a, d - b);
-      panel.put("path", { d: `M${a} ${b}L${c} ${d}`, class: style });
-      if (long < 4) return;
-      const u = (c - a) / long, v = (d - b) / long;
-      panel.put("polygon", { points: `${c},${d} ${c - 9 * u - 4 * v},${d - 9 * v + 4 * u} ${c - 9 * u + 4 * v},${d - 9 * v - 4 * u}`, class: `head ${style}` });
+      const x1 = px(toX), y1 = py(toY), right = x1 - px(x), down = y1 - py(y);
+      panel.line([[x, y], [toX, toY]], style);
+      if (Math.hypot(right, down) > 4) panel.put("path", { d: "M0 0-9 4V-4z", class: `head ${style}`, transform: `translate(${x1} ${y1}) rotate(${Math.atan2(down, right) * 180 / Math.PI})` });
     },
 
     /* Let pointer, touch and arrow keys move what a node stands for: two entries of the state. */
     drags(node, { keys, step = 0.1 }) {
       let from;
-      const on = (event, act) => node.addEventListener(event, act), get = () => keys.map(key => ui.state[key]);
-      const go = (x, y) => ui.set({ [keys[0]]: x, [keys[1]]: y });
+      const get = () => keys.map(key => state[key]), go = ([x, y]) => set({ [keys[0]]: x, [keys[1]]: y });
       const at = event => {
-        const scale = o.width / svg.getBoundingClientRect().width;
-        return [event.clientX * scale / wide * (panel.xs[1] - panel.xs[0]), -event.clientY * scale / high * (panel.ys[1] - panel.ys[0])];
+        const scale = width / svg.getBoundingClientRect().width;
+        return [event.clientX * scale / (px(1) - px(0)), event.clientY * scale / (py(1) - py(0))];
       };
       node.setAttribute("tabindex", 0);
-      on("pointerdown", event => {
+      node.onpointerdown = event => {
         from = get().map((value, k) => value - at(event)[k]);
         node.setPointerCapture(event.pointerId);
-      });
-      on("pointermove", event => { if (from) go(...at(event).map((value, k) => value + from[k])); });
-      on("lostpointercapture", () => { from = null; });
-      on("keydown", event => {
-        const by = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+      };
+      node.onpointermove = event => { if (from) go(at(event).map((value, k) => value + from[k])); };
+      node.onlostpointercapture = () => { from = null; };
+      node.onkeydown = event => {
+        const by = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] }[event.key];
         if (!by) return;
         event.preventDefault();
         event.stopPropagation();
-        const size = event.shiftKey ? 5 * step : step, [x, y] = get();
-        go(x + by[0] * size, y + by[1] * size);
-      });
+        go(get().map((value, k) => value + by[k] * (event.shiftKey ? 5 : 1)));
+      };
       return get;
     },
     /* A point that can be dragged; the function that is returned puts it there. */
@@ -131,7 +121,7 @@ function panelOf(ui, options) {
       handles.append(node);
       return () => {
         const [x, y] = get();
-        filled(node, { transform: `translate(${panel.px(x)} ${panel.py(y)})`, "aria-valuenow": x.toFixed(2), "aria-valuetext": `${short(x)} and ${short(y)}` });
+        filled(node, { transform: `translate(${px(x)} ${py(y)})`, "aria-valuenow": x.toFixed(2), "aria-valuetext": `${short(x)} and ${short(y)}` });
       };
     },
   };
@@ -140,26 +130,18 @@ function panelOf(ui, options) {
 
 function start(root) {
   const { figure: name, start: beginning } = root.dataset, { state: specs, build, changed = () => {} } = figures[name];
-  const live = root.querySelector(".live"), controls = make("div", { class: "lab-controls" }), panels = make("div", { class: "lab-panels" });
-  const note = make("p", { class: "lab-note", role: "status" }), said = make("p", { class: "lab-said", role: "status" });
+  const [controls, panels] = ["controls", "panels"].map(part => make("div", { class: "lab-" + part }));
+  const [note, said] = ["note", "said"].map(part => make("p", { class: "lab-" + part, role: "status" }));
   const here = make("a", { class: "lab-here" }, "link to this state"), own = `#${root.id}?`, state = {}, inputs = {};
-  let waiting = 0, later = 0;
+  let waiting, later;
 
   const redraw = () => { waiting ||= requestAnimationFrame(show); };
   const ui = {
     root, state, panels, controls, redraw,
-    panel: options => panelOf(ui, options),
-    canvas({ width, height, label, caption = "", into = panels }) {
-      const canvas = make("canvas", { width, height, role: "img", "aria-label": label });
-      into.append(make("figure", {}, canvas, make("figcaption", {}, caption)));
-      return canvas;
-    },
-    button(label, press) {
-      const button = make("button", { type: "button" }, label);
-      button.addEventListener("click", press);
-      controls.append(button);
-      return button;
-    },
+    panel: options => panelOf(ui, { into: panels, ...options }),
+    canvas: ({ label, caption = "", into = panels, ...size }) =>
+      framed(into, make("canvas", { ...size, role: "img", "aria-label": label }), caption),
+    button: (label, onclick) => controls.appendChild(Object.assign(make("button", { type: "button" }, label), { onclick })),
     /* Take values, in range, and show them. */
     set(values) {
       for (const key in values) state[key] = held(values[key], specs[key]);
@@ -173,10 +155,10 @@ function start(root) {
     say(words) { if (said.textContent !== words) said.textContent = words; },
     note(words) { note.textContent = words; },
     /* A colour of the style sheet, for a canvas. */
-    colour: variable => getComputedStyle(root).getPropertyValue(variable).trim(),
+    colour: variable => getComputedStyle(root).getPropertyValue(variable),
     /* A button that calls `step`, a frame's worth at a time, until it returns false or is pressed again. */
     loop(labels, step) {
-      let running = false;
+      let running;
       const toggle = on => {
         running = on;
         button.textContent = labels[+on];
@@ -202,7 +184,7 @@ function start(root) {
       if (out) input.setAttribute("aria-valuetext", out.textContent = short(value) + (specs[key].unit || ""));
     }
     paint();
-    root.dataset.frame = (performance.now() - began).toFixed(2);
+    root.dataset.frame = performance.now() - began;
   }
 
   function tell() {
@@ -211,8 +193,8 @@ function start(root) {
       const value = state[key];
       if (value !== specs[key].value) query.set(key, typeof value === "string" ? value : +Number(value).toFixed(4));
     }
-    here.href = own + query;
-    try { history.replaceState(history.state, "", here.getAttribute("href")); } catch { /* a page without an address */ }
+    /* Not every page has an address. */
+    try { history.replaceState(history.state, "", here.href = own + query); } catch {}
   }
 
   /* Take a state from the text of an address; what it does not name is as at the beginning. */
@@ -232,28 +214,28 @@ function start(root) {
 
   /* Go to the state of an address if it is one of this figure's. */
   function visit(hash, words) {
-    const mine = hash.startsWith(own);
-    if (mine) read(hash.slice(own.length), words);
-    if (mine) root.scrollIntoView();
-    return mine;
+    if (!hash.startsWith(own)) return false;
+    read(hash.slice(own.length), words);
+    root.scrollIntoView();
+    return true;
   }
 
   for (const [key, spec] of Object.entries(specs)) {
     state[key] = spec.value;
-    if (!spec.label) continue;
-    const { options, flag, type = "range", min, max, step } = spec;
+    const { label, options, flag, type = "range", min, max, step } = spec;
+    if (!label) continue;
     if (Array.isArray(options)) spec.options = Object.fromEntries(options.map(one => [one, one]));
     const input = inputs[key] = options ? make("select", {}, ...Object.entries(spec.options).map(([value, words]) => new Option(words, value)))
       : make("input", flag ? { type: "checkbox" } : { type, min, max, step });
-    const words = make("span", {}, spec.label, ...(input.type === "range" ? [" ", make("data", {})] : []));
-    controls.append(make("label", flag ? { class: "flag" } : {}, words, input));
-    input.addEventListener("input", () => {
-      if (input.value !== "") ui.set({ [key]: flag ? input.checked : options ? input.value : Number(input.value) });
-    });
+    const words = make("span", {}, label, ...(input.type === "range" ? [" ", make("data")] : []));
+    controls.append(make("label", { class: flag ? "flag" : "" }, words, input));
+    input.oninput = () => {
+      if (input.value !== "") ui.set({ [key]: flag ? input.checked : options ? input.value : +input.value });
+    };
     /* Arrow keys on a slider turn no page. */
-    input.addEventListener("keydown", event => event.stopPropagation());
+    input.onkeydown = event => event.stopPropagation();
   }
-  live.append(controls, note, panels, said, here);
+  root.querySelector(".live").append(controls, note, panels, said, here);
   const paint = build(ui);
   ui.button("reset", () => { read(beginning); tell(); });
   addEventListener("hashchange", () => visit(location.hash));
