@@ -1,8 +1,8 @@
 """Merge two networks: pairs of small networks that the package trains, and what the figure shows of them.
 
 A network is a list of rows, one a channel of its hidden layer: its weights in, its bias, its weights out. The last row
-holds the biases of the classes. What permutes and turns channels thus acts on rows. In the script a row is text, of
-three signs a number, and so are the digits, of one sign a pixel.
+holds the biases of the classes. What permutes and turns channels thus acts on rows. All rows of numbers are in the
+script as text, of three signs a number.
 """
 
 from __future__ import annotations
@@ -53,19 +53,6 @@ def pinwheel(number: int, seed: int) -> tuple[Tensor, Tensor]:
     return points, torch.arange(CLASSES).repeat_interleave(number)
 
 
-@cache
-def _digits() -> tuple[Tensor, Tensor, float, float]:
-    """Held-out digits as levels from 0 to 16, one of each class first; their classes, and what makes rows of them."""
-    pixels, labels = digits().held_out
-    low, step = pixels.min().item(), (pixels.max() - pixels.min()).item() / 16
-    # Neighbours are of one hand: these are from all over the set.
-    spread = [k * len(labels) // SHOWN for k in range(SHOWN)]
-    first = [next(k for k in spread if labels[k] == label) for label in range(10)]
-    order = first + [k for k in spread if k not in first]
-    levels = ((pixels[order].double() - low) / step).round()
-    return levels, labels[order], round(low, 6), round(step, 6)
-
-
 def _train(task: str) -> tuple[Tensor, Tensor]:
     if task == "points":
         return pinwheel(80, 0)
@@ -75,11 +62,17 @@ def _train(task: str) -> tuple[Tensor, Tensor]:
 
 @cache
 def _test(task: str) -> tuple[Tensor, Tensor]:
+    """What the figure has of a task, to three digits behind the point; of digits the first ten are one of each."""
     if task == "points":
-        points, labels = pinwheel(50, 1)
-        return (points * 1000).round() / 1000, labels
-    levels, labels, low, step = _digits()
-    return low + step * levels, labels
+        rows, labels = pinwheel(50, 1)
+    else:
+        pixels, classes = digits().held_out
+        # Neighbours are of one hand: these are from all over the set.
+        spread = [k * len(classes) // SHOWN for k in range(SHOWN)]
+        first = [next(k for k in spread if classes[k] == label) for label in range(10)]
+        order = first + [k for k in spread if k not in first]
+        rows, labels = pixels[order].double(), classes[order]
+    return (rows * 1000).round() / 1000, labels
 
 
 def _blank(task: str, unit: str) -> MLP:
@@ -170,27 +163,24 @@ def _controls() -> dict:
     return controls
 
 
+def _task(task: str) -> list:
+    """Test rows, labels, and pairs of networks of each activation."""
+    test, labels = _test(task)
+    nets = [[[_rows(task, unit, 2 * pair + k) for k in (0, 1)] for pair in range(PAIRS)] for unit in UNITS]
+    packed = [[[[*map(_packed, rows)] for rows in pair] for pair in pairs] for pairs in nets]
+    return [[*map(_packed, test.tolist())], [_packed(labels.tolist())], *packed]
+
+
 def data() -> dict:
     """Pairs of networks of both tasks, what they are tested on, and what the figure is made of."""
-    levels, _, low, step = _digits()
-    tests = {
-        "points": {"test": _test("points")[0].flatten().tolist(),
-                   "caption": "What this network answers; it gets the large points wrong"},
-        "digits": {"levels": "".join("0123456789abcdefg"[int(level)] for level in levels.flatten()),
-                   "low": low, "step": step,
-                   "caption": "What this network calls a dozen of the digits; a frame and a cross where it is wrong"},
-    }  # fmt: skip
-    for task in TASKS:
-        tests[task] |= {
-            unit: [[[*map(_packed, _rows(task, unit, 2 * pair + k))] for k in (0, 1)] for pair in range(PAIRS)]
-            for unit in UNITS
-        }
-        tests[task]["labels"] = _test(task)[1].tolist()
+    pixels = _test("digits")[0]
+    low, high = pixels.min().item(), pixels.max().item()
     return {
-        **tests, "state": _controls(),
+        **{task: _task(task) for task in TASKS}, "low": low, "span": high - low, "state": _controls(),
         "curve": {"height": 336, "x": "share of B", "y": "loss (nats)",
                   "caption": "Loss from A to B: dashed as trained, solid as chosen"},
-        "map": {"width": 480, "height": 480, "label": "answers"},
+        "map": {"width": 480, "height": 480, "label": "answers",
+                "caption": "What this network answers; what it gets wrong is large, or framed"},
         "cloud": {"height": 336, "label": "weights at one place",
                   "caption": "Weights of the place in hand: large dots A, small dots B, a line between equals"},
     }  # fmt: skip
