@@ -69,24 +69,24 @@
       curve.line(lines[1], unit);
       curve.dot(share, reached, unit, 6);
 
-      const called = ui.called = answers(merged, test), right = called.map((y, i) => y === labels[i]), colours = ["--cone", "--gate", "--mpu", "--ink"].map(ui.colour);
-      const square = (i, wide, size, x = 0, y = 0) => pen.fillRect(x + i % wide * size, y + (i / wide | 0) * size, size, size);
-      const write = (words, x, y, size) => { pen.font = size + "px a"; pen.fillText(words, x, y); };
+      const called = ui.called = answers(merged, test), right = called.map((y, i) => y === labels[i]), colours = data.colours.map(ui.colour);
       map.width = 480;
-      if (plane) answers(merged, grid).forEach((y, i) => { pen.fillStyle = colours[y] + "66"; square(i, 60, 8); });
+      if (plane) answers(merged, grid).forEach((y, i) => { pen.fillStyle = colours[y] + "66"; pen.fillRect(i % 60 * 8, (i / 60 | 0) * 8, 8, 8); });
       pen.fillStyle = pen.strokeStyle = colours[3];
       /* There is room for a dozen digits. */
       test.forEach((one, i) => {
-        if (plane) return write("●■▲"[labels[i]], 231 + 96 * one[0], 245 - 96 * one[1], right[i] ? 14 : 28);
-        const x = i % 4 * 120 + 12, y = (i >> 2) * 160 + 8;
-        one.forEach((v, k) => { pen.globalAlpha = (v - data.low) / data.span; square(k, 8, 12, x, y); });
+        const [x, y, words, size] = plane ? [231 + 96 * one[0], 245 - 96 * one[1], "●■▲"[labels[i]], right[i] ? 14 : 28]
+          : [i % 4 * 120 + 12, (i >> 2) * 160 + 130, right[i] ? called[i] : `✕ ${called[i]}, not ${labels[i]}`, 22];
+        pen.font = size + "px a";
+        pen.fillText(words, x, y);
+        if (plane) return;
+        right[i] || pen.strokeRect(x - 5, y - 127, 106, 106);
+        one.forEach((v, k) => { pen.globalAlpha = (v - data.low) / data.span; pen.fillRect(x + k % 8 * 12, y - 122 + (k >> 3) * 12, 12, 12); });
         pen.globalAlpha = 1;
-        if (!right[i]) pen.strokeRect(x - 5, y - 5, 106, 106);
-        write(right[i] ? called[i] : `✕ ${called[i]}, not ${labels[i]}`, x, y + 122, 22);
       });
 
       const far = plane ? [-5, 5] : [-2, 2];
-      cloud.axes(S > 1 ? far : [0, A[0].length - 1], far);
+      cloud.axes(S > 1 ? far : [0, A[0].length], far);
       cloud.clear();
       A[0].forEach((_, f) => {
         const ends = [A, moved].map(C => S > 1 ? [C[3 * u - 2][f], C[3 * u - 1][f]] : [f, C[u - 1][f]]);
@@ -94,10 +94,11 @@
         ends.forEach((end, i) => cloud.dot(...end, ["neutral", unit][i], 6 - 2 * i));
       });
       cloud.svg.parentNode.hidden = !hand;
-      Object.keys(data.state).forEach((key, i) => {
-        const [, own, place = u] = key.match(/^([utm])(\d+)?$/) || [], box = ui.controls.children[i];
-        if (own === "u") box.lastChild.max = N / S;
-        box.hidden = own && !(hand && place == u && (own === "u" || S > 1));
+      /* From the place in hand on: three for each place. */
+      range(46, i => {
+        const box = ui.controls.children[i + 6];
+        if (i % 3 < 2) box.lastChild.max = N / S;
+        box.hidden = !hand || i && (((i + 2) / 3 | 0) !== u || S < 2 && i % 3 !== 1);
       });
       ui.say(`The loss is ${short(reached)} nats, and ${right.filter(Boolean).length} of ${right.length} ${task} are answered right. Without alignment and repair the loss is ${short(loss(at(B, share)))}.`);
     };
