@@ -44,7 +44,7 @@
         const [axis, v, w] = b[j], c = cos(turn), s = sin(turn);
         return v ? [axis, v.map((x, f) => c * x - s * k * w[f]), v.map((x, f) => s * x + c * k * w[f])] : [axis];
       }), B[N]];
-      /* The deviation of a channel, or of the section it is in, times a number. */
+      /* The deviation of a channel, or of the section it is in, times a number; an axis counts twice. */
       const centre = test[0].map((_, f) => test.reduce((sum, x) => sum + x[f], 0) / test.length), about = test.map(x => x.map((v, f) => v - centre[f]));
       const spread = (C, i) => hypot(...[i, i + [0, 1, -1][i % S]].flatMap(r => about.map(x => dot(x, C[r]))));
       const at = (end, t, mend) => {
@@ -61,7 +61,7 @@
       const answers = (C, X) => logits(C, X).map(z => z.indexOf(max(...z)));
       const loss = C => logits(C, test).reduce((sum, z, i) => sum - Math.log(units.softmax.forward(z)[labels[i]]), 0) / test.length;
       const lines = ui.lines = kept[JSON.stringify({ ...state, share: 0, u: 0 })] ||= [[B], [moved, repair]].map(([end, mend]) => range(41, i => [i / 40, loss(at(end, i / 40, mend))]));
-      const merged = at(moved, share, repair), reached = loss(merged);
+      const merged = at(moved, share, repair), reached = loss(merged), called = ui.called = answers(merged, test), right = called.map((y, i) => y === labels[i]);
 
       curve.axes([0, 1], [0, max(...lines.flat(2))]);
       curve.clear();
@@ -69,7 +69,7 @@
       curve.line(lines[1], unit);
       curve.dot(share, reached, unit, 6);
 
-      const called = ui.called = answers(merged, test), right = called.map((y, i) => y === labels[i]), colours = data.colours.map(ui.colour);
+      const colours = data.colours.map(ui.colour);
       map.width = 480;
       if (plane) answers(merged, grid).forEach((y, i) => { pen.fillStyle = colours[y] + "66"; pen.fillRect(i % 60 * 8, (i / 60 | 0) * 8, 8, 8); });
       pen.fillStyle = pen.strokeStyle = colours[3];
@@ -77,11 +77,10 @@
       test.forEach((one, i) => {
         const [x, y, words, size] = plane ? [231 + 96 * one[0], 245 - 96 * one[1], "●■▲"[labels[i]], right[i] ? 14 : 28]
           : [i % 4 * 120 + 12, (i >> 2) * 160 + 130, right[i] ? called[i] : `✕ ${called[i]}, not ${labels[i]}`, 22];
-        pen.font = size + "px a";
+        pen.font = size + "px sans-serif";
         pen.fillText(words, x, y);
-        if (plane) return;
-        right[i] || pen.strokeRect(x - 5, y - 127, 106, 106);
-        one.forEach((v, k) => { pen.globalAlpha = (v - data.low) / data.span; pen.fillRect(x + k % 8 * 12, y - 122 + (k >> 3) * 12, 12, 12); });
+        plane || right[i] || pen.strokeRect(x - 5, y - 127, 106, 106);
+        plane || one.forEach((v, k) => { pen.globalAlpha = (v - data.low) / data.span; pen.fillRect(x + k % 8 * 12, y - 122 + (k >> 3) * 12, 12, 12); });
         pen.globalAlpha = 1;
       });
 
