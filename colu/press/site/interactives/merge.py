@@ -1,7 +1,8 @@
 """Merge two networks: pairs of small networks that the package trains, and what the figure shows of them.
 
-A network is a list of rows, one a channel of its hidden layer: two weights in, the bias, three weights out. The last
-row holds the biases of the three classes. What permutes and turns channels thus acts on rows.
+A network is a list of rows, one a channel of its hidden layer: its weights in, its bias, its weights out. The last row
+holds the biases of the classes. What permutes and turns channels thus acts on rows. All rows of numbers are in the
+script as text, of three signs a number.
 """
 
 from __future__ import annotations
@@ -15,23 +16,23 @@ from torch import Tensor, nn
 
 from colu.fusion import BarrierCurve, barrier, match_weights, repair_statistics, trace_spec
 from colu.lab import MLP
+from colu.lab.data import rows as digits
 from colu.lab.plot import PALETTE
 from colu.nn import CoLU
 
 from ..svg import drawn
 
-__all__ = ["CHANNELS", "along", "data", "model_of", "pinwheel", "twin"]
+__all__ = ["CHANNELS", "TASKS", "along", "data", "network", "pinwheel", "held_out", "twin"]
 
-CHANNELS, PAIRS, STEPS, CLASSES = 15, 3, 600, 3
+CHANNELS, PAIRS, CLASSES, SHOWN = 15, 3, 3, 100
+#: Numbers that go in, classes, and steps of the training.
+TASKS = {"points": (2, CLASSES, 600), "digits": (64, 10, 150)}
 UNITS = {"relu": nn.ReLU, "colu": lambda: CoLU(dim=3)}
 NAMES = {"relu": "ReLU", "colu": "CoLU"}
 
 
 def pinwheel(number: int, seed: int) -> tuple[Tensor, Tensor]:
     """Points of three bent arms; each arm is the first one, turned.
-
-    So the mean of all points is 0 and their covariance a multiple of the identity: the deviation of a channel before
-    the activation is the length of its two weights, times one number for all.
 
     Parameters
     ----------
@@ -52,23 +53,46 @@ def pinwheel(number: int, seed: int) -> tuple[Tensor, Tensor]:
     return points, torch.arange(CLASSES).repeat_interleave(number)
 
 
-def _blank(unit: str) -> MLP:
-    return MLP(2, [CHANNELS], CLASSES, UNITS[unit]).double()
+def _train(task: str) -> tuple[Tensor, Tensor]:
+    if task == "points":
+        return pinwheel(80, 0)
+    pixels, labels = digits().train
+    return pixels.double(), labels
 
 
 @cache
-def _rows(unit: str, seed: int) -> list[list[float]]:
+def held_out(task: str) -> tuple[Tensor, Tensor]:
+    """What the figure has of a task, to three digits behind the point; of digits the first ten are one of each."""
+    if task == "points":
+        rows, labels = pinwheel(50, 1)
+    else:
+        pixels, classes = digits().held_out
+        # Neighbours are of one hand: these are from all over the set.
+        spread = [k * len(classes) // SHOWN for k in range(SHOWN)]
+        first = [next(k for k in spread if classes[k] == label) for label in range(10)]
+        order = first + [k for k in spread if k not in first]
+        rows, labels = pixels[order].double(), classes[order]
+    return (rows * 1000).round() / 1000, labels
+
+
+def _blank(task: str, unit: str) -> MLP:
+    size, classes, _ = TASKS[task]
+    return MLP(size, [CHANNELS], classes, UNITS[unit]).double()
+
+
+@cache
+def _rows(task: str, unit: str, seed: int) -> list[list[float]]:
     """A trained network as rows, to three digits behind the point: what the figure reads is all that there is."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = _blank(unit)
-    x, y = pinwheel(80, 0)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.01)
+        model = _blank(task, unit)
+    x, y = _train(task)
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
     threads = torch.get_num_threads()
     # Products so small lose by being shared out, and their sums would depend on how.
     torch.set_num_threads(1)
     try:
-        for _ in range(STEPS):
+        for _ in range(TASKS[task][2]):
             optimiser.zero_grad()
             F.cross_entropy(model(x), y).backward()
             optimiser.step()
@@ -79,34 +103,40 @@ def _rows(unit: str, seed: int) -> list[list[float]]:
     return [[round(value, 3) for value in row] for row in [*rows.tolist(), read.bias.tolist()]]
 
 
-def model_of(unit: str, rows: list[list[float]]) -> MLP:
-    """The network of some rows, in float64."""
-    model = _blank(unit)
+def _packed(row: list[float]) -> str:
+    """Numbers as text, each by three digits to the base 36: thousandths from -20 on."""
+    signs = "0123456789abcdefghijklmnopqrstuvwxyz"
+    codes = [round(1000 * value) + 20_000 for value in row]
+    if not all(0 <= code < 36**3 for code in codes):
+        raise ValueError(f"weights beyond -20 to 26: {min(row)} to {max(row)}")
+    return "".join(signs[code // 1296] + signs[code // 36 % 36] + signs[code % 36] for code in codes)
+
+
+def network(task: str, unit: str, seed: int) -> MLP:
+    """The network that the figure has for a seed, in float64."""
+    model, rows, size = _blank(task, unit), _rows(task, unit, seed), TASKS[task][0]
     table = torch.tensor(rows[:-1], dtype=torch.float64)
     made, read = (layer for layer in model if isinstance(layer, nn.Linear))
-    values = (table[:, :2], table[:, 2], table[:, 3:].T, torch.tensor(rows[-1], dtype=torch.float64))
+    values = (table[:, :size], table[:, size], table[:, size + 1 :].T, torch.tensor(rows[-1], dtype=torch.float64))
     with torch.no_grad():
         for parameter, value in zip((made.weight, made.bias, read.weight, read.bias), values, strict=True):
             parameter.copy_(value)
     return model.eval()
 
 
-def _test() -> tuple[Tensor, Tensor]:
-    points, labels = pinwheel(50, 1)
-    return (points * 1000).round() / 1000, labels
-
-
-def along(unit: str, pair: int, mode: str, repaired: bool = False, lambdas: int = 41) -> BarrierCurve:
+def along(
+    unit: str, pair: int, mode: str, repaired: bool = False, lambdas: int = 41, task: str = "points"
+) -> BarrierCurve:
     """What the package finds on the line between two networks of a pair, aligned in a mode of ``match_weights``."""
-    first, second = (model_of(unit, _rows(unit, 2 * (pair - 1) + k)) for k in (0, 1))
-    a, spec = first.state_dict(), trace_spec(first, torch.zeros(2, 2, dtype=torch.float64))
+    first, second = (network(task, unit, 2 * (pair - 1) + k) for k in (0, 1))
+    a, spec = first.state_dict(), trace_spec(first, torch.zeros(2, TASKS[task][0], dtype=torch.float64))
     b = match_weights(spec, a, second.state_dict(), mode=mode).apply(spec, second.state_dict())
-    seen, kind = pinwheel(80, 0)[0], "channel" if unit == "relu" else "cone"
+    test, kind = held_out(task), "channel" if unit == "relu" else "cone"
 
     def adjust(state: dict, t: float) -> dict:
-        return repair_statistics(spec, first, state, (a, b), seen, t=t, kind=kind) if repaired else state
+        return repair_statistics(spec, first, state, (a, b), test[0], t=t, kind=kind) if repaired else state
 
-    return barrier(first, a, b, _test(), split="test", lambdas=lambdas, adjust=adjust)
+    return barrier(first, a, b, test, split="test", lambdas=lambdas, adjust=adjust)
 
 
 def _controls() -> dict:
@@ -114,7 +144,9 @@ def _controls() -> dict:
     ways = {"none": "none, as trained", "hand": "by hand", "permutation": "permutation, matched",
             "whole": "permutation and turns, matched"}  # fmt: skip
     units = {"relu": "ReLU, 15 units", "colu": "CoLU, 5 cones of 3"}
+    tasks = {"points": "points in the plane", "digits": "handwritten digits"}
     controls = {
+        "task": {"label": "task", "value": "points", "options": tasks},
         "unit": {"label": "activation", "value": "relu", "options": units},
         "pair": {"label": "pair", "value": 1, "min": 1, "max": PAIRS, "step": 1},
         "align": {"label": "alignment of B", "value": "none", "options": ways},
@@ -131,16 +163,26 @@ def _controls() -> dict:
     return controls
 
 
+def _task(task: str) -> list:
+    """Test rows, labels, and pairs of networks of each activation."""
+    test, labels = held_out(task)
+    nets = [[[_rows(task, unit, 2 * pair + k) for k in (0, 1)] for pair in range(PAIRS)] for unit in UNITS]
+    packed = [[[[*map(_packed, rows)] for rows in pair] for pair in pairs] for pairs in nets]
+    return [[*map(_packed, test.tolist())], [_packed(labels.tolist())], *packed]
+
+
 def data() -> dict:
-    """Pairs of networks, test points, and what the figure is made of."""
-    points, labels = _test()
-    nets = {unit: [[_rows(unit, 2 * pair + k) for k in (0, 1)] for pair in range(PAIRS)] for unit in UNITS}
+    """Pairs of networks of both tasks, what they are tested on, and what the figure is made of."""
+    pixels = held_out("digits")[0]
+    # Beyond the numbers themselves: a canvas ignores an opacity that rounding brought below 0 or above 1.
+    low, high = pixels.min().item() - 1e-3, pixels.max().item() + 1e-3
     return {
-        **nets, "state": _controls(), "test": points.tolist(), "labels": labels.tolist(),
+        **{task: _task(task) for task in TASKS}, "low": low, "span": high - low,
+        "colours": ["--cone", "--gate", "--mpu", "--ink"], "state": _controls(),
         "curve": {"height": 336, "x": "share of B", "y": "loss (nats)",
                   "caption": "Loss from A to B: dashed as trained, solid as chosen"},
-        "map": {"width": 480, "height": 480, "label": "answers in the plane",
-                "caption": "What this network answers; it gets the large points wrong"},
+        "map": {"width": 480, "height": 480, "label": "answers",
+                "caption": "What this network answers; what it gets wrong is large, or framed"},
         "cloud": {"height": 336, "label": "weights at one place",
                   "caption": "Weights of the place in hand: large dots A, small dots B, a line between equals"},
     }  # fmt: skip

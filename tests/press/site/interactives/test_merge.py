@@ -21,10 +21,10 @@ SLIDERS = (("pair", "pair"), ("share of B", "share"))
 SLIDER = "label:has-text('{}') input[type=range]"
 
 
-def networks(unit, pair=1):
+def networks(unit, pair=1, task="points"):
     """The pair as models in float64, and their specification."""
-    models = [merge.model_of(unit, rows) for rows in merge.data()[unit][pair - 1]]
-    return *models, trace_spec(models[0], torch.zeros(2, 2, dtype=torch.float64))
+    models = [merge.network(task, unit, 2 * pair + k) for k in (-2, -1)]
+    return *models, trace_spec(models[0], torch.zeros(2, merge.TASKS[task][0], dtype=torch.float64))
 
 
 def taken(element, unit):
@@ -57,12 +57,43 @@ def test_losses_along_the_line_are_the_packages(page, unit, repaired):
 
 
 @pytest.mark.parametrize("unit", ["relu", "colu"])
-def test_the_page_aligns_as_well_as_the_package(page, unit):
+def test_losses_and_answers_for_digits_are_the_packages(page, unit):
+    digits, labels = merge.held_out("digits")
+    for align, repaired, pair in (("none", True, 1), ("permutation", False, 1), ("whole", True, 3)):
+        page.open(f"task=digits&unit={unit}&pair={pair}&align={align}&repair={int(repaired)}")
+        naive, chosen = page.tab.evaluate(LINES)
+        found = merge.along(unit, pair, WAYS[align], repaired, lambdas=9, task="digits")
+        assert naive[::5] == pytest.approx(merge.along(unit, pair, "naive", lambdas=9, task="digits").loss, abs=1e-6)
+        assert chosen[::5] == pytest.approx(found.loss, abs=1e-6)
+        right = round(100 * found.accuracy[4])
+        assert f"and {right} of 100 digits are answered right." in page.said
+    # Of the last state's ends, digit by digit.
+    for share, model in zip((0, 1), networks(unit, 3, "digits")[:2], strict=True):
+        page.open(f"task=digits&unit={unit}&pair=3&share={share}")
+        called = page.tab.evaluate("() => coluLab.ready.merge.called")
+        assert called == model(digits).argmax(1).tolist()
+        assert f"{(torch.tensor(called) == labels).sum()} of 100 digits" in page.said
+    assert labels[:10].tolist() == list(range(10))
+
+
+def test_a_line_that_is_known_is_not_computed_again(page):
+    page.open("task=digits&unit=colu&align=whole&repair=1")
+    page.tab.evaluate("() => { window.before = coluLab.ready.merge.lines; coluLab.ready.merge.set({share: 0.2}); }")
+    page.settle()
+    assert page.tab.evaluate("() => coluLab.ready.merge.lines === window.before")
+    page.tab.evaluate("() => coluLab.ready.merge.set({repair: false})")
+    page.settle()
+    assert page.tab.evaluate("() => coluLab.ready.merge.lines !== window.before")
+
+
+@pytest.mark.parametrize("task", ["points", "digits"])
+@pytest.mark.parametrize("unit", ["relu", "colu"])
+def test_the_page_aligns_as_well_as_the_package(page, unit, task):
     for pair in (1, 3):
-        first, second, spec = networks(unit, pair)
+        first, second, spec = networks(unit, pair, task)
         a, b = first.state_dict(), second.state_dict()
         for align in ("permutation", "whole"):
-            page.open(f"unit={unit}&pair={pair}&align={align}")
+            page.open(f"task={task}&unit={unit}&pair={pair}&align={align}")
             element = taken(page.tab.evaluate(ELEMENT), unit)
             moved = apply(spec, dict.fromkeys(spec.groups, element), b)
             reached = sum((a[name] * moved[name]).sum().item() for name in spec.touched())
@@ -76,8 +107,7 @@ def test_a_network_moved_by_hand_is_the_packages(page):
     turn = math.pi / 180
     by_hand = [(2, 40 * turn, -1), (1, -75 * turn, 1), (0, 0.0, 1), (3, 0.0, 1), (4, 0.0, 1)]
     moved = apply(spec, dict.fromkeys(spec.groups, taken(by_hand, "colu")), second.state_dict())
-    points = torch.tensor(merge.data()["test"], dtype=torch.float64), torch.tensor(merge.data()["labels"])
-    found = evaluate(first, lerp(first.state_dict(), moved, 0.35), points)
+    found = evaluate(first, lerp(first.state_dict(), moved, 0.35), merge.held_out("points"))
     assert page.tab.evaluate(LINES)[1][14] == pytest.approx(found.loss, abs=1e-9)
     right = round(found.accuracy * 150)
     assert f"The loss is {found.loss:.3g} nats, and {right} of 150 points are answered right." in page.said
@@ -99,12 +129,13 @@ def test_every_control_moves_by_keys(page):
         page.settle()
         assert page.state[key] is True
         assert page.drawing != drawn, key
-    for label, key, value in (("alignment", "align", "permutation"), ("activation", "unit", "relu")):
+    chosen = (("task", "task", "handwritten"), ("alignment", "align", "permutation"), ("activation", "unit", "relu"))
+    for label, key, value in chosen:
         drawn = page.drawing
         page.tab.focus(f"label:has-text('{label}') select")
         page.tab.keyboard.press(value[0])
         page.settle()
-        assert page.state[key] == value
+        assert page.state[key] == {"handwritten": "digits"}.get(value, value)
         assert page.drawing != drawn, key
     assert page.errors == []
 
@@ -122,6 +153,11 @@ def test_every_control_moves_by_pointer(page):
         page.tab.click(f"label:has-text('{label}') >> visible=true")
         page.settle()
         assert page.state[key] is True
+    drawn = page.drawing
+    page.tab.select_option("label:has-text('task') select", "digits")
+    page.settle()
+    assert page.drawing != drawn
+    assert "of 100 digits" in page.said
     page.tab.select_option("label:has-text('activation') select", "relu")
     page.tab.select_option("label:has-text('alignment') select", "none")
     page.tab.click("text=reset")
@@ -160,7 +196,7 @@ def test_by_hand_begins_with_the_alignment_shown(page):
 def test_the_hand_is_shown_where_it_has_something_to_do(page):
     shown = "() => [...document.querySelectorAll('.lab-controls label')].filter(one => one.checkVisibility()).length"
     counts = [page.open(query).tab.evaluate(shown) for query in ("", "align=hand", "unit=colu&align=hand&u=4")]
-    assert counts == [5, 7, 9]
+    assert counts == [6, 8, 10]
 
 
 def test_states_to_begin_with_say_what_they_say(page):
@@ -178,6 +214,9 @@ def test_states_to_begin_with_say_what_they_say(page):
     # "nearly gone": what is left of the hump above the ends.
     relu, naive = merge.along("relu", 1, "permutation"), merge.along("relu", 1, "naive")
     assert relu.loss_barrier < 0.15 * naive.loss_barrier
+    assert found["digits in order"][1] > 90
+    assert found["digits in order"][2] < 0.2
+    assert merge.along("relu", 1, "naive", task="digits").accuracy[20] < 0.6
     kept = [merge.along("colu", 1, mode).loss_barrier for mode in ("naive", "permutation", "conic")]
     assert kept[2] < 0.5 * kept[1] < 0.5 * kept[0]
     assert kept[1] > 0.3 * kept[0]
@@ -206,6 +245,7 @@ def test_a_state_goes_round_by_its_address(page, figure):
 @pytest.mark.parametrize(
     ("query", "key", "value", "words"),
     [
+        ("task=digit", "task", "digits", "There is no task “digit”"),
         ("unit=colour", "unit", "colu", "There is no unit “colour”"),
         ("align=permute", "align", "permutation", "permutation is shown"),
         ("share=3", "share", 1, "goes from 0 to 1"),
@@ -225,9 +265,10 @@ def test_a_bad_address_gives_the_nearest_state_and_says_so(page, query, key, val
     assert page.errors == []
 
 
+@pytest.mark.parametrize("task", ["points", "digits"])
 @pytest.mark.parametrize("width", [1000, 390])
-def test_for_all_readers(figure, width):
-    page = figure("merge", width=width).open("unit=colu&align=hand")
+def test_for_all_readers(figure, width, task):
+    page = figure("merge", width=width).open(f"task={task}&unit=colu&align=hand")
     assert page.too_wide() == 0
     assert page.axe("light") == []
     assert page.axe("dark") == []
@@ -243,12 +284,11 @@ def test_picture_and_finding_stand_without_scripts(figure):
 
 
 def test_what_the_page_loads_is_small():
-    assert len(json.dumps(merge.data(), separators=(",", ":"))) < 60_000
+    assert len(json.dumps(merge.data(), separators=(",", ":"))) < 75_000
 
 
-def test_the_training_points_have_the_moments_that_the_repair_counts_on():
-    points, labels = merge.pinwheel(80, 0)
-    assert points.mean(0).abs().max() < 1e-12
-    covariance = points.T @ points / len(points)
-    assert (covariance - covariance[0, 0] * torch.eye(2, dtype=torch.float64)).abs().max() < 1e-12
-    assert labels.bincount().tolist() == [80, 80, 80]
+def test_numbers_are_packed_by_three_signs():
+    assert merge._packed([-20, 0, 1.5]) == "000ffkgl8"
+    assert [int(code, 36) / 1000 - 20 for code in ("000", "ffk", "gl8")] == [-20, 0, 1.5]
+    with pytest.raises(ValueError, match="beyond"):
+        merge._packed([-20.001, 3.0])
