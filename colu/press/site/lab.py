@@ -30,6 +30,7 @@ ASSETS = Path(__file__).parent / "assets" / "lab"
 #: Scripts that every figure needs, in this order, and the style.
 SHARED = ("mathematics.js", "core.js")
 STYLE = "lab.css"
+_KEPT, _LOOSE = re.compile("[\"'`/]|--"), re.compile(r" ?([=*<>?:;,{}()\[\]&|]+) ?")
 _STATE = re.compile(r"^(.*?)\s*<([a-z]+)\?([^<>]*)>$", re.DOTALL)
 
 BOX = """
@@ -95,13 +96,16 @@ def markup(figure: Interactive, static: str, start: str = "", own: str = "") -> 
 def served(script: str) -> str:
     """A script as the site has it: without indentation and without the lines that only comment.
 
+    Signs stand close, but in lines that hold a text, an expression, a division or a decrement.
+
     Examples
     --------
-    >>> served("/* A\\n   B. */\\nif (x) {\\n  // Why.\\n  y();\\n}\\n")
-    'if (x) {\\ny();\\n}\\n'
+    >>> served("/* A\\n   B. */\\nif (x) {\\n  // Why.\\n  y(1, 'a, b');\\n}\\n")
+    "if(x){\\ny(1, 'a, b');\\n}\\n"
     """
     script = re.sub(r"^ */\*.*?\*/ *\n", "", script, flags=re.DOTALL | re.MULTILINE)
-    return re.sub(r"^ *(//.*\n|\n)?", "", script, flags=re.MULTILINE)
+    lines = re.sub(r"^ *(//.*\n|\n)?", "", script, flags=re.MULTILINE).splitlines(keepends=True)
+    return "".join(line if _KEPT.search(line) else _LOOSE.sub(r"\1", line) for line in lines)
 
 
 def _page(name: str) -> str:
