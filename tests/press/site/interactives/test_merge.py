@@ -78,12 +78,12 @@ def test_losses_and_answers_for_digits_are_the_packages(page, unit):
 
 def test_a_line_that_is_known_is_not_computed_again(page):
     page.open("task=digits&unit=colu&align=whole&repair=1")
-    page.tab.evaluate("() => { window.before = coluLab.ready.merge.lines; coluLab.ready.merge.set({share: 0.2}); }")
+    page.tab.evaluate("() => { window.before = coluLab.ready.merge.lines[1]; coluLab.ready.merge.set({share: 0.2}); }")
     page.settle()
-    assert page.tab.evaluate("() => coluLab.ready.merge.lines === window.before")
+    assert page.tab.evaluate("() => coluLab.ready.merge.lines[1] === window.before")
     page.tab.evaluate("() => coluLab.ready.merge.set({repair: false})")
     page.settle()
-    assert page.tab.evaluate("() => coluLab.ready.merge.lines !== window.before")
+    assert page.tab.evaluate("() => coluLab.ready.merge.lines[1] !== window.before")
 
 
 @pytest.mark.parametrize("task", ["points", "digits"])
@@ -182,11 +182,13 @@ def test_by_hand_begins_with_the_alignment_shown(page):
     page.settle()
     # To whole degrees.
     assert page.tab.evaluate(LINES)[1] == pytest.approx(matched, abs=0.05)
-    heights = []
+    heights, shown = [], page.tab.evaluate(LINES)[1][20]
     for place in range(1, 6):
         before = page.state[f"t{place}"]
         page.tab.evaluate(f"() => coluLab.ready.merge.set({{t{place}: {before + (180 if before < 0 else -180)}}})")
         page.settle()
+        page.tab.wait_for_function("before => coluLab.ready.merge.lines[1][20][1] !== before", arg=shown)
+        shown = page.tab.evaluate(LINES)[1][20]
         heights.append(max(page.tab.evaluate(LINES)[1]))
         page.tab.evaluate(f"() => coluLab.ready.merge.set({{t{place}: {before}}})")
     # Of five cones there is one whose half turn brings much of the hump back.

@@ -3,7 +3,7 @@
   "use strict";
   const { short, data: { merge: data } } = coluLab, { units } = coluMathematics, { hypot, max, cos, sin, PI } = Math, N = 15;
   const range = (n, make) => Array.from({ length: n }, (_, i) => make(i)), higher = (a, b) => b[0] > a[0] ? b : a;
-  const dot = (a, b, start = 0) => a.reduce((sum, v, f) => sum + v * b[f], start);
+  const dot = (a, b, sum = 0) => { for (let f = 0; f < a.length; f++) sum += a[f] * b[f]; return sum; };
   const unpack = one => one.map ? one.map(unpack) : one.match(/.../g).map(code => parseInt(code, 36) / 1e3 - 20);
 
   /* By hand one goes on from what was shown; a unit that comes sends the other to where it stood. */
@@ -60,7 +60,8 @@
       });
       const answers = (C, X) => logits(C, X).map(z => z.indexOf(max(...z)));
       const loss = C => logits(C, test).reduce((sum, z, i) => sum - Math.log(units.softmax.forward(z)[labels[i]]), 0) / test.length;
-      const lines = ui.lines = kept[JSON.stringify({ ...state, share: 0, u: 0 })] ||= [[B], [moved, repair]].map(([end, mend]) => range(41, i => [i / 40, loss(at(end, i / 40, mend))]));
+      const line = (key, ...how) => kept[key] ||= range(41, i => [i / 40, loss(at(how[0], i / 40, how[1]))]);
+      const lines = ui.lines = [line(task + unit + pair, B), line(JSON.stringify({ ...state, share: 0, u: 0 }), moved, repair)];
       const merged = at(moved, share, repair), reached = loss(merged), called = ui.called = answers(merged, test), right = called.map((y, i) => y === labels[i]);
 
       curve.axes([0, 1], [0, max(...lines.flat(2))]);
