@@ -12,7 +12,8 @@ from colu.press.check.browser import ARGUMENTS, TIMEOUT, find_chromium, served, 
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 #: Each folder apart: one may be examined alone, and a failure says where.
-WRITTEN, MADE = ("", "book", "notebooks"), ("book/api", "slides", "sheets", "solutions")
+WRITTEN = ("", "book", "book/laboratory", "notebooks")
+MADE = ("book/api", "book/atlas", "slides", "sheets", "solutions")
 EACH = 4
 #: Formulas are MathJax's own.
 RUN = """async rules => (await axe.run(

@@ -8,7 +8,7 @@ from colu.press.check.browser import check_in_browser
 from colu.press.check.site import check_files, read_pages
 
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
-FOLDERS = ("", "book", "book/api", "notebooks", "slides", "sheets", "solutions")
+FOLDERS = ("", "book", "book/api", "book/atlas", "book/laboratory", "notebooks", "slides", "sheets", "solutions")
 
 
 @pytest.fixture(scope="module", autouse=True)
