@@ -221,7 +221,6 @@ def _meta_parameters(channels: int) -> int:
 # Meta-ACON's small network reads and makes channels too.
 _PARAMETERS = {"p": 0, "p1": 0, "p2": 0, "beta": 0, "fc1.weight": READS, "fc2": 0, "bn2": 0}
 _ACON = dict(citation="ma2021acon", symmetry=permutations(carries=_PARAMETERS), needs_channels=True)
-_C = r"(p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x"
 register(
     "acon-a",
     AconA,
@@ -247,7 +246,7 @@ register(
 register(
     "acon-c",
     AconC,
-    _C,
+    r"(p_1 - p_2)\,x\,\sigma(\beta(p_1 - p_2)x) + p_2 x",
     parameters=lambda channels: 3 * channels,
     parameter_formula="3C",
     pointwise=True,
@@ -257,7 +256,7 @@ register(
 register(
     "meta-acon-c",
     MetaAcon,
-    _C + r",\ \beta = \beta(x)",
+    r"d\,x\,\sigma(\beta(x)\,d\,x) + p_2 x,\ d = p_1 - p_2",
     parameters=_meta_parameters,
     parameter_formula=r"5C + 3h + 2Ch,\ h = \max(16, \lfloor C/16 \rfloor)",
     aliases=("meta-acon",),

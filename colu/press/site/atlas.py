@@ -111,7 +111,8 @@ class UnitDirective(_Atlas):
         found: list[nodes.Node] = [main_entry(word, anchor) for word in (name, *entry.aliases)]
         found.append(nodes.target("", "", ids=[anchor]))
         found += self.parse(opening(facts))
-        found += [self.html(self.plot(facts)), nodes.paragraph("", finding(name, facts["title"]))]
+        words = nodes.paragraph("", finding(name, facts["title"]), classes=["atlas-finding"])
+        found += [self.html(self.plot(facts)), words]
         for title, text in sections(facts, self.chapter, titles):
             found.append(self.section(title, *self.parse(text)))
         return found
@@ -176,7 +177,7 @@ class FrontDirective(_Atlas):
             self.html(f'<div class="colu-atlas-compare">{told}{comparison(units)}</div>'),
         )
         first = self.html(top + cards(units.values()) + bar)
-        index = self.html(f'<p>All of it for other programs: <a href="../{INDEX}" download>{INDEX}</a>.</p>')
+        index = self.html(f'<p>What is known of all, for other programs: <a href="../{INDEX}" download>{INDEX}</a>.</p>')
         return [nodes.paragraph("", count), first, compared, index]
 
 

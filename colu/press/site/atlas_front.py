@@ -114,7 +114,7 @@ def filters(units: list[dict]) -> str:
         known = [value for value in order if value in values] or sorted(values)
         boxes.append(_select(name, label, [("", "any"), *((value, value) for value in known)], ""))
     boxes.append(_select("sort", "in the order of", SORTS.items(), "name"))
-    return f'<div class="colu-controls live">{"".join(boxes)}<a href="#atlas">show all</a></div>'
+    return f'<div class="colu-controls live">{"".join(boxes)}<a href="#atlas">clear all</a></div>'
 
 
 def _fact_cells(facts: dict) -> list[str]:

@@ -43,7 +43,7 @@
       const q = new URLSearchParams(location.hash.split("?")[1]);
       const pick = (name, all) => {
         const found = all.includes(name) ? name : near(name, all);
-        if (found !== name) told += `There is no ${name} here: ${found || "any"} is shown. `;
+        if (found !== name) told += `There is no ${name} to choose: ${found || "any"} is shown. `;
         return found;
       };
       chosen = [...new Set(q.get("units")?.match(/[^ ,]+/g)?.map(name => pick(name, Object.keys(units))))].slice(0, 4);
@@ -76,12 +76,12 @@
         const outs = [...Array(unit.outputs(at(0).length, p)).keys()];
         const act = [(x, k) => unit.forward(at(x), p)[k], (x, k) => unit.backward(at(x), p, outs.map(j => +(j === k)))[0]];
         ui.say(panels.map((panel, i) => {
-          const lines = outs.slice(0, 2).map(k => grid.map(x => [x, act[i](x, k)])), ys = lines.flat().map(point => +point[1].toFixed(9));
-          const low = Math.min(...ys), high = Math.max(...ys);
-          panel.axes([-4, 4], [Math.min(-1, low) * 1.05, Math.max(1, high) * 1.05]);
+          const lines = outs.slice(0, 2).map(k => grid.map(x => [x, act[i](x, k)]));
+          const [[low, high], ...more] = lines.map(line => line.map(point => +point[1].toFixed(9))).map(ys => [Math.min(...ys), Math.max(...ys)]);
+          panel.axes([-4, 4], [Math.min(-1, low, ...more.flat()) * 1.05, Math.max(1, high, ...more.flat()) * 1.05]);
           panel.clear();
           lines.forEach((points, k) => panel.line(points, `curve output-${k}`));
-          return `The ${panel.caption.textContent} lies between ${short(low)} and ${short(high)}.`;
+          return `The ${mixes ? "first " : ""}${panel.caption.textContent} lies between ${short(low)} and ${short(high)}.`;
         }).join(" "));
       };
     } });

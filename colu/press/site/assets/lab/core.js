@@ -15,7 +15,7 @@ const draw = (tag, attributes, ...parts) => filled(document.createElementNS("htt
 
 /* A number as the page writes it. */
 const short = lab.short = (value, digits = 3) => Number.isFinite(value)
-  ? String(+value.toPrecision(digits)).replace(/e\+?(-?\d+)/, " × 10^$1").replaceAll("-", "−")
+  ? (value = +value.toPrecision(digits), Math.abs(value) < 1e6 ? `${value}` : value.toExponential()).replace(/e\+?(-?\d+)/, " × 10^$1").replaceAll("-", "−")
   : Number.isNaN(value) ? "no number" : value > 0 ? "∞" : "−∞";
 
 const held = (value, { min, max }) => typeof value === "number" && max > min ? Math.min(Math.max(value, min), max) : value;
@@ -32,7 +32,7 @@ function valid(key, text, spec) {
   const given = +(text.trim() || NaN), whole = Number.isInteger(step);
   if (Number.isNaN(given)) return [spec.value, `“${text}” is no number for ${key}; ${short(spec.value)} is shown.`];
   const value = held(whole ? Math.round(given) : given, spec);
-  return [value, value !== given && `${key} goes from ${short(min)} to ${short(max)}${whole ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given)}.`];
+  return [value, value !== given && `${key} goes from ${short(min)} to ${short(max)}${whole ? " in whole numbers" : ""}; ${short(value)} is shown in place of ${short(given, 6)}.`];
 }
 
 const framed = (into, shown, caption) => into.appendChild(make("figure", {}, shown, make("figcaption", {}, caption))).firstChild;
@@ -132,7 +132,7 @@ function start(root) {
   const { figure: name, start: beginning } = root.dataset, { state: specs, build, changed = () => {} } = figures[name];
   const [controls, panels] = ["controls", "panels"].map(part => make("div", { class: "lab-" + part }));
   const [note, said] = ["note", "said"].map(part => make("p", { class: "lab-" + part, role: "status" }));
-  const here = make("a", { class: "lab-here" }, "link to this state"), own = `#${root.id}?`, state = {}, inputs = {};
+  const here = make("a", { class: "lab-here" }, "link to this state"), own = `#${root.id}?`, state = {}, inputs = {}, stops = [];
   let waiting, later;
 
   const redraw = () => { waiting ||= requestAnimationFrame(show); };
@@ -171,7 +171,7 @@ function start(root) {
         if (running) setTimeout(() => requestAnimationFrame(turn), still.matches ? 300 : 0);
       };
       const button = ui.button(labels[0], () => toggle(!running));
-      return { stop: () => toggle(false) };
+      stops.push(() => toggle(false));
     },
   };
 
@@ -199,6 +199,7 @@ function start(root) {
 
   /* Take a state from the text of an address; what it does not name is as at the beginning. */
   function read(text, words) {
+    stops.forEach(stop => stop());
     const said = [];
     here.href = own + text;
     for (const key in specs) state[key] = specs[key].value;

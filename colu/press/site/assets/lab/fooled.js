@@ -21,7 +21,7 @@ coluLab.define("fooled", {
     /* By Holm, is it a lead? */
     ui.holm = (family, one) => one.lead > 0 && family.sort((a, b) => a.p - b.p).every(({ p }, rank) => p > one.p || (family.length - rank) * p <= 0.05);
     const panel = ui.panel({ x: "printed lead (sd)", y: "papers", caption: "✓ true claim, × false claim, • none. Dashed: truth. Dotted: mean claim." });
-    for (const [label, more] of [["write a paper", 1], ["a hundred papers", 100]]) ui.button(label, () => ui.set({ papers: ui.state.papers + more }));
+    for (const [label, more] of [["write a paper", 1], ["a hundred papers", 100]]) ui.button(label, () => { ui.set({ papers: ui.state.papers + more }); if (ui.state.papers > 299) ui.note("300 papers are the most; another luck gives others."); });
 
     return () => {
       const { arms, tries, seeds, effect, rule, luck, papers } = ui.state, { normal } = coluMathematics.random(luck), claims = [], piles = {};

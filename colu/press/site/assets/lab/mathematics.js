@@ -339,7 +339,10 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
 
   function entropy(logits, y) {
     const n = logits.length / y.length;
-    return sum(y.length, r => log(sum(n, j => exp(logits[r * n + j] - logits[r * n + y[r]])))) / y.length;
+    return sum(y.length, r => {
+      const row = logits.subarray(r * n, r * n + n), top = largest(row);
+      return log(sum(n, j => exp(row[j] - top))) + top - row[y[r]];
+    }) / y.length;
   }
 
   /* As `parameters` are, and the loss. */

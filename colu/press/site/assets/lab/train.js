@@ -92,7 +92,6 @@ coluLab.define("train", {
   state: given.state,
   changed(ui, keys) {
     if (!keys.includes("pairs")) ui.state.pairs = 0;
-    if (keys.length > 2) ui.training.stop();
   },
   build(ui) {
     const { state, panels } = ui, box = () => panels.appendChild(make("div", {})), columns = times(2, () => {
@@ -120,7 +119,7 @@ coluLab.define("train", {
       }
       return true;
     }
-    ui.training = ui.loop(["train", "pause"], () => state.steps < 1000 && (ui.set({ steps: state.steps + 1 }), work()));
+    ui.loop(["train", "pause"], () => state.steps < 1000 && (ui.set({ steps: state.steps + 1 }), work()));
     ui.button("one step", () => ui.set({ steps: state.steps + 1 }));
     ui.button("new seed", () => ui.set({ seed: (state.seed + 1) % 1000 }));
     ui.button("reroll", () => ui.set({ pairs: state.pairs + 1, steps: state.steps || 200 }));
@@ -137,7 +136,7 @@ coluLab.define("train", {
         const score = `${short(losses[i][done])}, with ${short(right, 4)} % of ${COUNT} new points right and ${gone} of ${arm.width * state.depth}`;
         return right + gone >= 0 ? `the loss of ${names[i]} is ${score} ${arm.S > 1 ? "directions" : "units"} dead` : `${names[i]} diverged`;
       });
-      curves.axes([0, max(done, 20)], [0, 1.05 * max(...losses.map(of => of[0]))]);
+      curves.axes([0, max(done, 20)], [0, 1.05 * max(...losses.flat().filter(isFinite))]);
       curves.clear();
       curves.line(losses[0].map((y, x) => [x, y]), arms[0].colour);
       curves.line(losses[1].map((y, x) => [x, y]), "dashed " + (arms[0].colour === arms[1].colour ? "" : arms[1].colour));
