@@ -177,7 +177,7 @@ class FrontDirective(_Atlas):
             self.html(f'<div class="colu-atlas-compare">{told}{comparison(units)}</div>'),
         )
         first = self.html(top + cards(units.values()) + bar)
-        index = self.html(f'<p>What is known of all, for other programs: <a href="../{INDEX}" download>{INDEX}</a>.</p>')
+        index = self.html(f'<p>For programs, what is known of all: <a href="../{INDEX}" download>{INDEX}</a>.</p>')
         return [nodes.paragraph("", count), first, compared, index]
 
 
