@@ -340,7 +340,7 @@ function perceptron({ sizes, unit: name, options, gain = 1, random: source, fram
   function entropy(logits, y) {
     const n = logits.length / y.length;
     return sum(y.length, r => {
-      const row = logits.subarray(r * n, r * n + n), top = largest(row);
+      const row = logits.subarray(r * n, r * n + n), top = max(...row);
       return log(sum(n, j => exp(row[j] - top))) + top - row[y[r]];
     }) / y.length;
   }
