@@ -45,6 +45,17 @@ def _read(path: Path) -> dict[str, str]:
     return entries
 
 
+def _check(entries: dict[str, str], old: str, there: Iterable[str], new: str, targets: Iterable[str]) -> None:
+    """Refuse an entry that leads from what is there or to what is not; ``old`` and ``new`` say what these are."""
+    for name, wanted in entries.items():
+        if name in there:
+            raise BookError(f"{MOVED}: {name} is {old} and has not moved: take the line out")
+        if wanted not in targets:
+            near = difflib.get_close_matches(wanted, targets, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise BookError(f"{MOVED}: {name} leads to {wanted!r}, which is {new}{hint}")
+
+
 def moved_chapters(project: Project) -> dict[str, str]:
     """The old names of chapters, each with the name that the chapter has now.
 
@@ -56,13 +67,7 @@ def moved_chapters(project: Project) -> dict[str, str]:
     entries = {old: new for old, new in _read(project.pages / MOVED).items() if "/" not in old}
     names = [name for _, inside in toc_parts(project.root) for name in inside]
     here = {topic(name): name for name in names}
-    for old, wanted in entries.items():
-        if old in names:
-            raise BookError(f"{MOVED}: {old} is a chapter and has not moved: take the line out")
-        if wanted not in here:
-            near = difflib.get_close_matches(wanted, here, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise BookError(f"{MOVED}: {old} leads to {wanted!r}, which is the topic of no chapter{hint}")
+    _check(entries, "a chapter", names, "the topic of no chapter", here)
     return {old: here[wanted] for old, wanted in entries.items()}
 
 
@@ -78,13 +83,7 @@ def moved_pages(project: Project) -> dict[str, str]:
     if not entries:
         return {}
     pages = toc_pages(project.root)
-    for old, new in entries.items():
-        if old in pages:
-            raise BookError(f"{MOVED}: {old} is a page and has not moved: take the line out")
-        if new not in pages:
-            near = difflib.get_close_matches(new, pages, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise BookError(f"{MOVED}: {old} leads to {new!r}, which is no page{hint}")
+    _check(entries, "a page", pages, "no page", pages)
     return entries
 
 

@@ -54,7 +54,7 @@ coluLab.define("cone", {
       put();
       const place = (s, a, over = abs(s) - a * tan(angle)) => `(section ${coluLab.short(s)}, axis ${coluLab.short(a)}) is ${over > 1e-9 ? "outside" : over < -1e-9 ? "inside" : "on the edge of"} the cone`;
       const by = stretch(map);
-      ui.say(`The point ${place(section, axis)}; its image ${place(x, y)}. Steps in the plane are stretched by ${by[0]} and ${by[1]}, across it by ${by[2]}: gradients die in ${by.filter(one => !one).length} of 3 directions. The largest stretch is the local Lipschitz constant.`);
+      ui.say(`The point ${place(section, axis)}; its image ${place(x, y)}. Steps in the plane are stretched by ${by[0]} and ${by[1]}, across it by ${by[2]}: gradients die in ${by.filter(one => !one).length} of 3 directions. Where the map is smooth, the largest stretch is the local Lipschitz constant.`);
     };
   }
 });
