@@ -108,12 +108,12 @@ OF_THE_WHOLE |= {"test_atlas_pages.py", "lab/test_init.py", "nn/test_init.py"}
 
 
 def without_subject(tests: Path, package: Path) -> set[str]:
-    """Test files ``a/test_b.py`` for which there is neither ``a/b.py`` (or ``a/_b.py``) nor a folder ``a/b``."""
+    """Test files ``a/test_b.py`` for which there is no ``a/b.py``, ``a/_b.py`` or ``a/b.js``, and no folder ``a/b``."""
     found = set()
     for test in tests.rglob("test_*.py"):
         place = test.relative_to(tests)
         name = place.stem.removeprefix("test_")
-        homes = (package / place.parent / home for home in (f"{name}.py", f"_{name}.py", name))
+        homes = (package / place.parent / home for home in (f"{name}.py", f"_{name}.py", f"{name}.js", name))
         if not any(home.exists() for home in homes):
             found.add(place.as_posix())
     return found

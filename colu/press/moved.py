@@ -1,7 +1,8 @@
-"""Where a chapter went whose number or name changed: ``book/moved.yml``, old name to topic.
+"""Where a chapter or a page went whose number or name changed: ``book/moved.yml``, old name to topic or page.
 
-The topic is the name without its number, ``fair-comparisons`` of ``09-fair-comparisons``: it stays when chapters are
-put in another order, so an address of years ago still leads to the page, whatever number that has today.
+A page has its folder in its name, ``book/explorer: book/atlas``.
+The topic of a chapter is the name without its number, ``fair-comparisons`` of ``09-fair-comparisons``: it stays when
+chapters are put in another order, so an address of years ago still leads to the page, whatever number that has today.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from pathlib import Path
 import yaml
 
 from .project import BookError, Project
-from .toc import toc_parts
+from .toc import toc_pages, toc_parts
 
-__all__ = ["MOVED", "lint_moved", "moved_chapters", "topic"]
+__all__ = ["MOVED", "lint_moved", "moved_chapters", "moved_pages", "topic"]
 
 MOVED = "moved.yml"
 
@@ -52,7 +53,7 @@ def moved_chapters(project: Project) -> dict[str, str]:
     BookError
         If the file is no mapping of names, or an entry leads to no chapter or from one that is there.
     """
-    entries = _read(project.pages / MOVED)
+    entries = {old: new for old, new in _read(project.pages / MOVED).items() if "/" not in old}
     names = [name for _, inside in toc_parts(project.root) for name in inside]
     here = {topic(name): name for name in names}
     for old, wanted in entries.items():
@@ -65,6 +66,28 @@ def moved_chapters(project: Project) -> dict[str, str]:
     return {old: here[wanted] for old, wanted in entries.items()}
 
 
+def moved_pages(project: Project) -> dict[str, str]:
+    """The old names of pages, each with the page that has what it had.
+
+    Raises
+    ------
+    BookError
+        If an entry leads to no page or from one that is there.
+    """
+    entries = {old: new for old, new in _read(project.pages / MOVED).items() if "/" in old}
+    if not entries:
+        return {}
+    pages = toc_pages(project.root)
+    for old, new in entries.items():
+        if old in pages:
+            raise BookError(f"{MOVED}: {old} is a page and has not moved: take the line out")
+        if new not in pages:
+            near = difflib.get_close_matches(new, pages, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise BookError(f"{MOVED}: {old} leads to {new!r}, which is no page{hint}")
+    return entries
+
+
 def lint_moved(project: Project, names: Iterable[str]) -> list[str]:
     """What is wrong with the topics of the chapters and with the list of those that moved."""
     names = list(names)
@@ -73,6 +96,7 @@ def lint_moved(project: Project, names: Iterable[str]) -> list[str]:
     found = [f"{', '.join(doubled)} have one topic: addresses hang on it, so give each its own"] if doubled else []
     try:
         moved_chapters(project)
+        moved_pages(project)
     except BookError as error:
         found.append(str(error))
     return found

@@ -29,14 +29,26 @@ def _site_map(root: Path) -> SiteMap:
 
 
 def toc_pages(root: Path) -> list[str]:
-    """The pages in the order of the book, the root first: names below ``root`` without suffix."""
+    """The pages in the order of the book, the root first: names below ``root`` without suffix.
+
+    Where the table has a pattern (``glob:``), the files that it names, by name.
+    """
+    from sphinx_external_toc.api import FileItem, GlobItem
+
     site_map, names = _site_map(root), []
+
+    def files(item: str) -> list[str]:
+        found = [str(item)]
+        if isinstance(item, GlobItem):
+            found = sorted(path.relative_to(root).as_posix() for path in root.glob(f"{item}.*"))
+        return [name.removesuffix(".ipynb").removesuffix(".md") for name in found]
 
     def add(name: str) -> None:
         names.append(name)
         for tree in site_map[name].subtrees if name in site_map else ():
-            for item in tree.files():
-                add(str(item).removesuffix(".ipynb").removesuffix(".md"))
+            for item in tree.items:
+                for below in files(item) if isinstance(item, FileItem | GlobItem) else ():
+                    add(below)
 
     add(site_map.root.docname)
     return names

@@ -21,9 +21,11 @@ from sphinx.builders.epub3 import Epub3Builder
 
 from colu.files import read_json
 from colu.lab.plot import parted
+from colu.press.atlas import FOLDER
 from colu.press.build.render import run_jupyter_book
 from colu.press.project import BookError, Project
-from colu.press.site.explorer import TWINS, explorer_twin, turn_twin
+from colu.press.site.atlas_plots import write_pictures
+from colu.press.site.turning import TWIN, turn_twin
 from colu.press.site.typography import kept_together
 
 __all__ = ["EpubBuilder", "setup", "tidy", "write_epub"]
@@ -148,8 +150,8 @@ class EpubBuilder(Epub3Builder):
         static = Path(self.outdir, "_static")
         static.mkdir(parents=True, exist_ok=True)
         Path(self.outdir, "book.css").write_text(STYLE, encoding="utf8")
-        for figure, twin in (("explorer", explorer_twin), ("turn", turn_twin)):
-            (static / TWINS[figure]).write_text(twin(), encoding="utf8")
+        (static / TWIN).write_text(turn_twin(), encoding="utf8")
+        write_pictures(static, [Path(name).name for name in self.env.found_docs if name.startswith(f"{FOLDER}/")])
 
     def handle_finish(self) -> None:
         """Rewrite the pages and leave each figure one form, then list and pack them."""

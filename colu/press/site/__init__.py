@@ -12,8 +12,10 @@
     the statements in print that have a word, for the first page;
 ``teaching``
     how each chapter is taught, for the teacher's page;
-``activations``
-    the table of all activations, from the registry;
+``atlas``
+    the atlas of activations: a page for each, and their front;
+``turning``
+    the rose that turns;
 ``offline``
     MathJax from the site itself, so that no page asks another host for anything;
 ``sliders``

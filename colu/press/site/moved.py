@@ -1,17 +1,18 @@
-"""Pages at the old addresses of chapters that moved, each of which sends on to the new one.
+"""Pages at the old addresses of chapters and pages that moved, each of which sends on to the new one.
 
 The part of the page that an address names after ``#`` goes along where scripts run.
 """
 
 from __future__ import annotations
 
+import posixpath
 from html import escape
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
 from colu.files import write_atomically
-from colu.press.moved import moved_chapters
+from colu.press.moved import moved_chapters, moved_pages
 from colu.press.project import Project
 from colu.press.teach.slides import KINDS
 
@@ -47,7 +48,12 @@ def write(app: Sphinx, error: Exception | None) -> None:
     if error or app.builder.name != "html":
         return
     site = Path(app.outdir)
-    for old, new in moved_chapters(Project(Path(app.srcdir))).items():
+    project = Project(Path(app.srcdir))
+    for old, new in moved_pages(project).items():
+        if (site / f"{new}.html").is_file():
+            address = posixpath.relpath(f"{new}.html", posixpath.dirname(old))
+            write_atomically(site / f"{old}.html", forwarding(address))
+    for old, new in moved_chapters(project).items():
         for folder in FOLDERS:
             if (site / folder / f"{new}.html").is_file():
                 write_atomically(site / folder / f"{old}.html", forwarding(f"{new}.html"))

@@ -1,4 +1,4 @@
-"""Names in the text lead somewhere: objects of the package to the reference, activations to their rows.
+"""Names in the text lead somewhere: objects of the package to the reference, activations to their pages.
 
 An object is known by its code, `` `colu.nn.CoLU` ``, `` `CoLU(dim=4)` ``; an activation by its name in the registry, as
 code or as a whole cell of a table, and in a chapter's prose where it is named first, "leaky ReLU".
@@ -15,14 +15,13 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-from .activations import anchor_of
+from colu.press.atlas import FOLDER
+
 from .executed import PREFIX
 from .quiz import quiz
 
 __all__ = ["Reference", "activation_named", "first_activations", "object_named", "setup"]
 
-#: The page with a row for each activation.
-TABLE = "book/activations"
 #: Where a short name is looked for first; the laboratory comes last.
 ORDER = ("colu.nn", "colu.functional", "colu.geometry", "colu.fusion", "colu.kernels", "colu.testing", "colu.claims")
 _CODE = re.compile(r"([A-Za-z_][\w.]*)(\(.*\))?", re.DOTALL)
@@ -131,7 +130,7 @@ class _Pages:
         mine = [name for name, entry in objects.items() if entry.objtype in _KINDS and not entry.aliased]
         mine.sort(key=lambda name: place.get(name.rpartition(".")[0], len(place)), reverse=True)
         self.short = {name.rpartition(".")[2]: name for name in mine}
-        self.rows = TABLE in app.env.found_docs
+        self.there = app.env.found_docs
         self.address = app.builder.get_relative_uri
 
     def of_object(self, text: str, page: str) -> str | None:
@@ -139,7 +138,8 @@ class _Pages:
         return None if name is None else self._to(page, *self.reference[name])
 
     def of_activation(self, name: str | None, page: str) -> str | None:
-        return self._to(page, TABLE, anchor_of(name)) if name and self.rows and page != TABLE else None
+        goal = f"{FOLDER}/{name}"
+        return self.address(page, goal) if goal in self.there and page != goal else None
 
     def _to(self, page: str, target: str, anchor: str) -> str:
         return (self.address(page, target) if page != target else "") + f"#{anchor}"
@@ -188,8 +188,11 @@ def _link_prose(doctree: nodes.document, pages: _Pages, page: str) -> None:
             if _closed(text, nodes.literal, nodes.entry, nodes.caption):
                 continue
             parts, end = [], 0
-            for match, name in first_activations(text, known) if pages.rows else ():
-                link = _link(pages.of_activation(name, page), nodes.Text(match[0]))
+            for match, name in first_activations(text, known):
+                address = pages.of_activation(name, page)
+                if address is None:
+                    continue
+                link = _link(address, nodes.Text(match[0]))
                 parts += [nodes.Text(text[end : match.start()]), link]
                 end = match.end()
             if parts:

@@ -1,25 +1,25 @@
-"""What the activation explorer shows: every registry activation as a map of the plane, computed by the package.
+"""The curves of the atlas: every registry activation as a map of the plane, computed by the package.
 
-The browser draws these numbers and computes none itself, so the page cannot differ from the package by more than
-the seven digits that are kept.
+Where a browser draws these numbers it computes none itself, so it cannot differ from the package by more than the
+five digits that are kept.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 import math
+from functools import cache
 
 import torch
 from torch import nn
 
 from colu.nn import ActivationEntry, list_activations
 
-__all__ = ["CLOUD", "GRID", "LEVELS", "explorer_data", "plane_map", "slopes"]
+__all__ = ["CLOUD", "GRID", "LEVELS", "plane_map", "plane_maps", "slopes"]
 
 #: Values of the first channel at which curves are drawn.
 GRID = [step / 10 for step in range(-40, 41)]
-#: Values of the second channel that the reader can choose, for maps that mix channels.
+#: Values of the second channel that a reader can choose, for maps that mix channels.
 LEVELS = [0.0, 0.5, 1.0, 2.0]
 RINGS, RAYS = 8, 32
 #: Rings about the origin, one ring after the other.
@@ -93,7 +93,7 @@ def slopes(module: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tens
 
 
 def _rounded(values: torch.Tensor) -> list[float]:
-    return [float(f"{value:.7g}") for value in values.tolist()]
+    return [float(f"{value:.5g}") for value in values.tolist()]
 
 
 def _two(values: torch.Tensor) -> torch.Tensor:
@@ -125,7 +125,6 @@ def _facts(entry: ActivationEntry, module: nn.Module) -> dict:
     if any(True for _ in module.parameters()):
         notes.append("learnable; drawn as initialised")
     return {
-        "family": entry.family,
         "pointwise": entry.pointwise,
         "note": "; ".join(notes),
         "curves": curves,
@@ -133,26 +132,25 @@ def _facts(entry: ActivationEntry, module: nn.Module) -> dict:
     }
 
 
-def explorer_data() -> dict:
-    """Return what the page draws; ``left_out`` names the activations that need more than two channels, and why."""
+@cache
+def plane_maps() -> dict:
+    """What is drawn: ``units`` by name; ``left_out`` has the reason for each that no plane can show."""
     data = {
         "grid": GRID,
         "levels": LEVELS,
         "rays": RAYS,
         "input": [_rounded(column) for column in torch.tensor(CLOUD, dtype=torch.float64).T],
-        "activations": {},
+        "units": {},
         "left_out": {},
     }
-    for entry in list_activations(lambda entry: entry.kind == "activation"):
+    for entry in list_activations():
+        if entry.kind != "activation":
+            data["left_out"][entry.name] = f"is a {entry.kind}, which holds or takes weights of its own"
+            continue
         try:
             module = plane_map(entry)
         except ValueError as error:
             data["left_out"][entry.name] = str(error).splitlines()[0]
         else:
-            data["activations"][entry.name] = _facts(entry, module)
+            data["units"][entry.name] = _facts(entry, module)
     return data
-
-
-def data_script() -> str:
-    """The data as a script, because a page opened from a folder may not fetch a file of JSON."""
-    return f"window.coluExplorerData = {json.dumps(explorer_data(), separators=(',', ':'), allow_nan=False)};\n"
